@@ -1,0 +1,119 @@
+//! Names for things: what identifies a member, a room, a connection, a path.
+//!
+//! Things of the same shape with different meaning get different types, so a swapped argument does
+//! not compile.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Crockford's base 32 in lower case: digits sort before letters, so text order is number order.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Characters of a 64-bit id: 13 x 5 bits.
+const ID_LENGTH: usize = 13;
+
+/// A member of a room: random, chosen by the node, the same in every message about them.
+///
+/// On the wire it is 13 characters of base 32, so comparing two of them as text gives the same
+/// order as comparing the numbers; perfect negotiation relies on that (the smaller is polite).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct MemberId(pub u64);
+
+impl fmt::Display for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (0..ID_LENGTH).rev().try_for_each(|digit| {
+            let value = (self.0 >> (5 * digit)) & 31;
+            write!(f, "{}", char::from(ALPHABET[value as usize]))
+        })
+    }
+}
+
+impl fmt::Debug for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MemberId({self})")
+    }
+}
+
+impl From<MemberId> for String {
+    fn from(id: MemberId) -> Self {
+        id.to_string()
+    }
+}
+
+/// The text is not a member id: wrong length, or a character outside the alphabet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a member id is 13 characters of base 32")]
+pub struct MemberIdError;
+
+impl FromStr for MemberId {
+    type Err = MemberIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() != ID_LENGTH {
+            return Err(MemberIdError);
+        }
+        let mut value: u128 = 0;
+        for byte in text.bytes() {
+            let digit = ALPHABET.iter().position(|&known| known == byte);
+            value = value << 5 | digit.ok_or(MemberIdError)? as u128;
+        }
+        u64::try_from(value)
+            .map(MemberId)
+            .map_err(|_| MemberIdError)
+    }
+}
+
+impl TryFrom<String> for MemberId {
+    type Error = MemberIdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// One WebSocket, numbered by the rim that accepted it. A member who comes back has a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// A question from the rim (a REST call) that the shard answers by the same ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// Which of the node's sockets a datagram came in by: an index into its list of media addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocalSocket(pub u8);
+
+/// Where a datagram came from and by which socket; an answer goes back the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path {
+    /// The node's end.
+    pub local: LocalSocket,
+    /// The other end.
+    pub remote: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_order_is_number_order_and_text_comes_back() {
+        let ids = [0, 1, 31, 32, 1 << 40, u64::MAX - 1, u64::MAX].map(MemberId);
+        for pair in ids.windows(2) {
+            assert!(pair[0].to_string() < pair[1].to_string());
+        }
+        for id in ids {
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn foreign_text_is_refused() {
+        for text in ["", "0", "zzzzzzzzzzzzz", "000000000000u", "0000000000000é"] {
+            assert_eq!(text.parse::<MemberId>(), Err(MemberIdError), "{text}");
+        }
+    }
+}

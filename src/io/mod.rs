@@ -1,0 +1,1 @@
+//! Acts: sockets, threads, HTTP, files, the clock. It decides nothing.

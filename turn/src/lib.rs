@@ -1,0 +1,1 @@
+//! A STUN server as a pure machine.
