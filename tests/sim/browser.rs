@@ -1,0 +1,372 @@
+//! A client as a person would run one: it joins, sends its camera and microphone, and plays what comes on
+//! its seats. It mirrors the room from what the node says and nothing else.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use motet::ids::MemberId;
+use motet::logic::forward::codec::MediaKind;
+use motet::protocol::client::{ClientFrame, ClientMessage, Epoch, Source, Want};
+use motet::protocol::server::{Member, Mode, Seat, ServerFrame, ServerMessage};
+use rtp::packet::Packet;
+
+use crate::connection::{Connection, ConnectionEvent, Layout};
+use crate::description::{Section, sections};
+use crate::media::{Camera, Microphone};
+use crate::rtc_peer::RtcPeer;
+use crate::sink::Sink;
+
+/// The beat of everything a browser does by itself.
+pub const TICK: Duration = Duration::from_millis(20);
+/// Ticks between two audio packets, two video frames, two pings.
+const AUDIO_TICKS: u64 = 2;
+const VIDEO_TICKS: u64 = 5;
+const PING_TICKS: u64 = 500;
+
+/// How a browser takes part.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    pub sfu_only: bool,
+    pub sends: bool,
+    /// Simulcast layers of the camera.
+    pub layers: usize,
+    pub seats: usize,
+}
+
+/// See the module.
+pub struct Browser {
+    /// Its number in the simulation, which its media carries.
+    pub number: u32,
+    pub address: SocketAddr,
+    pub part: Part,
+    connection: Box<dyn Connection>,
+    words: VecDeque<ClientFrame>,
+    requests: u32,
+    /// What it knows of the room.
+    pub me: Option<MemberId>,
+    pub members: BTreeMap<MemberId, Member>,
+    pub seats: Vec<Option<Seat>>,
+    pub seats_since: Instant,
+    pub mode: Option<Mode>,
+    switching: Option<Epoch>,
+    events_seen: u64,
+    pub bye: bool,
+    /// What it sends: an SSRC per layer.
+    pub connected: Option<Instant>,
+    cameras: Vec<Camera>,
+    microphone: Option<Microphone>,
+    pub muted: BTreeMap<Source, bool>,
+    /// When sending last began or changed.
+    pub sending_since: Option<Instant>,
+    /// What comes in, by SSRC, and which seat it belongs to.
+    pub sinks: BTreeMap<u32, (usize, Sink)>,
+    ticks: u64,
+    next_tick: Instant,
+    pub faults: Vec<String>,
+}
+
+impl Browser {
+    pub fn new(now: Instant, number: u32, address: SocketAddr, part: Part) -> Self {
+        let layout = layout(number, part);
+        let cameras = (0u8..).zip(&layout.camera);
+        let start = number.wrapping_mul(0x3f_ffd1) + 65_400;
+        Self {
+            number,
+            address,
+            part,
+            cameras: cameras
+                .map(|(layer, &ssrc)| Camera::new(number, layer, ssrc, 96, start))
+                .collect(),
+            microphone: layout
+                .microphone
+                .map(|ssrc| Microphone::new(number, ssrc, 111, start)),
+            connection: Box::new(RtcPeer::new(now, address, layout)),
+            words: VecDeque::new(),
+            requests: 0,
+            me: None,
+            members: BTreeMap::new(),
+            seats: vec![],
+            seats_since: now,
+            mode: None,
+            switching: None,
+            events_seen: 0,
+            bye: false,
+            connected: None,
+            muted: BTreeMap::new(),
+            sending_since: None,
+            sinks: BTreeMap::new(),
+            ticks: 0,
+            next_tick: now + TICK,
+            faults: vec![],
+        }
+    }
+
+    pub fn join(&mut self, room: &str) {
+        let sfu_only = self.part.sfu_only;
+        let (room, name) = (room.to_owned(), format!("browser {}", self.number));
+        self.ask(ClientMessage::Join {
+            room,
+            name,
+            sfu_only,
+        });
+    }
+
+    pub fn leave(&mut self) {
+        self.ask(ClientMessage::Bye {});
+    }
+
+    /// Falls silent or comes back on one source.
+    pub fn mute(&mut self, now: Instant, source: Source, muted: bool) {
+        self.muted.insert(source, muted);
+        self.sending_since = self.sending_since.map(|_| now);
+        self.ask(ClientMessage::Mute { source, muted });
+    }
+
+    pub fn view(&mut self, wants: Vec<Want>) {
+        self.ask(ClientMessage::View { wants });
+    }
+
+    /// What the node says.
+    pub fn hear(&mut self, now: Instant, frame: ServerFrame) {
+        if let Some(seq) = frame.seq {
+            if seq != self.events_seen + 1 {
+                self.fault(format!("event {seq} after {}", self.events_seen));
+            }
+            self.events_seen = seq;
+        }
+        match frame.message {
+            ServerMessage::Joined {
+                you,
+                members,
+                topology,
+                ..
+            } => {
+                self.me = Some(you);
+                self.members = members.into_iter().map(|m| (m.id, m)).collect();
+                self.mode = Some(topology.mode);
+                self.switching = topology.switching.then_some(topology.epoch);
+                let (sdp, epoch) = (self.connection.offer(now), topology.epoch);
+                self.ask(ClientMessage::Offer {
+                    sdp,
+                    epoch,
+                    fresh: true,
+                });
+            }
+            ServerMessage::Answer { sdp, .. } => self.on_answer(now, &sdp),
+            ServerMessage::Member { member } => {
+                self.members.insert(member.id, member);
+            }
+            ServerMessage::Left { member, .. } => {
+                if self.members.remove(&member).is_none() {
+                    self.fault(format!("{member} left, who was not here"));
+                }
+            }
+            ServerMessage::Seats { seats } => {
+                if seats.len() > self.part.seats {
+                    self.fault(format!("{} seats of {}", seats.len(), self.part.seats));
+                }
+                (self.seats, self.seats_since) = (seats, now);
+            }
+            ServerMessage::Switch { mode, epoch, .. } => {
+                self.mode = Some(mode);
+                self.switching = Some(epoch);
+                self.sending_since = self.sending_since.map(|_| now);
+            }
+            ServerMessage::Commit { mode, .. } | ServerMessage::Rollback { mode, .. } => {
+                self.mode = Some(mode);
+                self.switching = None;
+            }
+            ServerMessage::Bye { .. } => self.bye = true,
+            ServerMessage::Error { code, message, .. } => {
+                self.fault(format!("refused: {code:?} {message}"));
+            }
+            _ => {}
+        }
+    }
+
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> Vec<Packet> {
+        self.connection.handle_datagram(now, from, datagram);
+        self.drain(now)
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) -> Vec<Packet> {
+        if self.connection.poll_timeout().is_some_and(|at| at <= now) {
+            self.connection.handle_timeout(now);
+        }
+        if self.next_tick <= now {
+            self.next_tick = now + TICK;
+            self.tick(now);
+        }
+        self.drain(now)
+    }
+
+    pub fn poll_timeout(&mut self) -> Instant {
+        let connection = self.connection.poll_timeout();
+        connection.map_or(self.next_tick, |at| at.min(self.next_tick))
+    }
+
+    pub fn poll_datagram(&mut self) -> Option<(SocketAddr, Bytes)> {
+        self.connection.poll_datagram()
+    }
+
+    pub fn poll_word(&mut self) -> Option<ClientFrame> {
+        self.words.pop_front()
+    }
+
+    /// Whether it sends to the node now: its connection is up and its media goes that way.
+    pub fn sends(&self, source: Source) -> bool {
+        let over_node = self.part.sfu_only || self.mode == Some(Mode::Sfu);
+        self.part.sends && over_node && self.connected.is_some() && !self.is_muted(source)
+    }
+
+    fn is_muted(&self, source: Source) -> bool {
+        self.muted.get(&source).copied().unwrap_or(false)
+    }
+
+    fn on_answer(&mut self, now: Instant, sdp: &str) {
+        let sections = sections(sdp);
+        let own = sections.len() - (2 * self.part.seats).min(sections.len());
+        let (sent, seats) = sections.split_at(own);
+        for (index, pair) in seats.chunks(2).enumerate() {
+            self.add_seat(index, pair);
+        }
+        self.connection.accept(now, sdp);
+        for section in sent {
+            let source = if section.audio {
+                Source::Microphone
+            } else {
+                Source::Camera
+            };
+            self.ask(ClientMessage::Publish {
+                source,
+                mid: Some(section.mid.clone()),
+                stream: Some("own".to_owned()),
+                muted: self.is_muted(source),
+            });
+        }
+    }
+
+    fn add_seat(&mut self, index: usize, sections: &[Section]) {
+        for section in sections {
+            if section.seat != Some(index) {
+                self.fault(format!("seat {index} is called {:?}", section.seat));
+            }
+            match section.ssrc {
+                Some(ssrc) => {
+                    let sink = Sink::new(section.kind(), ssrc);
+                    self.sinks.insert(ssrc, (index, sink));
+                }
+                None => self.fault(format!("seat {index} has no SSRC")),
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.ticks += 1;
+        if self.ticks.is_multiple_of(PING_TICKS) && self.me.is_some() {
+            self.ask(ClientMessage::Ping {});
+        }
+        for (_, sink) in self.sinks.values_mut() {
+            if sink.tick(now) {
+                self.connection.request_key_frame(now, sink.ssrc);
+            }
+        }
+        if self.ticks.is_multiple_of(AUDIO_TICKS)
+            && self.sends(Source::Microphone)
+            && let Some(microphone) = &mut self.microphone
+        {
+            let packet = microphone.packet(ticks_to_clock(AUDIO_TICKS, 48_000));
+            self.connection.send(now, packet);
+        }
+        if self.ticks.is_multiple_of(VIDEO_TICKS) && self.sends(Source::Camera) {
+            for camera in &mut self.cameras {
+                for packet in camera.frame(ticks_to_clock(VIDEO_TICKS, 90_000)) {
+                    self.connection.send(now, packet);
+                }
+            }
+        }
+        self.report_ready(now);
+    }
+
+    /// A switch to the node is ready once everyone on a seat plays.
+    fn report_ready(&mut self, now: Instant) {
+        let plays = |seat: &Seat| {
+            let number = self.number_of(seat.member);
+            number.is_none_or(|n| self.played_since(n, self.seats_since))
+        };
+        if let Some(epoch) = self.switching
+            && self.connected.is_some()
+            && self.seats.iter().flatten().all(plays)
+            && now > self.seats_since + Duration::from_millis(200)
+        {
+            self.switching = None;
+            self.ask(ClientMessage::Ready { epoch });
+        }
+    }
+
+    fn played_since(&self, publisher: u32, since: Instant) -> bool {
+        let mut sinks = self.sinks.values();
+        sinks.any(|(_, sink)| sink.played.get(&publisher).is_some_and(|at| *at >= since))
+    }
+
+    fn number_of(&self, member: MemberId) -> Option<u32> {
+        let name = &self.members.get(&member)?.name;
+        name.strip_prefix("browser ")?.parse().ok()
+    }
+
+    fn drain(&mut self, now: Instant) -> Vec<Packet> {
+        let mut media = vec![];
+        while let Some(event) = self.connection.poll_event() {
+            match event {
+                ConnectionEvent::Connected => {
+                    self.connected.get_or_insert(now);
+                    self.sending_since.get_or_insert(now);
+                }
+                ConnectionEvent::Closed => self.connected = None,
+                ConnectionEvent::KeyFrameWanted(ssrc) => {
+                    let camera = self.cameras.iter_mut().find(|c| c.ssrc == ssrc);
+                    camera.into_iter().for_each(Camera::want_key);
+                }
+                ConnectionEvent::Media(packet) => {
+                    match self.sinks.get_mut(&packet.header.ssrc) {
+                        Some((_, sink)) => sink.receive(now, packet.clone()),
+                        None => self.fault(format!("media on no seat: {:?}", packet.header)),
+                    }
+                    media.push(packet);
+                }
+            }
+        }
+        media
+    }
+
+    fn ask(&mut self, message: ClientMessage) {
+        self.requests += 1;
+        let id = Some(self.requests);
+        self.words.push_back(ClientFrame { id, message });
+    }
+
+    fn fault(&mut self, what: String) {
+        self.faults.push(what);
+    }
+}
+
+fn layout(number: u32, part: Part) -> Layout {
+    let base = 1_000 * (number + 1);
+    let layers = if part.sends { part.layers as u32 } else { 0 };
+    Layout {
+        microphone: part.sends.then_some(base),
+        camera: (1..=layers).map(|layer| base + layer).collect(),
+        seats: part.seats,
+    }
+}
+
+fn ticks_to_clock(ticks: u64, rate: u64) -> u32 {
+    (ticks * TICK.as_millis() as u64 * rate / 1000) as u32
+}

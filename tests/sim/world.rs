@@ -1,0 +1,458 @@
+//! Everything at once: a queue of what happens when, one clock, the node, the browsers and what lies
+//! between them.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use motet::media::shard::{ShardCommand, ShardEffect};
+use motet::protocol::client::{ClientFrame, ClientMessage, Feed, Want};
+use motet::protocol::reason::Reason;
+use motet::protocol::server::{ServerFrame, ServerMessage};
+
+use crate::browser::{Browser, Part};
+use crate::invariants::{Invariants, Membership, SETTLED};
+use crate::network::{Link, Network};
+use crate::node::{self, Node};
+use crate::scenario::{Act, Scenario};
+
+const ROOM: &str = "simulated";
+/// How long a WebSocket takes with a message.
+const WEBSOCKET_DELAY: Duration = Duration::from_millis(15);
+/// Between two looks at everything that must hold in calm.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// A timer that fires this often at one instant does not move on.
+const TIMER_SPIN_MAX: usize = 8;
+/// After a browser is unplugged the node takes this long at most to notice.
+const UNPLUGGED: Duration = Duration::from_secs(36);
+
+/// See the module.
+pub struct World {
+    start: Instant,
+    now: Instant,
+    queue: BinaryHeap<Reverse<Scheduled>>,
+    scheduled: u64,
+    node: Node,
+    node_address: SocketAddr,
+    network: Network,
+    browsers: BTreeMap<u32, Browser>,
+    /// Pulled cables: still members until the node notices.
+    unplugged: BTreeMap<u32, SocketAddr>,
+    membership: Membership,
+    invariants: Invariants,
+    /// Nothing is settled before.
+    restless_until: Instant,
+    pub report: Report,
+}
+
+/// What a run amounted to.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Report {
+    pub events: u64,
+    pub carried: u64,
+    pub lost: u64,
+    pub media: u64,
+    pub frames: u64,
+}
+
+/// Why a run failed: the first thing that did not hold, and when.
+#[derive(Debug)]
+pub struct Failure {
+    pub at: Duration,
+    pub faults: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Event {
+    Act(u32, Act),
+    Datagram {
+        from: SocketAddr,
+        to: SocketAddr,
+        sent: Instant,
+        bytes: Bytes,
+    },
+    ToNode(u32, ClientFrame),
+    WebSocketEnds(u32),
+    ToBrowser(u32, ServerFrame),
+    Check,
+}
+
+impl World {
+    pub fn new(scenario: &Scenario) -> Self {
+        let start = Instant::now();
+        let mut world = Self {
+            start,
+            now: start,
+            queue: BinaryHeap::new(),
+            scheduled: 0,
+            node: Node::new(start, scenario.seed, scenario.sfu),
+            node_address: node::ADDRESS.parse().unwrap(),
+            network: Network::new(scenario.seed),
+            browsers: BTreeMap::new(),
+            unplugged: BTreeMap::new(),
+            membership: Membership::default(),
+            invariants: Invariants::default(),
+            restless_until: start,
+            report: Report::default(),
+        };
+        for (at, who, act) in &scenario.acts {
+            world.schedule(start + *at, Event::Act(*who, act.clone()));
+        }
+        world.schedule(start + CHECK_INTERVAL, Event::Check);
+        world
+    }
+
+    /// Lives through the scenario.
+    pub fn run(&mut self, scenario: &Scenario) -> Result<Report, Failure> {
+        self.run_until(self.start + scenario.ends)?;
+        self.everyone_leaves();
+        self.run_until(self.now + Duration::from_secs(2))?;
+        self.report.carried = self.network.carried;
+        self.report.lost = self.network.lost;
+        self.report.media = self.invariants.media_checked;
+        Ok(self.report)
+    }
+
+    fn run_until(&mut self, end: Instant) -> Result<(), Failure> {
+        while let Some(at) = self.next_instant().filter(|&at| at <= end) {
+            if at < self.now {
+                self.invariants
+                    .faults
+                    .push("time runs backwards".to_owned());
+            }
+            self.now = at;
+            self.fire_timers();
+            while let Some(event) = self.pop_due() {
+                self.report.events += 1;
+                self.happen(event);
+            }
+            self.collect_faults()?;
+        }
+        self.now = end;
+        Ok(())
+    }
+
+    fn next_instant(&mut self) -> Option<Instant> {
+        let queued = self.queue.peek().map(|Reverse(next)| next.at);
+        let node = self.node.poll_timeout().map(|(at, _)| at);
+        let browsers = self.browsers.values_mut().map(Browser::poll_timeout);
+        let next = queued.into_iter().chain(node).chain(browsers).min();
+        next.map(|at| at.max(self.now))
+    }
+
+    fn fire_timers(&mut self) {
+        let now = self.now;
+        for _ in 0..TIMER_SPIN_MAX {
+            if self.node.poll_timeout().is_none_or(|(at, _)| at > now) {
+                break;
+            }
+            self.node.handle_timeout(now);
+            self.drain_node();
+        }
+        if let Some((_, why)) = self.node.poll_timeout().filter(|(at, _)| *at <= now) {
+            self.invariants
+                .faults
+                .push(format!("the node's timer does not move on: {why}"));
+        }
+        let due: Vec<u32> = (self.browsers.iter_mut())
+            .filter_map(|(number, browser)| (browser.poll_timeout() <= now).then_some(*number))
+            .collect();
+        for number in due {
+            if let Some(browser) = self.browsers.get_mut(&number) {
+                browser.handle_timeout(now);
+            }
+            self.drain_browser(number);
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        let now = self.now;
+        match event {
+            Event::Act(who, act) => self.act(who, act),
+            Event::Datagram {
+                from,
+                to,
+                sent,
+                bytes,
+            } => {
+                if to == self.node_address {
+                    self.node.handle_datagram(now, from, &bytes);
+                    self.drain_node();
+                } else {
+                    self.reach_browser(from, to, sent, &bytes);
+                }
+            }
+            Event::ToNode(who, frame) => {
+                let said = self.command(who, frame);
+                self.node.handle(now, said);
+                self.drain_node();
+            }
+            Event::WebSocketEnds(who) => {
+                let (connection, reason) = (node::connection(who), Reason::Lost);
+                self.node
+                    .handle(now, ShardCommand::Gone { connection, reason });
+                self.drain_node();
+                self.invariants.on_gone(now, address(who));
+            }
+            Event::ToBrowser(who, frame) => {
+                if let Some(browser) = self.browsers.get_mut(&who) {
+                    browser.hear(now, frame);
+                    if let Some(me) = browser.me {
+                        self.membership.by_number.insert(who, me);
+                        self.membership.by_member.insert(me, who);
+                    }
+                    self.drain_browser(who);
+                }
+            }
+            Event::Check => self.check(),
+        }
+    }
+
+    fn act(&mut self, who: u32, act: Act) {
+        let now = self.now;
+        let unplugs = matches!(act, Act::Unplug);
+        let calm_after = if unplugs {
+            UNPLUGGED + SETTLED
+        } else {
+            SETTLED
+        };
+        self.restless_until = self.restless_until.max(now + calm_after);
+        match act {
+            Act::Join { part, up, down } => self.join(who, part, up, down),
+            Act::Leave => {
+                let mut browser = self.browsers.remove(&who).unwrap();
+                browser.leave();
+                self.say_all(who, &mut browser);
+            }
+            Act::Vanish => {
+                self.browsers.remove(&who);
+                self.schedule(now + WEBSOCKET_DELAY, Event::WebSocketEnds(who));
+            }
+            Act::Unplug => {
+                self.browsers.remove(&who);
+                self.unplugged.insert(who, address(who));
+            }
+            Act::Mute { source, muted } => {
+                let browser = self.browsers.get_mut(&who).unwrap();
+                if browser.part.sends && browser.connected.is_some() {
+                    browser.mute(now, source, muted);
+                }
+            }
+            Act::View { wanted } => self.view(who, wanted),
+        }
+        self.drain_browser(who);
+    }
+
+    fn join(&mut self, who: u32, part: Part, up: Link, down: Link) {
+        let (client, node) = (address(who), self.node_address);
+        self.network.connect(client, node, up, down);
+        let mut browser = Browser::new(self.now, who, client, part);
+        browser.join(ROOM);
+        self.browsers.insert(who, browser);
+    }
+
+    fn view(&mut self, who: u32, wanted: Vec<u32>) {
+        let known = &self.membership.by_number;
+        let wants = wanted.iter().filter_map(|number| {
+            Some(Want {
+                member: *known.get(number)?,
+                feed: Feed::Camera,
+                max_height: 1080,
+            })
+        });
+        let browser = self.browsers.get_mut(&who).unwrap();
+        let wants: Vec<Want> = wants
+            .filter(|want| browser.members.contains_key(&want.member))
+            .collect();
+        if browser.me.is_some() {
+            let numbers = wants
+                .iter()
+                .map(|want| self.membership.by_member[&want.member]);
+            self.membership.wants.insert(who, numbers.collect());
+            browser.view(wants);
+        }
+    }
+
+    fn everyone_leaves(&mut self) {
+        let all: Vec<u32> = self.browsers.keys().copied().collect();
+        for who in all {
+            self.act(who, Act::Leave);
+        }
+    }
+
+    fn command(&mut self, who: u32, frame: ClientFrame) -> ShardCommand {
+        let connection = node::connection(who);
+        if matches!(frame.message, ClientMessage::Bye {}) {
+            self.invariants.on_gone(self.now, address(who));
+        }
+        match frame.message {
+            ClientMessage::Join {
+                room,
+                name,
+                sfu_only,
+            } => ShardCommand::Join {
+                connection,
+                id: frame.id,
+                room,
+                name,
+                sfu_only,
+            },
+            _ => ShardCommand::Said { connection, frame },
+        }
+    }
+
+    fn reach_browser(&mut self, from: SocketAddr, to: SocketAddr, sent: Instant, bytes: &[u8]) {
+        let browser = self
+            .browsers
+            .values_mut()
+            .find(|browser| browser.address == to);
+        let Some(browser) = browser else {
+            return;
+        };
+        let number = browser.number;
+        for packet in browser.handle_datagram(self.now, from, bytes) {
+            self.invariants
+                .on_media(browser, sent, &packet, &self.membership);
+        }
+        self.drain_browser(number);
+    }
+
+    fn drain_node(&mut self) {
+        while let Some((to, bytes)) = self.node.poll_datagram() {
+            self.invariants.on_sent(to, &bytes);
+            self.send(self.node_address, to, bytes);
+        }
+        while let Some(effect) = self.node.poll_effect() {
+            self.on_effect(effect);
+        }
+    }
+
+    fn on_effect(&mut self, effect: ShardEffect) {
+        match effect {
+            ShardEffect::Send { connection, frame } => {
+                let who = node::number(connection);
+                if let ServerMessage::Seats { seats } = &frame.message {
+                    self.invariants.on_plan(self.now, who, seats);
+                }
+                self.schedule(self.now + WEBSOCKET_DELAY, Event::ToBrowser(who, frame));
+            }
+            ShardEffect::Close { connection, .. } => {
+                let who = node::number(connection);
+                self.invariants.on_gone(self.now, address(who));
+                self.unplugged.remove(&who);
+                if self.browsers.contains_key(&who) {
+                    self.invariants
+                        .faults
+                        .push(format!("browser {who} is thrown out"));
+                }
+            }
+            ShardEffect::Reply { .. } | ShardEffect::RoomClosed { .. } => {}
+        }
+    }
+
+    fn drain_browser(&mut self, who: u32) {
+        let Some(mut browser) = self.browsers.remove(&who) else {
+            return;
+        };
+        while let Some((to, bytes)) = browser.poll_datagram() {
+            self.send(browser.address, to, bytes);
+        }
+        self.say_all(who, &mut browser);
+        self.browsers.insert(who, browser);
+    }
+
+    fn say_all(&mut self, who: u32, browser: &mut Browser) {
+        while let Some(word) = browser.poll_word() {
+            self.schedule(self.now + WEBSOCKET_DELAY, Event::ToNode(who, word));
+        }
+    }
+
+    fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
+        let sent = self.now;
+        for at in self.network.arrivals(sent, from, to) {
+            let bytes = bytes.clone();
+            self.schedule(
+                at,
+                Event::Datagram {
+                    from,
+                    to,
+                    sent,
+                    bytes,
+                },
+            );
+        }
+    }
+
+    fn check(&mut self) {
+        if self.now > self.restless_until {
+            self.invariants
+                .when_settled(self.now, &self.browsers, &self.membership);
+            self.invariants.check_mirrors(&self.browsers);
+        }
+        self.schedule(self.now + CHECK_INTERVAL, Event::Check);
+    }
+
+    fn collect_faults(&mut self) -> Result<(), Failure> {
+        let mut faults = std::mem::take(&mut self.invariants.faults);
+        for browser in self.browsers.values_mut() {
+            let name = format!("browser {}", browser.number);
+            let sinks = browser.sinks.values_mut();
+            let found = sinks.flat_map(|(_, sink)| sink.faults.drain(..));
+            let found = found.chain(browser.faults.drain(..));
+            faults.extend(found.map(|fault| format!("{name}: {fault}")));
+        }
+        let at = self.now - self.start;
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(Failure { at, faults }),
+        }
+    }
+
+    fn schedule(&mut self, at: Instant, event: Event) {
+        self.scheduled += 1;
+        let order = self.scheduled;
+        self.queue.push(Reverse(Scheduled { at, order, event }));
+    }
+
+    fn pop_due(&mut self) -> Option<Event> {
+        let due = self
+            .queue
+            .peek()
+            .is_some_and(|Reverse(next)| next.at <= self.now);
+        due.then(|| self.queue.pop().unwrap().0.event)
+    }
+}
+
+fn address(who: u32) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, who as u8 + 1], 40_000))
+}
+
+#[derive(Debug)]
+struct Scheduled {
+    at: Instant,
+    /// What was scheduled first happens first.
+    order: u64,
+    event: Event,
+}
+
+impl Ord for Scheduled {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Scheduled {}
