@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use motet::ids::MemberId;
-use motet::logic::forward::codec::MediaKind;
 use motet::protocol::client::{ClientFrame, ClientMessage, Epoch, Source, Want};
 use motet::protocol::server::{Member, Mode, Seat, ServerFrame, ServerMessage};
 use rtp::packet::Packet;
@@ -159,7 +158,8 @@ impl Browser {
                 self.members.insert(member.id, member);
             }
             ServerMessage::Left { member, .. } => {
-                if self.members.remove(&member).is_none() {
+                let known = self.members.remove(&member);
+                if known.is_none() {
                     self.fault(format!("{member} left, who was not here"));
                 }
             }

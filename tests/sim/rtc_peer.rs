@@ -100,7 +100,7 @@ impl RtcPeer {
         self.inner
             .set_local_description(now, answer.clone())
             .unwrap();
-        self.drain(now);
+        self.drain();
         answer.sdp
     }
 
@@ -173,7 +173,7 @@ impl RtcPeer {
         self.inner.add_local_candidate(candidate).unwrap();
     }
 
-    fn drain(&mut self, now: Instant) {
+    fn drain(&mut self) {
         while let Some(event) = self.inner.poll_event() {
             self.on_event(event);
         }
@@ -234,7 +234,7 @@ impl Connection for RtcPeer {
         self.inner
             .set_local_description(now, offer.clone())
             .unwrap();
-        self.drain(now);
+        self.drain();
         offer.sdp
     }
 
@@ -254,7 +254,7 @@ impl Connection for RtcPeer {
         }
         let answer = RTCSessionDescription::answer(answer.to_owned()).unwrap();
         self.inner.set_remote_description(now, answer).unwrap();
-        self.drain(now);
+        self.drain();
     }
 
     fn send(&mut self, now: Instant, mut packet: Packet) {
@@ -277,7 +277,7 @@ impl Connection for RtcPeer {
         let id = sender.id;
         // Refused before the connection is up: a browser's encoder is not running then either.
         let _ = self.inner.rtp_sender(id).unwrap().write_rtp(now, packet);
-        self.drain(now);
+        self.drain();
     }
 
     fn request_key_frame(&mut self, now: Instant, ssrc: u32) {
@@ -292,7 +292,7 @@ impl Connection for RtcPeer {
             };
             let mut receiver = self.inner.rtp_receiver(receiver).unwrap();
             receiver.write_rtcp(now, vec![Box::new(pli)]).unwrap();
-            self.drain(now);
+            self.drain();
         }
     }
 
@@ -309,12 +309,12 @@ impl Connection for RtcPeer {
         };
         // Replays and leftovers of a closed connection are errors to it; they are normal here.
         let _ = self.inner.handle_read(datagram);
-        self.drain(now);
+        self.drain();
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         let _ = self.inner.handle_timeout(now);
-        self.drain(now);
+        self.drain();
     }
 
     fn poll_timeout(&mut self) -> Option<Instant> {

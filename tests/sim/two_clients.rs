@@ -21,7 +21,6 @@ fn two_clients_of_another_make_meet_over_the_network() {
             "seed {seed}: {run:?}"
         );
         assert!(run.frames > 60, "seed {seed}: {run:?}");
-        println!("{seed}: {run:?}");
     }
 }
 
@@ -29,12 +28,10 @@ fn two_clients_of_another_make_meet_over_the_network() {
 struct Run {
     connected_after: Duration,
     frames: usize,
-    real: Duration,
 }
 
 fn run(seed: u64, link: Link) -> Run {
-    let real = Instant::now();
-    let start = real;
+    let start = Instant::now();
     let mut now = start;
     let addresses: [SocketAddr; 2] = ["10.0.0.1:4000", "10.0.0.2:4000"].map(|a| a.parse().unwrap());
     let layout = Layout {
@@ -109,6 +106,5 @@ fn run(seed: u64, link: Link) -> Run {
     Run {
         connected_after: connected.expect("connected"),
         frames: frames.len(),
-        real: real.elapsed(),
     }
 }

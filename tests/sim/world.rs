@@ -54,7 +54,6 @@ pub struct Report {
     pub carried: u64,
     pub lost: u64,
     pub media: u64,
-    pub frames: u64,
 }
 
 /// Why a run failed: the first thing that did not hold, and when.
