@@ -11,6 +11,7 @@ mod browser;
 mod connection;
 mod description;
 mod invariants;
+mod light;
 mod media;
 mod network;
 mod node;

@@ -16,11 +16,14 @@ use rtc::peer_connection::configuration::interceptor_registry::{
 use rtc::peer_connection::configuration::media_engine::{
     MIME_TYPE_OPUS, MIME_TYPE_RTX, MIME_TYPE_VP8, MediaEngine,
 };
+use rtc::peer_connection::configuration::setting_engine::{SettingEngine, SettingEngineBuilder};
 use rtc::peer_connection::event::{RTCPeerConnectionEvent, RTCTrackEvent};
 use rtc::peer_connection::message::{RTCMessage, TaggedRTCMessage};
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::state::RTCPeerConnectionState;
-use rtc::peer_connection::transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate};
+use rtc::peer_connection::transport::{
+    CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate,
+};
 use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
@@ -65,6 +68,18 @@ struct Sender {
 impl RtcPeer {
     /// A peer at `address` that will carry `layout`.
     pub fn new(now: Instant, address: SocketAddr, layout: Layout) -> Self {
+        Self::with(now, address, layout, SettingEngineBuilder::new().build())
+    }
+
+    /// A peer that will [`answer`](Self::answer) with DTLS passive, as a node does.
+    pub fn answering(now: Instant, address: SocketAddr) -> Self {
+        let settings = SettingEngineBuilder::new()
+            .with_answering_dtls_role(RTCDtlsRole::Server)
+            .build();
+        Self::with(now, address, Layout::default(), settings)
+    }
+
+    fn with(now: Instant, address: SocketAddr, layout: Layout, settings: SettingEngine) -> Self {
         let mut engine = media_engine();
         let registry = register_default_interceptors(Registry::new(), &mut engine).unwrap();
         let registry = configure_twcc_sender_only(registry, &mut engine).unwrap();
@@ -72,6 +87,7 @@ impl RtcPeer {
             .with_certificates(vec![certificate().clone()])
             .build();
         let inner = RTCPeerConnectionBuilder::new()
+            .with_setting_engine(settings)
             .with_configuration(configuration)
             .with_media_engine(engine)
             .with_interceptor_registry(registry)

@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::connection::{Connection, ConnectionEvent, Layout};
+use crate::light::{LightPeer, Profile};
 use crate::media::{Camera, Vp8};
 use crate::network::{Link, Network};
 use crate::rtc_peer::RtcPeer;
@@ -14,13 +15,27 @@ use crate::rtc_peer::RtcPeer;
 #[test]
 fn two_clients_of_another_make_meet_over_the_network() {
     for seed in 0..10 {
-        let mut rng = StdRng::seed_from_u64(seed);
-        let run = run(seed, Link::random(&mut rng));
+        let link = Link::random(&mut StdRng::seed_from_u64(seed));
+        let offerer = RtcPeer::new(Instant::now(), address(1), layout());
+        let run = run(seed, link, Box::new(offerer));
         assert!(
             run.connected_after < Duration::from_secs(5),
             "seed {seed}: {run:?}"
         );
         assert!(run.frames > 60, "seed {seed}: {run:?}");
+    }
+}
+
+#[test]
+fn the_light_client_is_understood_by_one_of_another_make() {
+    for (seed, profile) in [(1, Profile::Gcm), (2, Profile::Sha1)] {
+        let offerer = LightPeer::new(seed, address(1), layout(), profile);
+        let run = run(seed, Link::PERFECT, Box::new(offerer));
+        assert!(
+            run.connected_after < Duration::from_secs(1),
+            "{profile:?}: {run:?}"
+        );
+        assert!(run.frames > 130, "{profile:?}: {run:?}");
     }
 }
 
@@ -30,24 +45,18 @@ struct Run {
     frames: usize,
 }
 
-fn run(seed: u64, link: Link) -> Run {
+fn run(seed: u64, link: Link, offerer: Box<dyn Connection>) -> Run {
     let start = Instant::now();
     let mut now = start;
-    let addresses: [SocketAddr; 2] = ["10.0.0.1:4000", "10.0.0.2:4000"].map(|a| a.parse().unwrap());
-    let layout = Layout {
-        microphone: Some(10),
-        camera: vec![20],
-        seats: 0,
-    };
-    let mut peers = [
-        RtcPeer::new(now, addresses[0], layout),
-        RtcPeer::new(now, addresses[1], Layout::default()),
-    ];
+    let addresses = [address(1), address(2)];
+    let mut answerer = RtcPeer::answering(now, addresses[1]);
+    let mut offerer = offerer;
     let mut network = Network::new(seed);
     network.connect(addresses[0], addresses[1], link, link);
-    let offer = peers[0].offer(now);
-    let answer = peers[1].answer(now, &offer);
-    peers[0].accept(now, &answer);
+    let offer = offerer.offer(now);
+    let answer = answerer.answer(now, &offer);
+    offerer.accept(now, &answer);
+    let mut peers: [Box<dyn Connection>; 2] = [offerer, Box::new(answerer)];
 
     let mut camera = Camera::new(1, 0, 20, 96, 65_500);
     let mut flying: Vec<(Instant, usize, bytes::Bytes)> = vec![];
@@ -107,4 +116,16 @@ fn run(seed: u64, link: Link) -> Run {
         connected_after: connected.expect("connected"),
         frames: frames.len(),
     }
+}
+
+fn layout() -> Layout {
+    Layout {
+        microphone: Some(10),
+        camera: vec![20],
+        seats: 0,
+    }
+}
+
+fn address(host: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, host], 4000))
 }
