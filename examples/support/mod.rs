@@ -3,16 +3,12 @@
 
 #![allow(dead_code, unreachable_pub)]
 
-use std::collections::VecDeque;
-use std::error::Error;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
-use motet::protocol::SUBPROTOCOL;
-use motet::protocol::client::{ClientMessage, RequestId, Source};
-use motet::protocol::server::{ServerFrame, ServerMessage};
+use motet::protocol::client::{ClientMessage, Source};
+use motet::protocol::server::ServerMessage;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::{
     MIME_TYPE_OPUS, MIME_TYPE_RTX, MIME_TYPE_VP8,
@@ -21,11 +17,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
     RTCRtpEncodingParameters, RtpCodecKind,
 };
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::TrackRemote;
@@ -35,80 +27,11 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 
-/// Anything that can go wrong in a client.
-pub type Failure = Box<dyn Error + Send + Sync>;
+pub mod signaling;
+pub use signaling::{Failure, Signaling};
 
 pub const OPUS: u8 = 111;
 pub const VP8: u8 = 96;
-
-/// One WebSocket to the node: `motet.v1`, one JSON message a frame.
-pub struct Signaling {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    requests: RequestId,
-    /// Heard while waiting for something else.
-    heard: VecDeque<ServerFrame>,
-}
-
-impl Signaling {
-    /// Connects to `ws://host:port/ws`.
-    pub async fn connect(url: &str) -> Result<Self, Failure> {
-        let mut request = url.into_client_request()?;
-        let headers = request.headers_mut();
-        headers.insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse()?);
-        let (socket, _) = connect_async(request).await?;
-        Ok(Self {
-            socket,
-            requests: 0,
-            heard: VecDeque::new(),
-        })
-    }
-
-    /// Says something, as a request; its answer carries the returned id.
-    pub async fn say(&mut self, message: &ClientMessage) -> Result<RequestId, Failure> {
-        self.requests += 1;
-        let mut text = serde_json::to_value(message)?;
-        text["id"] = self.requests.into();
-        self.socket.send(Message::text(text.to_string())).await?;
-        Ok(self.requests)
-    }
-
-    /// The next thing that the node says, in order.
-    pub async fn hear(&mut self) -> Result<ServerMessage, Failure> {
-        match self.heard.pop_front() {
-            Some(frame) => Ok(frame.message),
-            None => Ok(self.receive().await?.message),
-        }
-    }
-
-    /// Waits for the first message that `pick` takes; the others are kept for [`Self::hear`].
-    /// An `error` of the node ends the wait.
-    pub async fn wait_for<T>(
-        &mut self,
-        mut pick: impl FnMut(&ServerMessage) -> Option<T>,
-    ) -> Result<T, Failure> {
-        loop {
-            let frame = self.receive().await?;
-            if let Some(picked) = pick(&frame.message) {
-                return Ok(picked);
-            }
-            if let ServerMessage::Error { code, message, .. } = &frame.message {
-                return Err(format!("the node refuses ({code:?}): {message}").into());
-            }
-            self.heard.push_back(frame);
-        }
-    }
-
-    async fn receive(&mut self) -> Result<ServerFrame, Failure> {
-        while let Some(message) = self.socket.next().await {
-            match message? {
-                Message::Text(text) => return Ok(serde_json::from_str(&text)?),
-                Message::Close(_) => break,
-                _ => {}
-            }
-        }
-        Err("the node closed the connection".into())
-    }
-}
 
 /// How a client takes part in a room.
 #[derive(Debug, Clone)]

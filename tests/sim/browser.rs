@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use motet::ids::MemberId;
-use motet::protocol::client::{ClientFrame, ClientMessage, Epoch, Source, Want};
+use motet::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId, Source, Want};
+use motet::protocol::reason::ErrorCode;
 use motet::protocol::server::{Member, Mode, Seat, ServerFrame, ServerMessage};
 use rtp::packet::Packet;
 
 use crate::connection::{Connection, ConnectionEvent, Layout};
 use crate::description::{Section, sections};
+use crate::light::{LightPeer, Profile};
 use crate::media::{Camera, Microphone};
 use crate::rtc_peer::RtcPeer;
 use crate::sink::Sink;
@@ -32,6 +34,16 @@ pub struct Part {
     /// Simulcast layers of the camera.
     pub layers: usize,
     pub seats: usize,
+    pub stack: Stack,
+}
+
+/// What a browser is made of.
+#[derive(Debug, Clone, Copy)]
+pub enum Stack {
+    /// A whole WebRTC stack of another make.
+    Rtc,
+    /// Only what the node needs to see; does not make good what gets lost.
+    Light(Profile),
 }
 
 /// See the module.
@@ -50,6 +62,12 @@ pub struct Browser {
     pub seats_since: Instant,
     pub mode: Option<Mode>,
     switching: Option<Epoch>,
+    switching_since: Instant,
+    /// Its media goes to the node: from the beginning of a switch to the node to the end of one away.
+    over_node: bool,
+    /// Whom it asked to see, once the node has agreed; and what it asked and was not answered yet.
+    pub wanted: Option<Vec<MemberId>>,
+    views: BTreeMap<RequestId, Vec<MemberId>>,
     events_seen: u64,
     pub bye: bool,
     /// What it sends: an SSRC per layer.
@@ -57,8 +75,6 @@ pub struct Browser {
     cameras: Vec<Camera>,
     microphone: Option<Microphone>,
     pub muted: BTreeMap<Source, bool>,
-    /// When sending last began or changed.
-    pub sending_since: Option<Instant>,
     /// What comes in, by SSRC, and which seat it belongs to.
     pub sinks: BTreeMap<u32, (usize, Sink)>,
     ticks: u64,
@@ -81,7 +97,10 @@ impl Browser {
             microphone: layout
                 .microphone
                 .map(|ssrc| Microphone::new(number, ssrc, 111, start)),
-            connection: Box::new(RtcPeer::new(now, address, layout)),
+            connection: match part.stack {
+                Stack::Rtc => Box::new(RtcPeer::new(now, address, layout)),
+                Stack::Light(profile) => Box::new(LightPeer::new(number.into(), layout, profile)),
+            },
             words: VecDeque::new(),
             requests: 0,
             me: None,
@@ -90,11 +109,14 @@ impl Browser {
             seats_since: now,
             mode: None,
             switching: None,
+            switching_since: now,
+            over_node: false,
+            wanted: None,
+            views: BTreeMap::new(),
             events_seen: 0,
             bye: false,
             connected: None,
             muted: BTreeMap::new(),
-            sending_since: None,
             sinks: BTreeMap::new(),
             ticks: 0,
             next_tick: now + TICK,
@@ -117,13 +139,14 @@ impl Browser {
     }
 
     /// Falls silent or comes back on one source.
-    pub fn mute(&mut self, now: Instant, source: Source, muted: bool) {
+    pub fn mute(&mut self, source: Source, muted: bool) {
         self.muted.insert(source, muted);
-        self.sending_since = self.sending_since.map(|_| now);
         self.ask(ClientMessage::Mute { source, muted });
     }
 
     pub fn view(&mut self, wants: Vec<Want>) {
+        let wanted = wants.iter().map(|want| want.member).collect();
+        self.views.insert(self.requests + 1, wanted);
         self.ask(ClientMessage::View { wants });
     }
 
@@ -145,7 +168,7 @@ impl Browser {
                 self.me = Some(you);
                 self.members = members.into_iter().map(|m| (m.id, m)).collect();
                 self.mode = Some(topology.mode);
-                self.switching = topology.switching.then_some(topology.epoch);
+                self.over_node = topology.mode == Mode::Sfu || topology.switching;
                 let (sdp, epoch) = (self.connection.offer(now), topology.epoch);
                 self.ask(ClientMessage::Offer {
                     sdp,
@@ -171,14 +194,26 @@ impl Browser {
             }
             ServerMessage::Switch { mode, epoch, .. } => {
                 self.mode = Some(mode);
+                self.over_node |= mode == Mode::Sfu;
                 self.switching = Some(epoch);
-                self.sending_since = self.sending_since.map(|_| now);
+                self.switching_since = now;
             }
             ServerMessage::Commit { mode, .. } | ServerMessage::Rollback { mode, .. } => {
                 self.mode = Some(mode);
+                self.over_node = mode == Mode::Sfu;
                 self.switching = None;
             }
             ServerMessage::Bye { .. } => self.bye = true,
+            ServerMessage::Ok { id } => {
+                if let Some(wanted) = self.views.remove(&id) {
+                    self.wanted = Some(wanted);
+                }
+            }
+            // Whom or what it means was gone before the node heard of it.
+            ServerMessage::Error {
+                code: ErrorCode::NoSuchMember | ErrorCode::StaleEpoch,
+                ..
+            } => {}
             ServerMessage::Error { code, message, .. } => {
                 self.fault(format!("refused: {code:?} {message}"));
             }
@@ -222,7 +257,7 @@ impl Browser {
 
     /// Whether it sends to the node now: its connection is up and its media goes that way.
     pub fn sends(&self, source: Source) -> bool {
-        let over_node = self.part.sfu_only || self.mode == Some(Mode::Sfu);
+        let over_node = self.part.sfu_only || self.over_node;
         self.part.sends && over_node && self.connected.is_some() && !self.is_muted(source)
     }
 
@@ -304,7 +339,7 @@ impl Browser {
         if let Some(epoch) = self.switching
             && self.connected.is_some()
             && self.seats.iter().flatten().all(plays)
-            && now > self.seats_since + Duration::from_millis(200)
+            && now > self.switching_since + Duration::from_millis(200)
         {
             self.switching = None;
             self.ask(ClientMessage::Ready { epoch });
@@ -327,7 +362,6 @@ impl Browser {
             match event {
                 ConnectionEvent::Connected => {
                     self.connected.get_or_insert(now);
-                    self.sending_since.get_or_insert(now);
                 }
                 ConnectionEvent::Closed => self.connected = None,
                 ConnectionEvent::KeyFrameWanted(ssrc) => {

@@ -114,7 +114,7 @@ impl Invariants {
             if browser.mode != Some(Mode::Sfu) && !browser.part.sfu_only {
                 continue;
             }
-            for publisher in self.missing(browser, browsers, of) {
+            for publisher in missing(browser, browsers) {
                 self.fault(format!("{name} has no seat for browser {publisher}"));
             }
             for (index, seat) in browser.seats.iter().enumerate() {
@@ -132,29 +132,6 @@ impl Invariants {
                     ));
                 }
             }
-        }
-    }
-
-    /// Those who send, should be seen and are not on a seat, although there is one free.
-    fn missing(
-        &self,
-        viewer: &Browser,
-        browsers: &BTreeMap<u32, Browser>,
-        of: &Membership,
-    ) -> Vec<u32> {
-        let seated: Vec<MemberId> = viewer.seats.iter().flatten().map(|s| s.member).collect();
-        let wanted = of.wants.get(&viewer.number);
-        let senders = browsers.values().filter(|other| {
-            other.number != viewer.number
-                && other.part.sends
-                && wanted.is_none_or(|wanted| wanted.contains(&other.number))
-        });
-        let missing = senders.filter(|other| !other.me.is_some_and(|me| seated.contains(&me)));
-        let missing: Vec<u32> = missing.map(|other| other.number).collect();
-        if seated.len() < viewer.part.seats {
-            missing
-        } else {
-            vec![]
         }
     }
 
@@ -180,12 +157,34 @@ impl Invariants {
     }
 }
 
-/// Who is who, and who wants whom.
+/// Who is who.
 #[derive(Default)]
 pub struct Membership {
     pub by_number: BTreeMap<u32, MemberId>,
     pub by_member: BTreeMap<MemberId, u32>,
-    pub wants: BTreeMap<u32, Vec<u32>>,
+}
+
+/// Those who send, should be seen and are not on a seat, although there is one free.
+fn missing(viewer: &Browser, browsers: &BTreeMap<u32, Browser>) -> Vec<u32> {
+    let seated: Vec<MemberId> = viewer.seats.iter().flatten().map(|s| s.member).collect();
+    if seated.len() >= viewer.part.seats {
+        return vec![];
+    }
+    let should = |other: &&Browser| {
+        let wanted = |me| {
+            viewer
+                .wanted
+                .as_ref()
+                .is_none_or(|wanted| wanted.contains(&me))
+        };
+        let unseen = |me| wanted(me) && !seated.contains(&me);
+        other.number != viewer.number && other.part.sends && other.me.is_some_and(unseen)
+    };
+    browsers
+        .values()
+        .filter(should)
+        .map(|other| other.number)
+        .collect()
 }
 
 /// What of a publisher is sent, and does not play on a viewer's seat.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,8 @@ const EXTENSIONS: [(u8, Extension); 5] = [
     (5, Extension::AudioLevel),
 ];
 const REPLAY_WINDOW: usize = 1024;
+/// The own address does not matter to DTLS.
+const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// See the module.
 pub struct LightPeer {
@@ -81,7 +83,7 @@ struct Remote {
 }
 
 impl LightPeer {
-    pub fn new(seed: u64, address: SocketAddr, layout: Layout, profile: Profile) -> Self {
+    pub fn new(seed: u64, layout: Layout, profile: Profile) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut word = |length| -> String {
             let letters = std::iter::repeat_with(|| char::from(rng.random_range(b'a'..=b'z')));
@@ -95,7 +97,7 @@ impl LightPeer {
             remote: None,
             next_check: None,
             checked: false,
-            dtls: Endpoint::new(address, TransportProtocol::UDP, None),
+            dtls: Endpoint::new(UNKNOWN, TransportProtocol::UDP, None),
             srtp: None,
             datagrams: VecDeque::new(),
             events: VecDeque::new(),

@@ -7,7 +7,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-use crate::browser::Part;
+use crate::browser::{Part, Stack};
+use crate::light::Profile;
 use crate::network::Link;
 
 /// One thing that somebody does.
@@ -80,6 +81,11 @@ fn join(rng: &mut StdRng, people: u32, clean: bool) -> Act {
         sends: rng.random_bool(0.8),
         layers: *[1, 1, 2, 3].choose(rng).unwrap(),
         seats: rng.random_range(1..=people as usize),
+        stack: match rng.random_range(0..6) {
+            0 if clean => Stack::Light(Profile::Gcm),
+            1 if clean => Stack::Light(Profile::Sha1),
+            _ => Stack::Rtc,
+        },
     };
     let mut link = || {
         if clean {

@@ -29,7 +29,7 @@ fn two_clients_of_another_make_meet_over_the_network() {
 #[test]
 fn the_light_client_is_understood_by_one_of_another_make() {
     for (seed, profile) in [(1, Profile::Gcm), (2, Profile::Sha1)] {
-        let offerer = LightPeer::new(seed, address(1), layout(), profile);
+        let offerer = LightPeer::new(seed, layout(), profile);
         let run = run(seed, Link::PERFECT, Box::new(offerer));
         assert!(
             run.connected_after < Duration::from_secs(1),

@@ -236,7 +236,7 @@ impl World {
             Act::Mute { source, muted } => {
                 let browser = self.browsers.get_mut(&who).unwrap();
                 if browser.part.sends && browser.connected.is_some() {
-                    browser.mute(now, source, muted);
+                    browser.mute(source, muted);
                 }
             }
             Act::View { wanted } => self.view(who, wanted),
@@ -266,10 +266,6 @@ impl World {
             .filter(|want| browser.members.contains_key(&want.member))
             .collect();
         if browser.me.is_some() {
-            let numbers = wants
-                .iter()
-                .map(|want| self.membership.by_member[&want.member]);
-            self.membership.wants.insert(who, numbers.collect());
             browser.view(wants);
         }
     }
