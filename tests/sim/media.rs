@@ -82,7 +82,10 @@ pub struct Camera {
     tl0_picture_index: u8,
     frame: u32,
     key_wanted: bool,
-    pub keys: u32,
+    /// Bytes of each packet beside its headers.
+    pub filling: usize,
+    /// Packets of a frame; 0 means three of a key frame, one and two of the others by turns.
+    pub parts: u8,
 }
 
 impl Camera {
@@ -99,7 +102,8 @@ impl Camera {
             tl0_picture_index: start as u8,
             frame: 0,
             key_wanted: true,
-            keys: 0,
+            filling: 60,
+            parts: 0,
         }
     }
 
@@ -111,9 +115,12 @@ impl Camera {
     /// The packets of the next frame. `elapsed` is the time since the last one, in 90 kHz ticks.
     pub fn frame(&mut self, elapsed: u32) -> Vec<Packet> {
         let key = std::mem::take(&mut self.key_wanted);
-        self.keys += u32::from(key);
         self.timestamp = self.timestamp.wrapping_add(elapsed);
-        let parts = if key { 3 } else { 1 + (self.frame % 2) as u8 };
+        let parts = match self.parts {
+            0 if key => 3,
+            0 => 1 + (self.frame % 2) as u8,
+            parts => parts,
+        };
         let packets = (0..parts)
             .map(|part| self.packet(part, parts, key))
             .collect();
@@ -124,7 +131,8 @@ impl Camera {
     }
 
     fn packet(&mut self, part: u8, parts: u8, key: bool) -> Packet {
-        let mut payload = BytesMut::with_capacity(200);
+        let mut payload =
+            BytesMut::with_capacity(VP8_DESCRIPTOR + VP8_KEY_HEADER + STAMP + self.filling);
         let start_of_partition = if part == 0 { 0x10 } else { 0 };
         payload.put_u8(0x80 | start_of_partition);
         payload.put_u8(0x80 | 0x40 | 0x20);
@@ -137,7 +145,7 @@ impl Camera {
             payload.put_slice(&[0x9d, 0x01, 0x2a, 0x40, 0x01, 0xb4, 0x00]);
         }
         Stamp::new(self.publisher, self.layer, self.frame, part, parts, key).write(&mut payload);
-        payload.put_bytes(part, 60);
+        payload.put_bytes(part, self.filling);
         let sequence_number = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
         Packet {
