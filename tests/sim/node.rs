@@ -2,37 +2,80 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use motet::ids::ConnectionId;
-use motet::media::shard::{ShardCommand, ShardEffect};
+use motet::ids::{ConnectionId, LocalSocket, Path};
+use motet::logic::forward::reports::NtpClock;
+use motet::logic::room::RoomConfig;
+use motet::logic::topology::{Policy, TopologyConfig};
+use motet::media::dtls::Identity;
+use motet::media::peer::Transport;
+use motet::media::shard::{Shard, ShardCommand, ShardConfig, ShardEffect, ShardOutput};
 
 /// Where every client sends its media.
 pub const ADDRESS: &str = "10.1.0.1:7000";
+/// What the wall clock says when a simulation starts.
+const WALL: Duration = Duration::from_secs(1_800_000_000);
 
 /// See the module.
 pub struct Node {
+    pub shard: Shard,
+    pub out: ShardOutput,
     datagrams: VecDeque<(SocketAddr, Bytes)>,
     effects: VecDeque<ShardEffect>,
 }
 
 impl Node {
-    pub fn new(_now: Instant, _seed: u64, _sfu: bool) -> Self {
+    /// A node without rooms; with `sfu`, one that never lets clients talk to each other directly.
+    pub fn new(now: Instant, seed: u64, sfu: bool) -> Self {
+        let policy = if sfu { Policy::Sfu } else { Policy::Auto };
+        let topology = TopologyConfig {
+            policy,
+            ..TopologyConfig::default()
+        };
+        let room = RoomConfig {
+            topology,
+            ..RoomConfig::default()
+        };
+        let mut seeds = [0; 32];
+        seeds[..8].copy_from_slice(&seed.to_le_bytes());
+        let config = ShardConfig {
+            transport: Transport {
+                identity: identity(),
+                candidates: Arc::new([ADDRESS.parse().unwrap()]),
+            },
+            room: Arc::new(room),
+            wall: NtpClock::new(now, WALL),
+            seed: seeds,
+        };
         Self {
+            shard: Shard::new(config),
+            out: ShardOutput::default(),
             datagrams: VecDeque::new(),
             effects: VecDeque::new(),
         }
     }
 
-    pub fn handle(&mut self, _now: Instant, _command: ShardCommand) {}
+    pub fn handle(&mut self, now: Instant, command: ShardCommand) {
+        self.shard.handle(now, command, &mut self.out);
+        self.drain();
+    }
 
-    pub fn handle_datagram(&mut self, _now: Instant, _from: SocketAddr, _datagram: &[u8]) {}
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        self.shard
+            .handle_datagram(now, path(from), datagram, &mut self.out);
+        self.drain();
+    }
 
-    pub fn handle_timeout(&mut self, _now: Instant) {}
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.shard.handle_timeout(now, &mut self.out);
+        self.drain();
+    }
 
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        None
+        self.shard.poll_timeout()
     }
 
     pub fn poll_datagram(&mut self) -> Option<(SocketAddr, Bytes)> {
@@ -42,12 +85,36 @@ impl Node {
     pub fn poll_effect(&mut self) -> Option<ShardEffect> {
         self.effects.pop_front()
     }
+
+    fn drain(&mut self) {
+        let datagrams = self.out.datagrams.datagrams();
+        let datagrams = datagrams.map(|(to, bytes)| (to.remote, Bytes::copy_from_slice(bytes)));
+        self.datagrams.extend(datagrams);
+        self.out.datagrams.clear();
+        self.effects.extend(self.out.effects.drain(..));
+    }
 }
 
+pub fn path(remote: SocketAddr) -> Path {
+    Path {
+        local: LocalSocket(0),
+        remote,
+    }
+}
+
+/// The WebSocket of a browser, and back.
 pub fn connection(number: u32) -> ConnectionId {
     ConnectionId(u64::from(number) + 1)
 }
 
 pub fn number(connection: ConnectionId) -> u32 {
     (connection.0 - 1) as u32
+}
+
+/// One for all, as in a process.
+fn identity() -> Arc<Identity> {
+    static IDENTITY: OnceLock<Arc<Identity>> = OnceLock::new();
+    IDENTITY
+        .get_or_init(|| Arc::new(Identity::generate().unwrap()))
+        .clone()
 }

@@ -25,6 +25,8 @@ const WEBSOCKET_DELAY: Duration = Duration::from_millis(15);
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// A timer that fires this often at one instant does not move on.
 const TIMER_SPIN_MAX: usize = 8;
+/// After everyone left nothing is kept for longer.
+const AFTERMATH: Duration = Duration::from_secs(8);
 /// After a browser is unplugged the node takes this long at most to notice.
 const UNPLUGGED: Duration = Duration::from_secs(36);
 
@@ -107,7 +109,13 @@ impl World {
     pub fn run(&mut self, scenario: &Scenario) -> Result<Report, Failure> {
         self.run_until(self.start + scenario.ends)?;
         self.everyone_leaves();
-        self.run_until(self.now + Duration::from_secs(2))?;
+        self.run_until(self.now + AFTERMATH)?;
+        let left = self.node.shard.sizes();
+        if left != (0, 0, 0) {
+            let fault = format!("rooms, members, peers after everyone left: {left:?}");
+            self.invariants.faults.push(fault);
+            self.collect_faults()?;
+        }
         self.report.carried = self.network.carried;
         self.report.lost = self.network.lost;
         self.report.media = self.invariants.media_checked;
