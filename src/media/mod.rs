@@ -1,5 +1,10 @@
 //! Logic plus cryptography and peer connections, still without I/O: datagrams and time come in as
 //! arguments, datagrams and words go out as values.
 
+pub mod demux;
+pub mod dtls;
+pub mod egress;
+pub mod ice;
 pub mod sdp;
 pub mod shard;
+pub mod srtp;
