@@ -26,6 +26,12 @@ pub struct SrtpKeys {
     pub remote_salt: Vec<u8>,
 }
 
+impl std::fmt::Debug for SrtpKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SrtpKeys({:?})", self.profile)
+    }
+}
+
 /// Why a packet was not opened or sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SrtpError {
