@@ -73,6 +73,16 @@ impl Arrivals {
         }
     }
 
+    /// Notes a sequence number that can only repeat the past: it neither begins nor restarts the stream.
+    pub fn see_late(&mut self, sequence: u16) -> Arrival {
+        let behind = u64::from((self.highest as u16).wrapping_sub(sequence));
+        match behind {
+            _ if self.highest == 0 || behind >= WINDOW => Arrival::Strayed,
+            0 => Arrival::Duplicate,
+            _ => self.fill(self.highest - behind),
+        }
+    }
+
     /// The highest number so far.
     pub fn highest(&self) -> Option<u64> {
         Some(self.highest).filter(|&highest| highest != 0)
@@ -231,7 +241,7 @@ mod tests {
             let mut arrivals = Arrivals::default();
             let mut seen = std::collections::BTreeSet::new();
             let mut head = FIRST_CYCLE + first;
-            for (ahead, back) in steps {
+            for (ahead, back) in std::iter::once((1, 0)).chain(steps) {
                 let number = head.saturating_sub(back);
                 let fresh = seen.insert(number);
                 let expected = if fresh {

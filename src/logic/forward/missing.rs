@@ -143,3 +143,98 @@ impl Skipped {
             || (self.requests >= REQUESTS_MAX && now >= self.due_at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUND_TRIP: Duration = Duration::from_millis(50);
+
+    fn at(start: Instant, milliseconds: u64) -> Instant {
+        start + Duration::from_millis(milliseconds)
+    }
+
+    fn due(missing: &mut Missing, now: Instant, highest: u64) -> Vec<u16> {
+        let mut out = Vec::new();
+        missing.due(now, highest, ROUND_TRIP, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_hole_is_asked_for_after_a_moment_or_when_overtaken() {
+        let start = Instant::now();
+        let mut missing = Missing::default();
+        missing.skipped(start, 10, 12);
+        missing.overtaken_by(start, 12);
+        assert_eq!(missing.due_at(), Some(at(start, 10)));
+        assert!(due(&mut missing, at(start, 9), 12).is_empty());
+        missing.overtaken_by(at(start, 9), 13);
+        assert_eq!(missing.due_at(), Some(at(start, 9)));
+        assert_eq!(due(&mut missing, at(start, 9), 13), [10]);
+        assert_eq!(due(&mut missing, at(start, 10), 13), [11]);
+    }
+
+    #[test]
+    fn it_is_asked_for_again_every_round_trip_until_it_comes() {
+        let start = Instant::now();
+        let mut missing = Missing::default();
+        missing.skipped(start, 10, 11);
+        let asked: Vec<u64> = (0..150)
+            .filter(|&milliseconds| {
+                let asked = due(&mut missing, at(start, milliseconds), 11);
+                !asked.is_empty()
+            })
+            .collect();
+        assert_eq!(asked, [10, 60, 110]);
+        assert!(missing.came(10), "it was asked for");
+        assert_eq!(missing.due_at(), None);
+        assert!(!missing.take_lost());
+        assert!(!missing.came(10), "it is not missing any more");
+    }
+
+    #[test]
+    fn it_is_given_up_after_ten_requests_a_second_or_five_hundred_packets() {
+        let start = Instant::now();
+        let mut requests = Missing::default();
+        requests.skipped(start, 10, 11);
+        let asked = (0..2000)
+            .filter(|&millisecond| !due(&mut requests, at(start, millisecond), 11).is_empty());
+        assert_eq!(asked.count(), 10);
+        assert!(requests.take_lost());
+        assert!(!requests.take_lost(), "said once");
+        assert_eq!(requests.due_at(), None);
+
+        let mut age = Missing::default();
+        age.skipped(start, 10, 11);
+        assert!(due(&mut age, at(start, 1001), 11).is_empty());
+        assert!(age.take_lost());
+
+        let mut packets = Missing::default();
+        packets.skipped(start, 10, 11);
+        packets.overtaken_by(start, 511);
+        assert!(due(&mut packets, start, 511).is_empty());
+        assert!(packets.take_lost());
+    }
+
+    #[test]
+    fn a_flood_of_holes_is_one_loss() {
+        let start = Instant::now();
+        let mut missing = Missing::default();
+        missing.skipped(start, 10, 200);
+        assert!(!missing.take_lost());
+        missing.skipped(start, 201, 300);
+        assert!(missing.take_lost());
+        assert!(due(&mut missing, at(start, 10), 300).is_empty());
+    }
+
+    #[test]
+    fn nobody_asks_for_what_a_key_frame_made_useless() {
+        let start = Instant::now();
+        let mut missing = Missing::default();
+        missing.skipped(start, 10, 12);
+        missing.skipped(start, 20, 21);
+        missing.forget_before(20);
+        assert_eq!(due(&mut missing, at(start, 10), 21), [20]);
+        assert!(!missing.take_lost());
+    }
+}

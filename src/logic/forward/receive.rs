@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::arrivals::{Arrival, Arrivals};
 use super::missing::Missing;
 use super::rate::Rate;
-use super::reports::{ClockMap, NtpTime, ReportBlock};
+use super::reports::{ClockMap, ReportBlock};
 
 /// A stream without a packet for this long does not flow.
 const FLOWS_WITHIN: Duration = Duration::from_secs(1);
@@ -144,14 +144,7 @@ impl ReceiveStream {
     /// Takes a packet that came by retransmission (RFC 4588), under its original number. It is new to the
     /// legs, but its loss stays in the reports: they tell the publisher how good the way is.
     pub fn recover(&mut self, now: Instant, sequence: u16, bytes: usize) -> Received {
-        let Some(highest) = self.arrivals.highest() else {
-            return Received::Strayed;
-        };
-        // A retransmission repeats the past: it neither begins nor restarts a stream.
-        if sequence.wrapping_sub(highest as u16) as i16 > 0 {
-            return Received::Strayed;
-        }
-        let received = self.arrivals.see(sequence).into();
+        let received = self.arrivals.see_late(sequence).into();
         match received {
             Received::New { extended } => {
                 self.missing.came(extended);
@@ -358,5 +351,218 @@ impl Loss {
         let fraction = (lost << 8).checked_div(expected).unwrap_or(0).min(255);
         let in_all = expected_in_all as i64 - self.received as i64;
         Some((fraction as u8, in_all.clamp(-0x80_0000, 0x7f_ffff) as i32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::logic::forward::reports::NtpTime;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    const VIDEO: StreamConfig = StreamConfig {
+        ssrc: 7,
+        rtx_ssrc: None,
+        clock_rate: 90_000,
+        nack: true,
+    };
+    const ROUND_TRIP: Duration = Duration::from_millis(40);
+
+    fn at(start: Instant, milliseconds: u64) -> Instant {
+        start + Duration::from_millis(milliseconds)
+    }
+
+    fn nacks(stream: &mut ReceiveStream, now: Instant) -> Vec<u16> {
+        let mut out = Vec::new();
+        stream.nacks(now, ROUND_TRIP, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_hole_over_the_wrap_is_asked_for_and_filled() {
+        let start = Instant::now();
+        let mut stream = ReceiveStream::new(start, VIDEO);
+        stream.receive(start, 65_534, 0, 1000);
+        stream.receive(start, 2, 0, 1000);
+        assert_eq!(
+            stream.poll_timeout(),
+            Some((start, "nack")),
+            "the oldest is overtaken by three"
+        );
+        assert_eq!(nacks(&mut stream, at(start, 10)), [65_535, 0, 1]);
+        let recovered = stream.recover(at(start, 30), 65_535, 1000);
+        assert_eq!(recovered, Received::New { extended: 131_071 });
+        assert_eq!(
+            stream.receive(at(start, 30), 65_535, 0, 1000),
+            Received::Duplicate
+        );
+        stream.recover(at(start, 31), 0, 1000);
+        assert_eq!(nacks(&mut stream, at(start, 50)), [1]);
+        stream.recover(at(start, 60), 1, 1000);
+        assert_eq!(stream.poll_timeout(), None);
+        let counters = stream.counters();
+        assert_eq!((counters.packets, counters.recovered), (2, 3));
+        assert_eq!((counters.duplicates, counters.nacks), (1, 4));
+        assert_eq!(counters.bytes, 5000);
+    }
+
+    #[test]
+    fn a_retransmission_neither_begins_nor_restarts_nor_overtakes_a_stream() {
+        let start = Instant::now();
+        let mut stream = ReceiveStream::new(start, VIDEO);
+        assert_eq!(stream.recover(start, 5, 100), Received::Strayed);
+        stream.receive(start, 100, 0, 100);
+        for sequence in [101, 102, 5000, 5001, 60_000, 60_001, 60_002] {
+            let recovered = stream.recover(start, sequence, 100);
+            assert!(
+                !matches!(recovered, Received::Restarted { .. }),
+                "{sequence}"
+            );
+        }
+        assert_eq!(stream.highest(), Some(65_636));
+        let next = stream.receive(start, 101, 0, 100);
+        assert_eq!(next, Received::New { extended: 65_637 });
+    }
+
+    #[test]
+    fn a_publisher_that_begins_anew_goes_on_after_one_packet() {
+        let start = Instant::now();
+        let mut stream = ReceiveStream::new(start, VIDEO);
+        for sequence in 100..200 {
+            stream.receive(start, sequence, 0, 100);
+        }
+        stream.report_block(start);
+        assert_eq!(stream.receive(start, 40_000, 9, 100), Received::Strayed);
+        let restarted = stream.receive(start, 40_001, 9, 100);
+        assert_eq!(restarted, Received::Restarted { extended: 105_537 });
+        assert!(stream.take_lost_for_good());
+        assert!(nacks(&mut stream, at(start, 100)).is_empty());
+        let block = stream.report_block(start).unwrap();
+        assert_eq!((block.fraction_lost, block.total_lost), (0, 0));
+    }
+
+    #[test]
+    fn without_nacks_a_hole_that_stays_is_lost() {
+        let start = Instant::now();
+        let nack = false;
+        let mut stream = ReceiveStream::new(start, StreamConfig { nack, ..VIDEO });
+        stream.receive(start, 1, 0, 100);
+        stream.receive(start, 3, 0, 100);
+        assert!(nacks(&mut stream, at(start, 5)).is_empty());
+        assert!(!stream.take_lost_for_good(), "it may merely be late");
+        assert!(nacks(&mut stream, at(start, 10)).is_empty());
+        assert!(stream.take_lost_for_good());
+        assert_eq!(stream.poll_timeout(), None);
+    }
+
+    #[test]
+    fn reports_tell_the_loss_of_the_way_and_not_what_was_recovered() {
+        let start = Instant::now();
+        let mut stream = ReceiveStream::new(start, VIDEO);
+        assert_eq!(stream.report_block(start), None);
+        for sequence in (0..100).filter(|sequence| sequence % 4 != 1) {
+            stream.receive(start, sequence, 0, 100);
+        }
+        stream.recover(start, 1, 100);
+        let clock = ClockMap {
+            ntp: NtpTime(0x1111_2222_3333_4444),
+            rtp: 0,
+        };
+        stream.sender_report(start, clock);
+        let block = stream.report_block(at(start, 500)).unwrap();
+        let expected = ReportBlock {
+            ssrc: 7,
+            fraction_lost: 64,
+            total_lost: 25,
+            highest: 99,
+            jitter: 0,
+            last_report: 0x2222_3333,
+            delay: 32_768,
+        };
+        assert_eq!(block, expected);
+        assert_eq!(stream.report_block(at(start, 1500)), None, "nothing came");
+        stream.receive(start, 100, 0, 100);
+        let block = stream.report_block(at(start, 2000)).unwrap();
+        assert_eq!((block.fraction_lost, block.total_lost), (0, 25));
+    }
+
+    #[test]
+    fn jitter_is_the_smoothed_change_of_transit() {
+        let start = Instant::now();
+        let mut stream = ReceiveStream::new(start, VIDEO);
+        for frame in 0..200u16 {
+            // Every second frame is 10 ms late: each transit differs from the last by 900 ticks.
+            let late = u64::from(frame % 2) * 10;
+            let now = at(start, u64::from(frame) * 20 + late);
+            stream.receive(now, frame, u32::from(frame) * 1800, 100);
+        }
+        assert!(
+            (880..=900).contains(&stream.jitter()),
+            "{}",
+            stream.jitter()
+        );
+        stream.receive(at(start, 4000), 200, 0x8000_0000, 100);
+        assert!(stream.jitter() <= 900, "a new timeline is no jitter");
+    }
+
+    #[test]
+    fn a_stream_flows_while_packets_come() {
+        let start = Instant::now();
+        let mut stream = ReceiveStream::new(start, VIDEO);
+        assert!(!stream.flows(start));
+        stream.receive(start, 1, 0, 100);
+        assert!(stream.flows(at(start, 1000)));
+        assert!(!stream.flows(at(start, 1001)));
+        assert_eq!(stream.last_packet(), Some(start));
+    }
+
+    proptest! {
+        /// For any loss and reordering: what came is not asked for afterwards, and what did not come is asked for
+        /// or was given up.
+        #[test]
+        fn exactly_what_is_missing_is_asked_for(
+            first in any::<u16>(),
+            packets in prop::collection::vec((0u8..10, 0u64..6), 50..350),
+        ) {
+            let start = Instant::now();
+            let mut stream = ReceiveStream::new(start, VIDEO);
+            // One packet a millisecond; each is lost, in time, or late by some packets.
+            let mut schedule: Vec<(u64, u64)> = packets
+                .iter()
+                .enumerate()
+                .filter(|(index, packet)| *index == 0 || packet.0 > 0)
+                .map(|(index, &(_, late))| {
+                    let late = if index == 0 { 0 } else { late };
+                    (index as u64 + late, index as u64)
+                })
+                .collect();
+            schedule.sort();
+            let mut came = BTreeSet::new();
+            let mut asked = BTreeSet::new();
+            let number = |index: u64| first.wrapping_add(index as u16);
+            for &(milliseconds, index) in &schedule {
+                let now = at(start, milliseconds);
+                let received = stream.receive(now, number(index), 0, 100);
+                let extended = 65_536 + u64::from(first) + index;
+                prop_assert_eq!(received, Received::New { extended });
+                came.insert(number(index));
+                for sequence in nacks(&mut stream, now) {
+                    prop_assert!(!came.contains(&sequence), "{sequence} came");
+                    asked.insert(sequence);
+                }
+            }
+            let last = schedule.last().map_or(0, |&(milliseconds, _)| milliseconds);
+            asked.extend(nacks(&mut stream, at(start, last + 10)));
+            let highest = schedule.iter().map(|&(_, index)| index).max().unwrap();
+            let missing: BTreeSet<u16> = (0..highest)
+                .map(number)
+                .filter(|sequence| !came.contains(sequence))
+                .collect();
+            prop_assert!(missing.is_subset(&asked));
+            prop_assert!(!stream.take_lost_for_good());
+        }
     }
 }

@@ -300,3 +300,172 @@ impl ReportPace {
         self.due_at = now + wait;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const SECOND: u64 = 1 << 32;
+
+    fn at(start: Instant, milliseconds: u64) -> Instant {
+        start + Duration::from_millis(milliseconds)
+    }
+
+    fn wall(start: Instant) -> NtpClock {
+        NtpClock::new(start, Duration::from_secs(1_800_000_000))
+    }
+
+    #[test]
+    fn the_wall_clock_counts_from_1900() {
+        let start = Instant::now();
+        let clock = NtpClock::new(start, Duration::from_millis(500));
+        assert_eq!(clock.ntp(start).0, 2_208_988_800 * SECOND + SECOND / 2);
+        let later = clock.ntp(at(start, 1250));
+        assert_eq!(later.0, 2_208_988_801 * SECOND + SECOND / 4 * 3);
+    }
+
+    #[test]
+    fn a_round_trip_is_what_the_viewer_did_not_hold() {
+        let sent = NtpTime(5_000 * SECOND);
+        let block = |last_report, delay| ReportBlock {
+            last_report,
+            delay,
+            ..ReportBlock::default()
+        };
+        let milliseconds = |count: u64| NtpTime(sent.0 + count * SECOND / 1000);
+        let cases = [
+            ("plain", block(sent.middle(), 32_768), 600, Some(100)),
+            ("no report yet", block(0, 0), 600, None),
+            (
+                "rounding on loopback",
+                block(sent.middle(), 32_769),
+                500,
+                Some(0),
+            ),
+            (
+                "held longer than it took",
+                block(sent.middle(), 65_536),
+                600,
+                None,
+            ),
+            ("absurd", block(sent.middle(), 0), 40_000, None),
+        ];
+        for (name, block, came, expected) in cases {
+            let measured = block.round_trip(milliseconds(came));
+            let measured = measured.map(|measured| measured.as_millis());
+            // One unit is 15 µs, which rounds down.
+            let near = |measured: u128| expected.is_some_and(|expected| expected - measured <= 1);
+            assert!(
+                measured.map_or(expected.is_none(), near),
+                "{name}: {measured:?}"
+            );
+        }
+        let over_the_wrap = block(0xffff_ff00, 0x100).round_trip(NtpTime(0x1_0000 << 16));
+        assert_eq!(over_the_wrap, Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_publishers_clock_is_followed_by_its_quickest_reports() {
+        let mut clock = PublisherClock::default();
+        assert_eq!(clock.to_node(NtpTime(0)), None);
+        // The publisher is 1,000 s behind; its reports take 20 to 300 ms.
+        let milliseconds = |count: u64| count * SECOND / 1000;
+        for (sent, way) in [(0, 300), (1000, 20), (2000, 200), (3000, 25)] {
+            let came = milliseconds(1_000_000 + sent + way);
+            clock.observe(NtpTime(came), NtpTime(milliseconds(sent)));
+        }
+        let offset = clock.to_node(NtpTime(0)).unwrap().0 as f64 / SECOND as f64;
+        assert!((1000.02..1000.03).contains(&offset), "{offset}");
+        // It is set anew: forwards, then backwards past the beginning of the era.
+        for sent in [500 * SECOND, 0u64.wrapping_sub(7 * SECOND)] {
+            let came = NtpTime(milliseconds(1_010_000));
+            clock.observe(came, NtpTime(sent));
+            assert_eq!(clock.to_node(NtpTime(sent)), Some(came));
+        }
+    }
+
+    #[test]
+    fn sound_and_picture_of_a_seat_refer_to_the_same_moment() {
+        let start = Instant::now();
+        let wall = wall(start);
+        let mut publisher = PublisherClock::default();
+        publisher.observe(wall.ntp(at(start, 40)), NtpTime(77 * SECOND));
+        let mut audio = LegReports::new(start, 48_000);
+        let mut video = LegReports::new(start, 90_000);
+        let stream = |ntp, rtp| ClockMap {
+            ntp: NtpTime(ntp),
+            rtp,
+        };
+        // The picture's report is of half a second later than the sound's, and each leg has an offset of its own.
+        audio.follow(&publisher, stream(77 * SECOND, 1_000), 500);
+        video.follow(
+            &publisher,
+            stream(77 * SECOND + SECOND / 2, 2_000_000),
+            0xffff_0000,
+        );
+        let sent = LegSent {
+            ssrc: 9,
+            packets: 3,
+            octets: 300,
+            last_rtp: 0,
+            last_at: start,
+        };
+        let audio = audio.report(at(start, 2040), &wall, &sent).unwrap();
+        let video = video.report(at(start, 1540), &wall, &sent).unwrap();
+        assert_eq!(audio.clock.ntp, wall.ntp(at(start, 2040)));
+        assert_eq!(audio.clock.rtp, 1_000 + 500 + 2 * 48_000);
+        let expected = 2_000_000u32.wrapping_add(0xffff_0000) + 90_000;
+        assert!(expected.abs_diff(video.clock.rtp) <= 1);
+        assert_eq!((audio.ssrc, audio.packets, audio.octets), (9, 3, 300));
+    }
+
+    #[test]
+    fn a_leg_waits_for_its_publishers_clock_but_not_for_ever() {
+        let start = Instant::now();
+        let wall = wall(start);
+        let mut leg = LegReports::new(start, 90_000);
+        let sent = |milliseconds| LegSent {
+            ssrc: 9,
+            packets: 1,
+            octets: 1,
+            last_rtp: 1_000_000,
+            last_at: at(start, milliseconds),
+        };
+        assert_eq!(leg.report(at(start, 5999), &wall, &sent(5900)), None);
+        let guess = leg.report(at(start, 6000), &wall, &sent(5900)).unwrap();
+        assert!(guess.clock.rtp.abs_diff(1_009_000) <= 1);
+        leg.restart(at(start, 6000));
+        assert_eq!(leg.report(at(start, 7000), &wall, &sent(6900)), None);
+    }
+
+    #[test]
+    fn reports_are_a_second_apart_on_average_and_never_in_chorus() {
+        let start = Instant::now();
+        let times = |seed| {
+            let mut pace = ReportPace::new(start, seed);
+            let mut times = Vec::new();
+            while times.len() < 200 {
+                let (due_at, _) = pace.poll_timeout().unwrap();
+                assert!(!pace.handle_timeout(due_at - Duration::from_nanos(1)));
+                assert!(pace.handle_timeout(due_at));
+                times.push(due_at.duration_since(start));
+            }
+            times
+        };
+        let mean = times(1)[199].as_secs_f64() / 200.0;
+        assert!((0.9..1.1).contains(&mean), "{mean}");
+        assert_eq!(times(1), times(1));
+        assert_ne!(times(1)[0], times(2)[0]);
+    }
+
+    #[test]
+    fn the_round_trip_is_smoothed() {
+        let mut round_trip = RoundTrip::default();
+        assert_eq!(round_trip.get(), RoundTrip::UNKNOWN);
+        round_trip.observe(Duration::from_millis(80));
+        round_trip.observe(Duration::from_millis(160));
+        assert_eq!(round_trip.measured(), Some(Duration::from_millis(90)));
+    }
+}

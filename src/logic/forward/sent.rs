@@ -157,3 +157,83 @@ impl SentLog {
         now.saturating_duration_since(self.epoch).as_micros() as u32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feedback(base: u16, fates: &[Fate]) -> TransportFeedback {
+        TransportFeedback {
+            count: 0,
+            base,
+            fates: fates.to_vec(),
+        }
+    }
+
+    const CAME: Fate = Fate::Arrived(0);
+
+    #[test]
+    fn loss_and_round_trip_are_told_once() {
+        let start = Instant::now();
+        let mut log = SentLog::new(start);
+        for number in 0..10u64 {
+            let sent = log.send(start + Duration::from_millis(number));
+            assert_eq!(u64::from(sent), number);
+        }
+        let now = start + Duration::from_millis(60);
+        let first = feedback(0, &[CAME, Fate::Lost, CAME, Fate::ArrivedSometime]);
+        let expected = Settled {
+            arrived: 3,
+            lost: 1,
+            round_trip: Some(Duration::from_millis(57)),
+        };
+        assert_eq!(log.settle(now, &first), expected);
+        assert_eq!(log.loss(), 0.25);
+        assert_eq!(log.settle(now, &first), Settled::default());
+        let late = log.settle(now, &feedback(1, &[CAME]));
+        assert_eq!((late.arrived, late.lost), (1, 0));
+        assert!(log.loss() < 0.01, "it was not lost after all");
+    }
+
+    #[test]
+    fn numbers_never_sent_or_long_gone_say_nothing() {
+        let start = Instant::now();
+        let mut log = SentLog::new(start);
+        assert_eq!(
+            log.settle(start, &feedback(0, &[CAME; 9])),
+            Settled::default()
+        );
+        (0..70_000).for_each(|_| {
+            log.send(start);
+        });
+        // The last one sent has number 4463, over the wrap.
+        let cases = [
+            (4463, 1),
+            (4464, 0),
+            (4463 - 2047, 1),
+            (4463 - 2048, 0),
+            (40_000, 0),
+        ];
+        for (base, arrived) in cases {
+            let settled = log.settle(start, &feedback(base, &[CAME]));
+            assert_eq!(settled.arrived, arrived, "{base}");
+        }
+    }
+
+    #[test]
+    fn loss_is_forgotten_after_some_seconds_without() {
+        let start = Instant::now();
+        let mut log = SentLog::new(start);
+        let settle = |log: &mut SentLog, fate| {
+            let base = log.send(start);
+            (1..20).for_each(|_| {
+                log.send(start);
+            });
+            log.settle(start, &feedback(base, &[fate; 20]));
+        };
+        (0..100).for_each(|_| settle(&mut log, Fate::Lost));
+        assert_eq!(log.loss(), 1.0);
+        (0..100).for_each(|_| settle(&mut log, CAME));
+        assert!(log.loss() < 0.01);
+    }
+}

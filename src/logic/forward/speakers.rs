@@ -159,3 +159,108 @@ impl Meter {
         self.loudness < 1.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANN: MemberId = MemberId(1);
+    const BEN: MemberId = MemberId(2);
+    const CAT: MemberId = MemberId(3);
+
+    /// Runs `milliseconds` of a room where members speak at constant levels, 20 ms a packet. Returns the lists
+    /// that were told.
+    fn run(
+        speakers: &mut Speakers,
+        now: &mut Instant,
+        milliseconds: u64,
+        levels: &[(MemberId, u8)],
+    ) -> Vec<Vec<MemberId>> {
+        let mut told = Vec::new();
+        for _ in 0..milliseconds / 20 {
+            *now += Duration::from_millis(20);
+            for &(member, level) in levels {
+                speakers.handle(*now, member, level);
+            }
+            told.extend(speakers.handle_timeout(*now).map(<[MemberId]>::to_vec));
+        }
+        told
+    }
+
+    #[test]
+    fn who_speaks_is_told_once_and_who_stops_after_a_while() {
+        let (mut speakers, mut now) = (Speakers::new(), Instant::now());
+        let told = run(&mut speakers, &mut now, 3000, &[(ANN, 30), (BEN, 100)]);
+        assert_eq!(told, [vec![ANN]]);
+        let told = run(&mut speakers, &mut now, 400, &[(ANN, 127)]);
+        assert!(told.is_empty(), "a pause between words");
+        let told = run(&mut speakers, &mut now, 3000, &[(ANN, 127)]);
+        assert_eq!(told, [vec![]]);
+    }
+
+    #[test]
+    fn a_muted_speaker_stops_and_a_silent_room_sleeps() {
+        let (mut speakers, mut now) = (Speakers::new(), Instant::now());
+        assert_eq!(speakers.poll_timeout(), None);
+        run(&mut speakers, &mut now, 1000, &[(ANN, 20)]);
+        assert_eq!(speakers.speakers(), [ANN]);
+        let told = run(&mut speakers, &mut now, 20_000, &[]);
+        assert_eq!(told, [vec![]]);
+        assert_eq!(speakers.poll_timeout(), None);
+        let told = run(&mut speakers, &mut now, 1000, &[(BEN, 20)]);
+        assert_eq!(told, [vec![BEN]]);
+    }
+
+    #[test]
+    fn the_louder_leads_but_only_a_clear_lead_changes_the_order() {
+        let (mut speakers, mut now) = (Speakers::new(), Instant::now());
+        run(
+            &mut speakers,
+            &mut now,
+            2000,
+            &[(ANN, 40), (BEN, 20), (CAT, 30)],
+        );
+        assert_eq!(speakers.speakers(), [BEN, CAT, ANN]);
+        let told = run(
+            &mut speakers,
+            &mut now,
+            4000,
+            &[(ANN, 37), (BEN, 23), (CAT, 20)],
+        );
+        assert!(told.is_empty(), "{told:?}");
+        run(
+            &mut speakers,
+            &mut now,
+            4000,
+            &[(ANN, 10), (BEN, 23), (CAT, 20)],
+        );
+        assert_eq!(speakers.speakers(), [ANN, BEN, CAT]);
+    }
+
+    #[test]
+    fn who_left_is_taken_off_the_list() {
+        let (mut speakers, mut now) = (Speakers::new(), Instant::now());
+        run(&mut speakers, &mut now, 1000, &[(ANN, 20), (BEN, 20)]);
+        speakers.remove(ANN);
+        let told = run(&mut speakers, &mut now, 400, &[(BEN, 20)]);
+        assert_eq!(told, [vec![BEN]]);
+    }
+
+    #[test]
+    fn a_short_click_is_not_speech() {
+        let (mut speakers, mut now) = (Speakers::new(), Instant::now());
+        run(&mut speakers, &mut now, 1000, &[(ANN, 127)]);
+        let told = run(&mut speakers, &mut now, 40, &[(ANN, 20)]);
+        assert!(told.is_empty());
+        assert!(run(&mut speakers, &mut now, 1000, &[(ANN, 127)]).is_empty());
+    }
+
+    #[test]
+    fn the_list_and_the_members_are_bounded() {
+        let (mut speakers, mut now) = (Speakers::new(), Instant::now());
+        let everyone: Vec<(MemberId, u8)> = (0..2000).map(|id| (MemberId(id), 20)).collect();
+        run(&mut speakers, &mut now, 600, &everyone);
+        assert_eq!(speakers.speakers().len(), SPEAKERS_MAX);
+        assert_eq!(speakers.meters.len(), MEMBERS_MAX);
+    }
+}

@@ -242,3 +242,157 @@ fn chunks(mut symbols: &[SymbolTypeTcc]) -> Vec<PacketStatusChunk> {
     }
     chunks
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use bytes::Bytes;
+    use interceptor::convert_twcc;
+    use proptest::prelude::*;
+    use rtc_shared::marshal::{Marshal, Unmarshal};
+    use std::collections::BTreeMap;
+
+    fn at(start: Instant, microseconds: u64) -> Instant {
+        start + Duration::from_micros(microseconds)
+    }
+
+    /// What a sender reads from the feedbacks, by way of the wire and of a decoder that is not ours: arrival in
+    /// microseconds, or loss. A packet that an earlier feedback knows stays known.
+    fn read(feedbacks: &[TransportLayerCc]) -> BTreeMap<u16, Option<u64>> {
+        let mut fates = BTreeMap::new();
+        for feedback in feedbacks {
+            let mut wire: Bytes = feedback.marshal().unwrap().freeze();
+            assert!(wire.len() <= FEEDBACK_BYTES_MAX + 4);
+            let decoded = TransportLayerCc::unmarshal(&mut wire).unwrap();
+            let fates_here = convert_twcc(&decoded);
+            for fate in fates_here.iter().take(feedback.packet_status_count.into()) {
+                let arrival = fate.arrival.map(|arrival| arrival.as_micros() as u64);
+                assert_eq!(fate.arrived, arrival.is_some());
+                let known = fates.entry(fate.sequence_number).or_insert(arrival);
+                *known = known.or(arrival);
+            }
+        }
+        fates
+    }
+
+    fn drain(recorder: &mut TwccRecorder, now: Instant) -> Vec<TransportLayerCc> {
+        std::iter::from_fn(|| recorder.feedback(now, 1, 2)).collect()
+    }
+
+    /// Records packets at their microseconds and reads the feedback that is due 100 ms after the last.
+    fn report(packets: &[(u64, u16)]) -> BTreeMap<u16, Option<u64>> {
+        let start = Instant::now();
+        let mut recorder = TwccRecorder::new();
+        for &(microseconds, sequence) in packets {
+            recorder.record(at(start, microseconds), sequence);
+        }
+        let last = packets.iter().map(|&(microseconds, _)| microseconds).max();
+        let feedbacks = drain(&mut recorder, at(start, last.unwrap_or(0) + 100_000));
+        assert_eq!(recorder.poll_timeout(), None);
+        read(&feedbacks)
+    }
+
+    #[test]
+    fn arrivals_and_losses_are_read_as_they_were() {
+        type Case<'a> = (&'a str, &'a [(u64, u16)], &'a [u16]);
+        let cases: [Case; 8] = [
+            ("one", &[(0, 7)], &[]),
+            ("in order", &[(0, 7), (250, 8), (500, 9)], &[]),
+            (
+                "with a hole",
+                &[(0, 7), (1000, 9), (2000, 12)],
+                &[8, 10, 11],
+            ),
+            ("over the wrap", &[(0, 65_534), (250, 1)], &[65_535, 0]),
+            ("out of order", &[(0, 7), (1000, 9), (2000, 8)], &[]),
+            ("before the first", &[(0, 7), (1000, 5)], &[6]),
+            ("a large delta", &[(0, 7), (700_000, 8), (700_250, 9)], &[]),
+            (
+                "a pause too long for a delta",
+                &[(0, 7), (20_000_000, 8)],
+                &[],
+            ),
+        ];
+        for (name, packets, lost) in cases {
+            let came = packets.iter().map(|&(at, sequence)| (sequence, Some(at)));
+            let missing = lost.iter().map(|&sequence| (sequence, None));
+            let expected: BTreeMap<u16, Option<u64>> = came.chain(missing).collect();
+            assert_eq!(report(packets), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_packet_that_comes_after_its_loss_was_reported_is_reported_again() {
+        let start = Instant::now();
+        let mut recorder = TwccRecorder::new();
+        recorder.record(start, 10);
+        recorder.record(start, 12);
+        let mut feedbacks = drain(&mut recorder, at(start, 100_000));
+        assert_eq!(read(&feedbacks)[&11], None);
+        recorder.record(at(start, 110_000), 11);
+        feedbacks.extend(drain(&mut recorder, at(start, 210_000)));
+        assert_eq!(read(&feedbacks)[&11], Some(110_000));
+    }
+
+    #[test]
+    fn a_publisher_that_begins_anew_or_far_ahead_is_followed() {
+        let jump: Vec<(u64, u16)> = vec![(0, 100), (250, 20_000), (500, 20_001)];
+        let read = report(&jump);
+        assert_eq!((read[&20_000], read[&20_001]), (Some(250), Some(500)));
+        assert!(read.len() <= HISTORY as usize);
+        let back: Vec<(u64, u16)> = vec![(0, 40_000), (250, 10), (500, 11)];
+        let read = report(&back);
+        assert_eq!((read[&10], read[&11]), (Some(250), Some(500)));
+    }
+
+    #[test]
+    fn feedback_follows_in_100_ms_and_sooner_when_there_is_much_to_say() {
+        let start = Instant::now();
+        let mut recorder = TwccRecorder::new();
+        assert_eq!(recorder.poll_timeout(), None);
+        recorder.record(start, 0);
+        assert_eq!(
+            recorder.poll_timeout().map(|(due_at, _)| due_at),
+            Some(at(start, 100_000))
+        );
+        assert!(drain(&mut recorder, at(start, 99_999)).is_empty());
+        assert_eq!(drain(&mut recorder, at(start, 100_000)).len(), 1);
+        (1..100).for_each(|sequence| recorder.record(at(start, 110_000), sequence));
+        assert!(drain(&mut recorder, at(start, 149_999)).is_empty());
+        let hastened = drain(&mut recorder, at(start, 150_000));
+        assert_eq!(hastened.len(), 1);
+        assert_eq!(hastened[0].fb_pkt_count, 1);
+    }
+
+    proptest! {
+        /// For any loss, reordering and pauses, over any wrap: the sender reads what happened, to the tick.
+        #[test]
+        fn the_sender_reads_what_happened(
+            first in any::<u16>(),
+            packets in prop::collection::vec((0u8..8, 0u64..3, 0u64..200_000), 1..900),
+        ) {
+            let mut arrivals: Vec<(u64, u16)> = Vec::new();
+            let mut clock = 0;
+            for (index, &(loss, late, pause)) in packets.iter().enumerate() {
+                clock += if pause > 199_000 { pause * 200 } else { pause / 400 };
+                if loss > 0 {
+                    let number = first.wrapping_add(index as u16);
+                    arrivals.push((clock + late * 1500, number));
+                }
+            }
+            arrivals.sort();
+            let Some(&(epoch, _)) = arrivals.first() else {
+                return Ok(());
+            };
+            let read = report(&arrivals);
+            for &(time, number) in &arrivals {
+                let seen = read[&number].unwrap();
+                prop_assert_eq!(seen, (time - epoch) / 250 * 250);
+            }
+            let received = read.values().filter(|arrival| arrival.is_some()).count();
+            prop_assert_eq!(received, arrivals.len());
+        }
+    }
+}

@@ -86,9 +86,9 @@ impl<'a> Composer<'a> {
             return false;
         }
         let end = out.len() + BYTES_MAX;
-        self.write_reports(out);
+        let reported = self.write_reports(out);
         // What is too long for any packet goes out alone, or it would stand in the way for ever.
-        let mut alone = true;
+        let mut alone = !reported;
         while let Some(&message) = self.left.messages.first() {
             let room = end.saturating_sub(out.len());
             if !self.write_message(message, room, alone, out) {
@@ -99,8 +99,9 @@ impl<'a> Composer<'a> {
         true
     }
 
-    /// A compound packet begins with a report, and names who reports (RFC 3550 §6.1).
-    fn write_reports(&mut self, out: &mut Vec<u8>) {
+    /// A compound packet begins with a report, and names who reports (RFC 3550 §6.1). Returns whether the report
+    /// says anything.
+    fn write_reports(&mut self, out: &mut Vec<u8>) -> bool {
         let described = description_bytes(self.left.cname);
         let each = SENDER_REPORT_BYTES + described;
         let senders = (BYTES_MAX - RECEIVER_REPORT_BYTES - described - 4) / each;
@@ -110,8 +111,9 @@ impl<'a> Composer<'a> {
             &mut self.left.blocks,
             COUNT_MAX.min(room / REPORT_BLOCK_BYTES),
         );
-        if senders.is_empty() && blocks.is_empty() && self.left.reduced_size {
-            return;
+        let reported = !senders.is_empty() || !blocks.is_empty();
+        if !reported && self.left.reduced_size {
+            return false;
         }
         for sender in senders {
             write_sender_report(sender, out);
@@ -123,6 +125,7 @@ impl<'a> Composer<'a> {
         let own = receives.then_some(self.left.ssrc);
         let sources = senders.iter().map(|sender| sender.ssrc).chain(own);
         write_description(sources, self.left.cname, out);
+        reported
     }
 
     /// Returns whether the message is done.

@@ -2,6 +2,8 @@
 
 mod compose;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 pub use compose::{Composer, Compound, Message};
 pub use parse::{Feedback, parse};
