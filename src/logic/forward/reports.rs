@@ -81,7 +81,7 @@ impl PublisherClock {
             return;
         };
         let error = seen.wrapping_sub(offset);
-        self.offset = Some(if error < 0 || error > CLOCK_STEP {
+        self.offset = Some(if !(0..=CLOCK_STEP).contains(&error) {
             seen
         } else {
             offset.wrapping_add(error >> CLOCK_DRIFT_SHIFT)

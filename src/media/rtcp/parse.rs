@@ -8,7 +8,8 @@ use crate::logic::forward::sent::{Fate, TransportFeedback};
 const ITEMS_MAX: usize = 128;
 /// Sequence numbers taken from all NACKs of one compound packet. What follows is dropped.
 const NACKED_MAX: usize = 1000;
-/// Packets taken from one transport-wide feedback: more than a second of them. What follows is dropped.
+/// Packets that all transport-wide feedbacks of one compound packet speak of: more than a second of them. What
+/// follows is dropped.
 const FATES_MAX: usize = 2048;
 /// Units of a transport-wide feedback's reference time and of its deltas.
 const REFERENCE_MICROSECONDS: i64 = 64_000;
@@ -99,6 +100,7 @@ fn split(bytes: &[u8]) -> Option<(Packet<'_>, &[u8])> {
 struct Items {
     list: Vec<Feedback>,
     nacked: usize,
+    fates: usize,
 }
 
 impl Items {
@@ -115,7 +117,9 @@ impl Items {
             (packet_type::GOODBYE, count) => self.goodbye(body, count),
             (packet_type::TRANSPORT_FEEDBACK, format::NACK) => self.nack(body),
             (packet_type::TRANSPORT_FEEDBACK, format::TRANSPORT_CC) => {
-                self.push(Feedback::TransportCc(transport_feedback(body)?));
+                let feedback = transport_feedback(body, FATES_MAX - self.fates)?;
+                self.fates += feedback.fates.len();
+                self.push(Feedback::TransportCc(feedback));
                 Some(())
             }
             (packet_type::PAYLOAD_FEEDBACK, format::PLI) => {
@@ -228,14 +232,14 @@ fn nacked(pair: u32) -> impl Iterator<Item = u16> {
 }
 
 /// The chunks say which packets came; behind them stand the deltas of those that did, in the same order.
-fn transport_feedback(body: &[u8]) -> Option<TransportFeedback> {
+fn transport_feedback(body: &[u8], fates_max: usize) -> Option<TransportFeedback> {
     let numbers = word(body, 8)?;
     let (base, count) = ((numbers >> 16) as u16, usize::from(numbers as u16));
     let reference = word(body, 12)?;
     let (chunks, mut deltas) = split_chunks(body.get(16..)?, count)?;
     let mut time = i64::from(reference as i32 >> 8) * REFERENCE_MICROSECONDS;
-    let mut fates = Vec::with_capacity(count.min(FATES_MAX));
-    for symbol in chunks.flat_map(symbols).take(count.min(FATES_MAX)) {
+    let mut fates = Vec::with_capacity(count.min(fates_max));
+    for symbol in chunks.flat_map(symbols).take(count.min(fates_max)) {
         fates.push(match symbol {
             0 => Fate::Lost,
             1 => {
