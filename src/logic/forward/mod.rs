@@ -2,3 +2,14 @@
 
 pub mod codec;
 pub mod extension;
+pub mod history;
+pub mod keyframe;
+pub mod layer;
+pub mod leg;
+pub mod packet;
+pub mod red;
+pub mod rewrite;
+pub mod seats;
+pub mod sequence;
+pub mod timestamp;
+pub mod vp8;
