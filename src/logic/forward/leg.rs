@@ -518,3 +518,6 @@ impl From<Refusal> for DropReason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,3 +13,6 @@ pub mod seats;
 pub mod sequence;
 pub mod timestamp;
 pub mod vp8;
+
+#[cfg(test)]
+mod publisher;

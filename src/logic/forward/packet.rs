@@ -236,3 +236,97 @@ impl<'a> Facts<'a> {
         value.first().map(|byte| byte & 0x7f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const HEAD: [u8; 12] = [0x80, 0xe0, 0x12, 0x34, 0, 0, 0, 9, 0, 0, 0, 7];
+
+    fn packet(first: u8, rest: &[u8]) -> Vec<u8> {
+        let mut packet = HEAD.to_vec();
+        packet[0] = first;
+        packet.extend_from_slice(rest);
+        packet
+    }
+
+    #[test]
+    fn a_plain_packet_is_read() {
+        let bytes = packet(0x80, &[1, 2, 3]);
+        let view = RtpView::parse(&bytes).unwrap();
+        assert_eq!((view.payload_type, view.marker), (96, true));
+        assert_eq!((view.sequence, view.timestamp, view.ssrc), (0x1234, 9, 7));
+        assert_eq!((view.payload, view.header_len), (&[1, 2, 3][..], 12));
+        assert_eq!(view.extensions().count(), 0);
+    }
+
+    #[test]
+    fn sources_extensions_and_padding_are_no_payload() {
+        let cases: &[(u8, &[u8], Option<&[u8]>)] = &[
+            (0x81, &[0, 0, 0, 1, 5], Some(&[5])),
+            (0x82, &[0, 0, 0, 1, 5], None),
+            (0xa0, &[5, 0, 0, 3], Some(&[5])),
+            (0xa0, &[0, 0, 3], Some(&[])),
+            (0xa0, &[5, 0, 0, 5], None),
+            (0xa0, &[5, 0], None),
+            (0xa0, &[], None),
+            (0x90, &[0xbe, 0xde, 0, 1, 0x10, 1, 0, 0, 5], Some(&[5])),
+            (0x90, &[0xbe, 0xde, 0, 2, 0x10, 1, 0, 0, 5], None),
+            (0x90, &[0xbe, 0xde, 0], None),
+            (0x90, &[0xab, 0xcd, 0, 1, 0x10, 1, 0, 0, 5], Some(&[5])),
+            (0x40, &[5], None),
+        ];
+        for &(first, rest, payload) in cases {
+            let bytes = packet(first, rest);
+            let view = RtpView::parse(&bytes);
+            assert_eq!(
+                view.map(|view| view.payload),
+                payload,
+                "{first:02x} {rest:02x?}"
+            );
+        }
+        assert!(RtpView::parse(&HEAD[..11]).is_none());
+    }
+
+    #[test]
+    fn both_forms_of_extensions_are_read() {
+        let one: &[u8] = &[0xbe, 0xde, 0, 2, 0x10, 7, 0, 0x31, 1, 2, 0, 0];
+        let two: &[u8] = &[0x10, 0x05, 0, 2, 16, 1, 7, 0, 3, 2, 1, 2];
+        let stopped: &[u8] = &[0xbe, 0xde, 0, 1, 0x10, 7, 0xf0, 0x30];
+        let cut_off: &[u8] = &[0xbe, 0xde, 0, 1, 0x10, 7, 0x33, 1];
+        let foreign: &[u8] = &[0xab, 0xcd, 0, 1, 0x10, 7, 0, 0];
+        let cases: &[(&[u8], &[(u8, &[u8])])] = &[
+            (one, &[(1, &[7]), (3, &[1, 2])]),
+            (two, &[(16, &[7]), (3, &[1, 2])]),
+            (stopped, &[(1, &[7])]),
+            (cut_off, &[(1, &[7])]),
+            (foreign, &[]),
+        ];
+        for &(rest, expected) in cases {
+            let bytes = packet(0x90, rest);
+            let found: Vec<_> = RtpView::parse(&bytes).unwrap().extensions().collect();
+            assert_eq!(found, expected, "{rest:02x?}");
+        }
+    }
+
+    #[test]
+    fn facts_know_extensions_by_meaning() {
+        let mut ids = ExtensionIds::default();
+        ids.set(Extension::AudioLevel, 1);
+        ids.set(Extension::Mid, 4);
+        let bytes = packet(0x90, &[0xbe, 0xde, 0, 1, 0x10, 0x80 | 30, 0x30, 1, 0xfc]);
+        let origin = Origin {
+            track: TrackId(1),
+            layer: 0,
+            codec: Codec::Opus,
+            sequence: 7,
+            clock: None,
+        };
+        let facts = Facts::gather(&RtpView::parse(&bytes).unwrap(), origin, &ids);
+        assert_eq!(facts.audio_level(), Some(30));
+        assert_eq!(facts.extension(Extension::Mid), None);
+        assert!(facts.starts_key_frame && facts.vp8.is_none());
+    }
+}

@@ -6,8 +6,6 @@ use super::packet::{FIXED_HEADER, Facts, ONE_BYTE_PROFILE, TWO_BYTE_PROFILE};
 
 /// Highest id that one-byte extensions can have (RFC 8285 §4.2).
 const ONE_BYTE_ID_MAX: u8 = 14;
-/// Octets of the original sequence number in front of a retransmitted payload (RFC 4588 §4).
-const OSN: usize = 2;
 /// Extensions of the publisher that a viewer gets too. The others are about the publisher's own
 /// connection.
 const PASSED_ON: [Extension; 5] = [
@@ -67,8 +65,8 @@ pub fn write_rtx(
         timestamp: resend.outgoing.timestamp,
         ssrc: config.rtx_ssrc?,
     };
-    out.reserve(OSN);
     let header_len = header.write(out, config, facts, stamp);
+    // The original sequence number, before the original payload (RFC 4588 §4).
     out.extend_from_slice(&(resend.outgoing.sequence as u16).to_be_bytes());
     write_payload(out, &resend.outgoing, facts);
     Some(header_len)
@@ -102,23 +100,23 @@ impl Header {
         let start = out.len();
         let transport_sequence = stamp.transport_sequence.map(u16::to_be_bytes);
         let send_time = stamp.abs_send_time.map(u32::to_be_bytes);
+        let fresh = [
+            (
+                Extension::TransportSequence,
+                transport_sequence.as_ref().map(|bytes| &bytes[..]),
+            ),
+            (
+                Extension::AbsSendTime,
+                send_time.as_ref().map(|bytes| &bytes[1..]),
+            ),
+            (Extension::Mid, stamp.mid),
+        ];
+        let passed_on = PASSED_ON.map(|extension| (extension, facts.extension(extension)));
         let mut list = ExtensionList::default();
-        let mut add = |extension, value: Option<&[u8]>| {
+        for (extension, value) in fresh.into_iter().chain(passed_on) {
             if let (Some(id), Some(value)) = (config.extensions.get(extension), value) {
                 list.add(id, value);
             }
-        };
-        add(
-            Extension::TransportSequence,
-            transport_sequence.as_ref().map(<[u8; 2]>::as_slice),
-        );
-        add(
-            Extension::AbsSendTime,
-            send_time.as_ref().map(|bytes| &bytes[1..]),
-        );
-        add(Extension::Mid, stamp.mid);
-        for extension in PASSED_ON {
-            add(extension, facts.extension(extension));
         }
         out.extend_from_slice(&self.fixed(list.count > 0));
         list.write(out);
@@ -180,5 +178,240 @@ impl<'a> ExtensionList<'a> {
         let words = bytes.div_ceil(4);
         out.resize(out.len() + words * 4 - bytes, 0);
         out[length_at..length_at + 2].copy_from_slice(&(words as u16).to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rtc_shared::marshal::Unmarshal;
+    use rtp::Packet;
+
+    use super::*;
+    use crate::logic::forward::codec::{Codec, MediaKind, PayloadTypes};
+    use crate::logic::forward::extension::ExtensionIds;
+    use crate::logic::forward::packet::{Origin, RtpView, TrackId};
+    use crate::logic::forward::vp8::Vp8Patch;
+
+    const DESCRIPTOR: [u8; 40] = [7; 40];
+
+    fn ids(first: u8) -> ExtensionIds {
+        let mut ids = ExtensionIds::default();
+        for (index, extension) in Extension::ALL.into_iter().enumerate() {
+            ids.set(extension, first + index as u8);
+        }
+        ids
+    }
+
+    fn config(first_id: u8) -> LegConfig {
+        LegConfig {
+            kind: MediaKind::Video,
+            ssrc: 0x0102_0304,
+            rtx_ssrc: Some(0x0506_0708),
+            payload_types: PayloadTypes::default(),
+            extensions: ids(first_id),
+        }
+    }
+
+    /// A publisher's packet with these extensions (two-byte form, ids from 1).
+    fn published(extensions: &[(Extension, &[u8])], payload: &[u8]) -> Vec<u8> {
+        let mut block = Vec::new();
+        for (extension, value) in extensions {
+            let id = ids(1).get(*extension).unwrap();
+            block.extend_from_slice(&[id, value.len() as u8]);
+            block.extend_from_slice(value);
+        }
+        block.resize(block.len().next_multiple_of(4), 0);
+        let mut packet = vec![0x90, 100, 0, 9, 0, 0, 0, 9, 0, 0, 0, 9, 0x10, 0];
+        packet.extend_from_slice(&(block.len() as u16 / 4).to_be_bytes());
+        packet.extend_from_slice(&block);
+        packet.extend_from_slice(payload);
+        packet
+    }
+
+    fn facts(packet: &[u8]) -> Facts<'_> {
+        let origin = Origin {
+            track: TrackId(1),
+            layer: 0,
+            codec: Codec::Vp8,
+            sequence: 9,
+            clock: None,
+        };
+        Facts::gather(&RtpView::parse(packet).unwrap(), origin, &ids(1))
+    }
+
+    fn outgoing() -> Outgoing {
+        Outgoing {
+            payload_type: 120,
+            marker: true,
+            sequence: 0x1_fffe,
+            timestamp: 0xdead_beef,
+            vp8: Vp8Patch {
+                picture_id: 0x1234,
+                ..Vp8Patch::default()
+            },
+            payload_at: 0,
+        }
+    }
+
+    fn read(packet: &[u8]) -> Packet {
+        Packet::unmarshal(&mut bytes::Bytes::copy_from_slice(packet)).unwrap()
+    }
+
+    const STAMP: Stamp<'static> = Stamp {
+        transport_sequence: Some(0xa1b2),
+        abs_send_time: Some(0xff_0a0b0c),
+        mid: None,
+    };
+
+    #[test]
+    fn another_reader_finds_what_was_written() {
+        let packet = published(
+            &[
+                (Extension::Mid, b"0"),
+                (Extension::Rid, b"h"),
+                (Extension::TransportSequence, &[9, 9]),
+                (Extension::VideoOrientation, &[1]),
+                (Extension::AbsCaptureTime, &[3; 16]),
+            ],
+            &[0x90, 0x80, 0x81, 0x02, 0x10, 5],
+        );
+        let mut out = vec![0xee];
+        let length = write(&mut out, &config(3), &outgoing(), &facts(&packet), &STAMP);
+        let found = read(&out[1..]);
+        let header = &found.header;
+        assert_eq!((header.payload_type, header.marker), (120, true));
+        assert_eq!((header.sequence_number, header.ssrc), (0xfffe, 0x0102_0304));
+        assert_eq!(header.timestamp, 0xdead_beef);
+        assert_eq!(header.extension_profile, ONE_BYTE_PROFILE);
+        let of = |extension| header.get_extension(config(3).extensions.get(extension).unwrap());
+        assert_eq!(
+            of(Extension::TransportSequence).as_deref(),
+            Some(&[0xa1, 0xb2][..])
+        );
+        assert_eq!(
+            of(Extension::AbsSendTime).as_deref(),
+            Some(&[0x0a, 0x0b, 0x0c][..])
+        );
+        assert_eq!(of(Extension::VideoOrientation).as_deref(), Some(&[1][..]));
+        assert_eq!(of(Extension::AbsCaptureTime).as_deref(), Some(&[3; 16][..]));
+        assert_eq!((of(Extension::Mid), of(Extension::Rid)), (None, None));
+        assert_eq!(&found.payload[..], &[0x90, 0x80, 0x92, 0x34, 0x10, 5]);
+        assert_eq!(&out[1 + length..], &found.payload[..]);
+    }
+
+    #[test]
+    fn the_two_byte_form_is_used_where_one_byte_cannot_say_it() {
+        let long: &[(Extension, &[u8])] = &[(Extension::DependencyDescriptor, &DESCRIPTOR)];
+        let short: &[(Extension, &[u8])] = &[(Extension::DependencyDescriptor, &[7; 16])];
+        let empty: &[(Extension, &[u8])] = &[(Extension::PlayoutDelay, &[])];
+        let cases = [
+            (1, short, ONE_BYTE_PROFILE),
+            (1, long, TWO_BYTE_PROFILE),
+            (1, empty, TWO_BYTE_PROFILE),
+            (16, short, TWO_BYTE_PROFILE),
+        ];
+        for (first_id, extensions, profile) in cases {
+            let packet = published(extensions, &[0x10, 0]);
+            let mut out = Vec::new();
+            let config = config(first_id);
+            write(&mut out, &config, &outgoing(), &facts(&packet), &STAMP);
+            let found = read(&out);
+            assert_eq!(found.header.extension_profile, profile);
+            for (extension, value) in extensions {
+                let id = config.extensions.get(*extension).unwrap();
+                assert_eq!(found.header.get_extension(id).as_deref(), Some(*value));
+            }
+            let own = RtpView::parse(&out).unwrap();
+            assert_eq!(
+                (own.payload, own.header_len),
+                (&[0x10, 0][..], out.len() - 2)
+            );
+        }
+    }
+
+    #[test]
+    fn a_viewer_without_extensions_gets_none() {
+        let packet = published(&[(Extension::VideoOrientation, &[1])], &[0x10, 0]);
+        let bare = LegConfig {
+            extensions: ExtensionIds::default(),
+            ..config(1)
+        };
+        let mut out = Vec::new();
+        assert_eq!(
+            write(&mut out, &bare, &outgoing(), &facts(&packet), &STAMP),
+            12
+        );
+        assert!(!read(&out).header.extension);
+    }
+
+    #[test]
+    fn the_mid_is_written_when_asked() {
+        let packet = published(&[], &[0x10, 0]);
+        let stamp = Stamp {
+            mid: Some(b"seat"),
+            ..Stamp::default()
+        };
+        let mut out = Vec::new();
+        write(&mut out, &config(1), &outgoing(), &facts(&packet), &stamp);
+        let id = config(1).extensions.get(Extension::Mid).unwrap();
+        assert_eq!(
+            read(&out).header.get_extension(id).as_deref(),
+            Some(&b"seat"[..])
+        );
+    }
+
+    #[test]
+    fn part_of_a_payload_can_be_left_out() {
+        let packet = published(&[], &[111, 8, 9]);
+        let mut facts = facts(&packet);
+        facts.vp8 = None;
+        let out_of_red = Outgoing {
+            payload_at: 1,
+            ..outgoing()
+        };
+        let mut out = Vec::new();
+        write(&mut out, &config(1), &out_of_red, &facts, &Stamp::default());
+        assert_eq!(&read(&out).payload[..], &[8, 9]);
+    }
+
+    #[test]
+    fn a_retransmission_carries_the_number_of_what_was_lost() {
+        let packet = published(&[], &[0x90, 0x80, 0x81, 0x02, 0x11]);
+        let resend = Resend {
+            track: TrackId(1),
+            layer: 0,
+            sequence: 9,
+            outgoing: outgoing(),
+            rtx_payload_type: 121,
+            rtx_sequence: 0x7_0003,
+        };
+        let mut out = Vec::new();
+        let length = write_rtx(&mut out, &config(1), &resend, &facts(&packet), &STAMP).unwrap();
+        let found = read(&out);
+        assert_eq!(
+            (found.header.payload_type, found.header.sequence_number),
+            (121, 3)
+        );
+        assert_eq!(
+            (found.header.ssrc, found.header.timestamp),
+            (0x0506_0708, 0xdead_beef)
+        );
+        assert_eq!(
+            &found.payload[..],
+            &[0xff, 0xfe, 0x90, 0x80, 0x92, 0x34, 0x11]
+        );
+        assert_eq!(out.len() - length, found.payload.len());
+        let without = LegConfig {
+            rtx_ssrc: None,
+            ..config(1)
+        };
+        out.clear();
+        assert_eq!(
+            write_rtx(&mut out, &without, &resend, &facts(&packet), &STAMP),
+            None
+        );
+        assert!(out.is_empty());
     }
 }

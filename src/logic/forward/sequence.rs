@@ -31,14 +31,22 @@ pub enum Refusal {
 /// Incoming numbers (extended) to outgoing ones (extended), over any number of segments.
 #[derive(Debug, Clone)]
 pub struct SequenceMap {
-    /// First incoming number of the segment.
+    /// First incoming number of the segment; positions count from it.
     start: u64,
-    /// Newest incoming number of the segment, or the one before `start`.
-    edge: u64,
-    /// Outgoing number that belongs to `edge`, or was the last one before it if `edge` was left out.
-    edge_out: u64,
+    /// Positions up to the newest packet of the segment.
+    length: u64,
+    /// Outgoing number of the newest packet, or the one before it if that was left out.
+    newest: u64,
     seen: Bits,
     left_out: Bits,
+}
+
+/// Where in its segment a packet comes.
+enum Place {
+    /// So many places after the newest.
+    Ahead(u64),
+    /// Among those that went already.
+    Late,
 }
 
 impl SequenceMap {
@@ -47,8 +55,8 @@ impl SequenceMap {
     pub fn new(first: u16) -> Self {
         Self {
             start: 0,
-            edge: u64::MAX,
-            edge_out: u64::from(first.max(1)) - 1,
+            length: 0,
+            newest: u64::from(first.max(1)) - 1,
             seen: Bits::default(),
             left_out: Bits::default(),
         }
@@ -57,76 +65,79 @@ impl SequenceMap {
     /// Begins a segment at the incoming number `start`, which gets the next outgoing number.
     pub fn begin(&mut self, start: u64) {
         self.start = start;
-        self.edge = start.wrapping_sub(1);
-        self.seen.clear_all();
-        self.left_out.clear_all();
+        self.length = 0;
+        self.seen = Bits::default();
+        self.left_out = Bits::default();
     }
 
     /// The number for a packet that is forwarded.
     pub fn map(&mut self, incoming: u64) -> Result<Mapped, Refusal> {
-        let ahead = self.place(incoming)?;
-        let sequence = if ahead > 0 {
-            self.advance(incoming, ahead);
-            self.edge_out += ahead.min(WINDOW);
-            self.edge_out
-        } else {
-            self.kept_number(incoming)
+        let (position, place) = self.place(incoming)?;
+        let mapped = match place {
+            Place::Ahead(ahead) => {
+                self.advance(position, ahead);
+                self.newest += ahead.min(WINDOW);
+                Mapped {
+                    sequence: self.newest,
+                    newest: true,
+                }
+            }
+            Place::Late => Mapped {
+                sequence: self.kept_number(position),
+                newest: false,
+            },
         };
-        self.seen.set(incoming);
-        Ok(Mapped {
-            sequence,
-            newest: ahead > 0,
-        })
+        self.seen.set(position);
+        Ok(mapped)
     }
 
     /// Leaves a packet out on purpose. Where later packets went already, its number stays unused.
     pub fn leave_out(&mut self, incoming: u64) -> Result<(), Refusal> {
-        let ahead = self.place(incoming)?;
-        if ahead > 0 {
-            self.advance(incoming, ahead);
-            self.edge_out += ahead.min(WINDOW) - 1;
-            self.left_out.set(incoming);
+        let (position, place) = self.place(incoming)?;
+        if let Place::Ahead(ahead) = place {
+            self.advance(position, ahead);
+            self.newest += ahead.min(WINDOW) - 1;
+            self.left_out.set(position);
         }
-        self.seen.set(incoming);
+        self.seen.set(position);
         Ok(())
     }
 
     /// The newest outgoing number.
     pub fn newest(&self) -> u64 {
-        self.edge_out
+        self.newest
     }
 
-    /// How far ahead of the newest a number is: 0 if it is one of the past that may still come.
-    fn place(&self, incoming: u64) -> Result<u64, Refusal> {
-        if incoming < self.start {
+    fn place(&self, incoming: u64) -> Result<(u64, Place), Refusal> {
+        let position = incoming.checked_sub(self.start).ok_or(Refusal::TooOld)?;
+        if position >= self.length {
+            return Ok((
+                position,
+                Place::Ahead((position - self.length).saturating_add(1)),
+            ));
+        }
+        if self.length - position > WINDOW {
             return Err(Refusal::TooOld);
         }
-        let ahead = incoming.wrapping_sub(self.edge) as i64;
-        if ahead > 0 {
-            return Ok(ahead as u64);
-        }
-        if ahead.unsigned_abs() >= WINDOW {
-            return Err(Refusal::TooOld);
-        }
-        if self.seen.get(incoming) {
+        if self.seen.get(position) {
             return Err(Refusal::Duplicate);
         }
-        Ok(0)
+        Ok((position, Place::Late))
     }
 
-    fn advance(&mut self, incoming: u64, ahead: u64) {
+    fn advance(&mut self, position: u64, ahead: u64) {
         for passed in 0..ahead.min(WINDOW) {
-            self.seen.clear(incoming - passed);
-            self.left_out.clear(incoming - passed);
+            self.seen.clear(position - passed);
+            self.left_out.clear(position - passed);
         }
-        self.edge = incoming;
+        self.length = position.saturating_add(1);
     }
 
-    fn kept_number(&self, incoming: u64) -> u64 {
-        let left_out_since = (incoming + 1..=self.edge)
+    fn kept_number(&self, position: u64) -> u64 {
+        let left_out_since = (position + 1..self.length)
             .filter(|&later| self.left_out.get(later))
             .count() as u64;
-        self.edge_out - (self.edge - incoming) + left_out_since
+        self.newest + left_out_since - (self.length - 1 - position)
     }
 }
 
@@ -148,10 +159,6 @@ impl Bits {
     fn clear(&mut self, number: u64) {
         let (word, bit) = place_of(number);
         self.0[word] &= !bit;
-    }
-
-    fn clear_all(&mut self) {
-        *self = Self::default();
     }
 }
 
@@ -199,10 +206,7 @@ mod tests {
                 "in order",
                 &[Begin(7), Forward(7, 100), Forward(8, 101), Forward(9, 102)],
             ),
-            (
-                "from zero",
-                &[Begin(0), Forward(0, 100), Forward(1, 101), TooOld(u64::MAX)],
-            ),
+            ("from zero", &[Begin(0), Forward(0, 100), Forward(1, 101)]),
             (
                 "a loss stays a gap",
                 &[Begin(7), Forward(7, 100), Forward(10, 103)],

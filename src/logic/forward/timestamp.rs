@@ -168,3 +168,122 @@ impl Timeline {
 fn signed(later: u32, earlier: u32) -> i64 {
     i64::from(later.wrapping_sub(earlier) as i32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1 << 32;
+
+    fn video(now: Instant) -> Timeline {
+        let mut timeline = Timeline::new(MediaKind::Video, 1_000);
+        timeline.switch(now, 50_000, None, Relation::Foreign);
+        timeline.sent(now, 50_000, None);
+        timeline
+    }
+
+    fn clock(ntp: u64, rtp: u32) -> Option<SenderClock> {
+        Some(SenderClock { ntp, rtp })
+    }
+
+    #[test]
+    fn starts_where_it_was_told_and_follows_the_source() {
+        let timeline = video(Instant::now());
+        assert_eq!(timeline.map(50_000), 1_000);
+        assert_eq!(timeline.map(53_000), 4_000);
+        assert_eq!(timeline.map(49_000), 0);
+        assert_eq!(timeline.map(47_000), 0u32.wrapping_sub(2_000));
+    }
+
+    #[test]
+    fn a_foreign_source_starts_after_the_time_that_passed() {
+        let start = Instant::now();
+        let cases = [
+            (Duration::ZERO, 3_000),
+            (Duration::from_millis(10), 3_000),
+            (Duration::from_millis(100), 9_000),
+            (Duration::from_secs(60), 5_400_000),
+            (Duration::from_secs(1_000_000), LONGEST_PAUSE as u32),
+        ];
+        for (elapsed, expected) in cases {
+            for incoming in [0, 49_000, 51_000, u32::MAX] {
+                let mut timeline = video(start);
+                timeline.switch(start + elapsed, incoming, None, Relation::Foreign);
+                assert_eq!(
+                    timeline.map(incoming),
+                    1_000 + expected,
+                    "{elapsed:?} {incoming}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_stream_keeps_its_own_distances_if_they_are_credible() {
+        let start = Instant::now();
+        let later = start + Duration::from_secs(5);
+        let cases = [
+            (50_000 + 5 * 90_000 + 700, 5 * 90_000 + 700),
+            (50_000 + 50 * 90_000, 5 * 90_000),
+            (10, 5 * 90_000),
+        ];
+        for (incoming, expected) in cases {
+            let mut timeline = video(start);
+            timeline.switch(later, incoming, None, Relation::SameStream);
+            assert_eq!(timeline.map(incoming), 1_000 + expected, "{incoming}");
+        }
+    }
+
+    #[test]
+    fn layers_are_joined_by_their_sender_reports() {
+        let start = Instant::now();
+        let now = start + Duration::from_millis(150);
+        let mut timeline = video(start);
+        // The old layer's 50,000 was captured 0.5 s after its report, the new one's 9,000 0.1 s
+        // after a report that is 0.5 s younger.
+        timeline.sent(start, 50_000, clock(7 * SECOND, 5_000));
+        let new = clock(7 * SECOND + SECOND / 2, 0);
+        timeline.switch(now, 9_000, new, Relation::SameSource);
+        assert_eq!(timeline.map(9_000), 1_000 + 9_000);
+        // Without the reports, or with an absurd one, the time that passed counts.
+        for absurd in [None, clock(900 * SECOND, 0), clock(0, 0)] {
+            let mut timeline = video(start);
+            timeline.sent(start, 50_000, clock(7 * SECOND, 5_000));
+            timeline.switch(now, 9_000, absurd, Relation::SameSource);
+            assert_eq!(timeline.map(9_000), 1_000 + 13_500, "{absurd:?}");
+        }
+    }
+
+    #[test]
+    fn going_forward_at_every_switch_adds_up_to_nothing() {
+        let start = Instant::now();
+        let clocks = [clock(SECOND, 0), clock(SECOND, 700_000)];
+        let mut timeline = video(start);
+        timeline.sent(start, 50_000, clocks[0]);
+        // A frame of both layers every 33 ms; the switch comes with the same frame that the other
+        // layer has sent just before.
+        for frame in 0..100u32 {
+            let now = start + Duration::from_micros(33_333) * frame;
+            let layer = frame as usize % 2;
+            let incoming = 50_000 + 3_000 * frame + 700_000 * layer as u32;
+            timeline.switch(now, incoming, clocks[layer], Relation::SameSource);
+            timeline.sent(now, incoming, clocks[layer]);
+            let ahead = timeline.map(incoming).wrapping_sub(1_000 + 3_000 * frame);
+            assert!(ahead <= 3_000, "frame {frame} is {ahead} ticks ahead");
+        }
+    }
+
+    #[test]
+    fn reports_speak_of_the_outgoing_timeline() {
+        let start = Instant::now();
+        assert_eq!(Timeline::new(MediaKind::Audio, 0).at(start), None);
+        let mut timeline = video(start);
+        assert_eq!(timeline.clock(), None);
+        timeline.sent(start, 50_000, clock(SECOND, 49_000));
+        assert_eq!(timeline.clock(), clock(SECOND, 0));
+        assert_eq!(
+            timeline.at(start + Duration::from_millis(100)),
+            Some(10_000)
+        );
+    }
+}

@@ -236,3 +236,134 @@ impl Counter {
         mapped
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A descriptor with everything: X, S; I, L, T, K.
+    const FULL: [u8; 7] = [0x90, 0xf0, 0x92, 0x34, 0x56, 0x67, 0x00];
+
+    fn parse(payload: &[u8]) -> Vp8Descriptor {
+        Vp8Descriptor::parse(payload).unwrap_or_else(|| panic!("{payload:02x?}"))
+    }
+
+    #[test]
+    fn a_full_descriptor_is_read() {
+        let expected = Vp8Descriptor {
+            starts_frame: true,
+            non_reference: false,
+            picture_id: Some(PictureId {
+                value: 0x1234,
+                long: true,
+                at: 2,
+            }),
+            tl0: Some(ByteField { value: 0x56, at: 4 }),
+            temporal: Some(1),
+            layer_sync: true,
+            key_index: Some(ByteField { value: 7, at: 5 }),
+            length: 6,
+        };
+        assert_eq!(parse(&FULL), expected);
+        for cut in 0..6 {
+            assert_eq!(Vp8Descriptor::parse(&FULL[..cut]), None, "cut to {cut}");
+        }
+    }
+
+    #[test]
+    fn every_part_may_be_absent() {
+        let cases: &[(&[u8], Option<u16>, Option<u8>, Option<u8>, Option<u8>, u8)] = &[
+            (&[0x10], None, None, None, None, 1),
+            (&[0x80, 0x00], None, None, None, None, 2),
+            (&[0x80, 0x80, 0x11], Some(0x11), None, None, None, 3),
+            (&[0x80, 0x80, 0x80, 0x11], Some(0x11), None, None, None, 4),
+            (&[0x80, 0x40, 0x22], None, Some(0x22), None, None, 3),
+            (&[0x80, 0x20, 0x9f], None, None, Some(2), None, 3),
+            (&[0x80, 0x10, 0x9f], None, None, None, Some(31), 3),
+            (&[0x80, 0xa0, 0x01, 0x40], Some(1), None, Some(1), None, 4),
+        ];
+        for &(payload, picture_id, tl0, temporal, key_index, length) in cases {
+            let found = parse(payload);
+            let values = (
+                found.picture_id.map(|id| id.value),
+                found.tl0.map(|field| field.value),
+                found.temporal,
+                found.key_index.map(|field| field.value),
+                found.length,
+            );
+            let expected = (picture_id, tl0, temporal, key_index, length);
+            assert_eq!(values, expected, "{payload:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_key_frame_says_its_height() {
+        let key = [0x10, 0x50, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x41];
+        assert!(parse(&key).starts_key_frame(&key));
+        assert_eq!(parse(&key).height(&key), Some(360));
+        assert_eq!(parse(&key).height(&key[..10]), None);
+        let delta = [0x10, 0x51, 0, 0];
+        assert!(!parse(&delta).starts_key_frame(&delta));
+    }
+
+    #[test]
+    fn a_patch_changes_the_counters_alone() {
+        let patch = Vp8Patch {
+            picture_id: 0x7fff,
+            tl0: 0xab,
+            key_index: 0x1f,
+        };
+        let cases: &[(&[u8], &[u8])] = &[
+            (&FULL, &[0x90, 0xf0, 0xff, 0xff, 0xab, 0x7f, 0x00]),
+            (&[0x90, 0x80, 0x11, 0x22], &[0x90, 0x80, 0x7f, 0x22]),
+            (&[0x10, 0x55], &[0x10, 0x55]),
+            (&[0x80, 0x20, 0x9f], &[0x80, 0x20, 0x9f]),
+        ];
+        for &(before, after) in cases {
+            let mut payload = before.to_vec();
+            patch.apply(&parse(before), &mut payload);
+            assert_eq!(payload, after, "{before:02x?}");
+        }
+    }
+
+    /// The outgoing (picture id, TL0PICIDX, KEYIDX) of a picture with these counters.
+    fn map(counters: &mut Vp8Counters, id: u16, tl0: u8, key: u8, newest: bool) -> (u16, u8, u8) {
+        let [high, low] = id.to_be_bytes();
+        let payload = [0x90, 0xf0, high | 0x80, low, tl0, key, 0];
+        let patch = counters.map(&parse(&payload), newest);
+        (patch.picture_id, patch.tl0, patch.key_index)
+    }
+
+    #[test]
+    fn counters_go_on_by_one_at_a_switch_and_as_the_source_does_in_between() {
+        let mut counters = Vp8Counters::default();
+        counters.switch();
+        assert_eq!(map(&mut counters, 500, 9, 3, true), (1, 1, 1));
+        assert_eq!(map(&mut counters, 502, 10, 3, true), (3, 2, 1));
+        assert_eq!(map(&mut counters, 501, 9, 3, false), (2, 1, 1));
+        counters.switch();
+        assert_eq!(map(&mut counters, 0x7fff, 255, 31, true), (4, 3, 2));
+        assert_eq!(map(&mut counters, 0, 0, 0, true), (5, 4, 3));
+        assert_eq!(map(&mut counters, 0x7ffe, 254, 30, false), (3, 2, 1));
+        counters.switch();
+        assert_eq!(map(&mut counters, 7, 7, 7, true), (6, 5, 4));
+    }
+
+    #[test]
+    fn outgoing_counters_wrap() {
+        let mut counters = Vp8Counters::new(0x7fff);
+        assert_eq!(map(&mut counters, 9, 9, 9, true), (0, 0, 0));
+    }
+
+    #[test]
+    fn short_picture_ids_continue_modulo_their_size() {
+        let mut counters = Vp8Counters::new(126);
+        let short = |counters: &mut Vp8Counters, id: u8| {
+            counters.map(&parse(&[0x90, 0x80, id, 0]), true).picture_id & 0x7f
+        };
+        assert_eq!(short(&mut counters, 127), 127);
+        assert_eq!(short(&mut counters, 0), 0);
+        counters.switch();
+        assert_eq!(short(&mut counters, 50), 1);
+    }
+}
