@@ -121,6 +121,9 @@ mod tests {
         Layers::new(&infos)
     }
 
+    /// Known heights, which of them flow, the height shown; the layer.
+    type Case<'a> = (&'a [Option<u16>], &'a [bool], u16, Option<u8>);
+
     #[test]
     fn the_smallest_that_is_large_enough_of_what_flows() {
         let now = Instant::now();
@@ -128,7 +131,7 @@ mod tests {
         let top_only = [None, None, Some(1080)];
         let unknown = [None, None, None];
         let all = [true; 3];
-        let cases: &[(&[Option<u16>], &[bool], u16, Option<u8>)] = &[
+        let cases: &[Case<'_>] = &[
             (&known, &all, 90, Some(0)),
             (&known, &all, 180, Some(0)),
             (&known, &all, 200, Some(0)),

@@ -243,6 +243,11 @@ mod tests {
 
     use super::*;
 
+    /// The first byte, what follows the fixed header; the payload.
+    type Case<'a> = (u8, &'a [u8], Option<&'a [u8]>);
+    /// An extension's id and value.
+    type Found<'a> = (u8, &'a [u8]);
+
     const HEAD: [u8; 12] = [0x80, 0xe0, 0x12, 0x34, 0, 0, 0, 9, 0, 0, 0, 7];
 
     fn packet(first: u8, rest: &[u8]) -> Vec<u8> {
@@ -264,7 +269,7 @@ mod tests {
 
     #[test]
     fn sources_extensions_and_padding_are_no_payload() {
-        let cases: &[(u8, &[u8], Option<&[u8]>)] = &[
+        let cases: &[Case<'_>] = &[
             (0x81, &[0, 0, 0, 1, 5], Some(&[5])),
             (0x82, &[0, 0, 0, 1, 5], None),
             (0xa0, &[5, 0, 0, 3], Some(&[5])),
@@ -297,7 +302,7 @@ mod tests {
         let stopped: &[u8] = &[0xbe, 0xde, 0, 1, 0x10, 7, 0xf0, 0x30];
         let cut_off: &[u8] = &[0xbe, 0xde, 0, 1, 0x10, 7, 0x33, 1];
         let foreign: &[u8] = &[0xab, 0xcd, 0, 1, 0x10, 7, 0, 0];
-        let cases: &[(&[u8], &[(u8, &[u8])])] = &[
+        let cases: &[(&[u8], &[Found<'_>])] = &[
             (one, &[(1, &[7]), (3, &[1, 2])]),
             (two, &[(16, &[7]), (3, &[1, 2])]),
             (stopped, &[(1, &[7])]),

@@ -135,10 +135,13 @@ mod tests {
         );
     }
 
+    /// Seats, wants; the plan.
+    type Case<'a> = (usize, &'a [Sitter], &'a [Option<Sitter>]);
+
     #[test]
     fn whoever_stays_keeps_their_seat() {
         let before = [Some(camera(1)), Some(camera(2)), Some(camera(3))];
-        let cases: &[(usize, &[Sitter], &[Option<Sitter>])] = &[
+        let cases: &[Case<'_>] = &[
             (3, &[camera(3), camera(2), camera(1)], &before),
             (
                 3,

@@ -270,28 +270,33 @@ mod tests {
         }
     }
 
+    /// A payload; its picture id, `TL0PICIDX`, `TID` and `KEYIDX`, and the descriptor's length.
+    type Case<'a> = (&'a [u8], Option<u16>, [Option<u8>; 3], u8);
+
     #[test]
     fn every_part_may_be_absent() {
-        let cases: &[(&[u8], Option<u16>, Option<u8>, Option<u8>, Option<u8>, u8)] = &[
-            (&[0x10], None, None, None, None, 1),
-            (&[0x80, 0x00], None, None, None, None, 2),
-            (&[0x80, 0x80, 0x11], Some(0x11), None, None, None, 3),
-            (&[0x80, 0x80, 0x80, 0x11], Some(0x11), None, None, None, 4),
-            (&[0x80, 0x40, 0x22], None, Some(0x22), None, None, 3),
-            (&[0x80, 0x20, 0x9f], None, None, Some(2), None, 3),
-            (&[0x80, 0x10, 0x9f], None, None, None, Some(31), 3),
-            (&[0x80, 0xa0, 0x01, 0x40], Some(1), None, Some(1), None, 4),
+        let cases: &[Case<'_>] = &[
+            (&[0x10], None, [None, None, None], 1),
+            (&[0x80, 0x00], None, [None, None, None], 2),
+            (&[0x80, 0x80, 0x11], Some(0x11), [None, None, None], 3),
+            (&[0x80, 0x80, 0x80, 0x11], Some(0x11), [None, None, None], 4),
+            (&[0x80, 0x40, 0x22], None, [Some(0x22), None, None], 3),
+            (&[0x80, 0x20, 0x9f], None, [None, Some(2), None], 3),
+            (&[0x80, 0x10, 0x9f], None, [None, None, Some(31)], 3),
+            (&[0x80, 0xa0, 0x01, 0x40], Some(1), [None, Some(1), None], 4),
         ];
-        for &(payload, picture_id, tl0, temporal, key_index, length) in cases {
+        for &(payload, picture_id, others, length) in cases {
             let found = parse(payload);
             let values = (
                 found.picture_id.map(|id| id.value),
-                found.tl0.map(|field| field.value),
-                found.temporal,
-                found.key_index.map(|field| field.value),
+                [
+                    found.tl0.map(|field| field.value),
+                    found.temporal,
+                    found.key_index.map(|field| field.value),
+                ],
                 found.length,
             );
-            let expected = (picture_id, tl0, temporal, key_index, length);
+            let expected = (picture_id, others, length);
             assert_eq!(values, expected, "{payload:02x?}");
         }
     }
