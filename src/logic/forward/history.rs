@@ -6,7 +6,7 @@ use super::leg::Outgoing;
 use super::packet::TrackId;
 
 /// Packets that are remembered; what is older cannot be asked for again.
-pub const HISTORY: usize = 1024;
+pub const HISTORY: usize = 512;
 /// A packet is sent again at most this often.
 pub const MAX_RESENDS: u8 = 3;
 /// Retransmissions may be this part of what a leg sends: one in five octets.
@@ -147,11 +147,11 @@ mod tests {
         let now = Instant::now();
         let mut history = History::default();
         history.allocate();
-        (0..1_000).for_each(|sequence| history.sent(packet(sequence)));
-        let burst = (0..1_000).filter(|&s| history.resend(now, s, PAUSE).is_some());
+        (0..500).for_each(|sequence| history.sent(packet(sequence)));
+        let burst = (0..500).filter(|&s| history.resend(now, s, PAUSE).is_some());
         assert_eq!(burst.count() as u64, BURST / 1_000);
-        (1_000..1_250).for_each(|sequence| history.sent(packet(sequence)));
-        let later = (1_000..1_250).filter(|&s| history.resend(now, s, PAUSE).is_some());
+        (500..750).for_each(|sequence| history.sent(packet(sequence)));
+        let later = (500..750).filter(|&s| history.resend(now, s, PAUSE).is_some());
         assert_eq!(later.count() as u64, 250 / SHARE);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::packet::Facts;
+
 /// Layers of a track; more are not negotiated, and packets of others are dropped.
 pub const MAX_LAYERS: usize = 3;
 /// A layer without a packet for this long does not flow: browsers switch upper layers off and on.
@@ -32,33 +34,37 @@ impl Layers {
         let mut layers = Self {
             infos: [LayerInfo::default(); MAX_LAYERS],
             newest: [None; MAX_LAYERS],
-            count: infos.len().clamp(1, MAX_LAYERS),
+            count: 1,
         };
-        for (own, info) in layers.infos.iter_mut().zip(infos) {
-            *own = *info;
-        }
+        layers.learn(infos);
         layers
     }
 
-    /// A packet of a layer came, a key frame of this height perhaps. Says whether it is the newest
-    /// of the layer; `None` if the track has no such layer.
-    pub fn heard(
-        &mut self,
-        now: Instant,
-        layer: u8,
-        sequence: u64,
-        height: Option<u16>,
-    ) -> Option<bool> {
-        let index = usize::from(layer);
+    /// Takes over what became known in the meantime: more or fewer layers, heights.
+    pub fn learn(&mut self, infos: &[LayerInfo]) {
+        self.count = infos.len().clamp(1, MAX_LAYERS);
+        for (own, info) in self.infos.iter_mut().zip(infos) {
+            own.height = info.height.or(own.height);
+            own.last_packet = info.last_packet.max(own.last_packet);
+        }
+    }
+
+    /// A packet came. Says whether it is the newest of its layer; `None` if the track has no such
+    /// layer.
+    pub fn heard(&mut self, now: Instant, facts: &Facts<'_>) -> Option<bool> {
+        let index = usize::from(facts.origin.layer);
         if index >= self.count {
             return None;
         }
         let info = &mut self.infos[index];
-        info.last_packet = Some(now);
-        info.height = height.or(info.height);
-        let newest = self.newest[index].is_none_or(|newest| sequence > newest);
+        let newest = self.newest[index].is_none_or(|newest| facts.origin.sequence > newest);
         if newest {
-            self.newest[index] = Some(sequence);
+            self.newest[index] = Some(facts.origin.sequence);
+            info.height = facts.height.or(info.height);
+        }
+        // Padding and repeated packets are probes of bandwidth: a layer that is off has them too.
+        if newest && !facts.payload.is_empty() {
+            info.last_packet = Some(now);
         }
         Some(newest)
     }
@@ -71,8 +77,9 @@ impl Layers {
     }
 
     /// The layer for a viewer that shows `max_height` pixels: the smallest that is large enough, or
-    /// what flows below it, or what flows above it. `None` if nothing flows.
-    pub fn best(&self, now: Instant, max_height: u16) -> Option<u8> {
+    /// what flows below it, or what flows above it. If nothing flows (a still screen, a muted
+    /// camera), the one that was heard last.
+    pub fn best(&self, now: Instant, max_height: u16) -> u8 {
         let layers = 0..self.count as u8;
         let fitting = layers
             .clone()
@@ -82,6 +89,13 @@ impl Layers {
             .rev()
             .chain(fitting + 1..layers.end)
             .find(|&layer| self.flows(now, layer))
+            .unwrap_or_else(|| self.heard_last())
+    }
+
+    fn heard_last(&self) -> u8 {
+        (0..self.count)
+            .max_by_key(|&index| (self.infos[index].last_packet, std::cmp::Reverse(index)))
+            .map_or(0, |index| index as u8)
     }
 
     /// Height of a layer: as known, or from the nearest known one by halves.
@@ -108,6 +122,8 @@ fn is_enough(height: u32, shown: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logic::forward::codec::Codec;
+    use crate::logic::forward::publisher::Publisher;
 
     fn layers(heights: &[Option<u16>], flowing: &[bool], now: Instant) -> Layers {
         let infos: Vec<_> = heights
@@ -122,7 +138,7 @@ mod tests {
     }
 
     /// Known heights, which of them flow, the height shown; the layer.
-    type Case<'a> = (&'a [Option<u16>], &'a [bool], u16, Option<u8>);
+    type Case<'a> = (&'a [Option<u16>], &'a [bool], u16, u8);
 
     #[test]
     fn the_smallest_that_is_large_enough_of_what_flows() {
@@ -132,26 +148,26 @@ mod tests {
         let unknown = [None, None, None];
         let all = [true; 3];
         let cases: &[Case<'_>] = &[
-            (&known, &all, 90, Some(0)),
-            (&known, &all, 180, Some(0)),
-            (&known, &all, 200, Some(0)),
-            (&known, &all, 240, Some(1)),
-            (&known, &all, 720, Some(2)),
-            (&known, &all, 2160, Some(2)),
-            (&known, &[true, true, false], 720, Some(1)),
-            (&known, &[true, false, false], 720, Some(0)),
-            (&known, &[false, false, true], 180, Some(2)),
-            (&known, &[false, true, true], 180, Some(1)),
-            (&known, &[false; 3], 180, None),
-            (&top_only, &all, 270, Some(0)),
-            (&top_only, &all, 540, Some(1)),
-            (&top_only, &all, 720, Some(2)),
-            (&[Some(180), None, None], &all, 720, Some(2)),
-            (&unknown, &all, 180, Some(0)),
-            (&unknown, &all, 360, Some(1)),
-            (&unknown, &all, 720, Some(2)),
-            (&[None], &[true], 1080, Some(0)),
-            (&[None, None], &[true, true], 360, Some(0)),
+            (&known, &all, 90, 0),
+            (&known, &all, 180, 0),
+            (&known, &all, 200, 0),
+            (&known, &all, 240, 1),
+            (&known, &all, 720, 2),
+            (&known, &all, 2160, 2),
+            (&known, &[true, true, false], 720, 1),
+            (&known, &[true, false, false], 720, 0),
+            (&known, &[false, false, true], 180, 2),
+            (&known, &[false, true, true], 180, 1),
+            (&known, &[false; 3], 720, 0),
+            (&top_only, &all, 270, 0),
+            (&top_only, &all, 540, 1),
+            (&top_only, &all, 720, 2),
+            (&[Some(180), None, None], &all, 720, 2),
+            (&unknown, &all, 180, 0),
+            (&unknown, &all, 360, 1),
+            (&unknown, &all, 720, 2),
+            (&[None], &[true], 1080, 0),
+            (&[None, None], &[true, true], 360, 0),
         ];
         for &(heights, flowing, shown, expected) in cases {
             let found = layers(heights, flowing, now).best(now, shown);
@@ -163,21 +179,39 @@ mod tests {
     fn a_layer_stops_flowing_after_a_second_and_flows_again_at_once() {
         let start = Instant::now();
         let mut layers = layers(&[None, None], &[true, true], start);
+        let mut publishers = [0, 1].map(|layer| Publisher::new(1, layer, Codec::Vp8));
         let later = start + FLOW_TIMEOUT;
-        assert_eq!(layers.heard(later, 0, 1, None), Some(true));
-        assert_eq!(layers.best(later, 720), Some(0));
-        assert_eq!(layers.heard(later, 1, 1, None), Some(true));
-        assert_eq!(layers.best(later, 720), Some(1));
+        layers.heard(later, &publishers[0].picture(false, 1)[0].facts());
+        assert_eq!(layers.best(later, 720), 0);
+        layers.heard(later, &publishers[1].packet(false, &[]).facts());
+        assert_eq!(layers.best(later, 720), 0, "padding is no picture");
+        layers.heard(later, &publishers[1].picture(false, 1)[0].facts());
+        assert_eq!(layers.best(later, 720), 1);
+        assert_eq!(layers.best(later + FLOW_TIMEOUT, 720), 0, "nothing flows");
     }
 
     #[test]
-    fn key_frames_teach_heights_and_late_packets_are_known() {
+    fn late_packets_and_unknown_layers_are_told() {
+        let now = Instant::now();
+        let mut layers = layers(&[None], &[true], now);
+        let mut publisher = Publisher::new(1, 0, Codec::Vp8);
+        let picture = publisher.picture(true, 2);
+        assert_eq!(layers.heard(now, &picture[1].facts()), Some(true));
+        assert_eq!(layers.heard(now, &picture[0].facts()), Some(false));
+        let other = &Publisher::new(1, 1, Codec::Vp8).picture(true, 1)[0];
+        assert_eq!(layers.heard(now, &other.facts()), None);
+        layers.learn(&[LayerInfo::default(); 2]);
+        assert_eq!(layers.heard(now, &other.facts()), Some(true));
+    }
+
+    #[test]
+    fn key_frames_teach_heights() {
         let now = Instant::now();
         let mut layers = layers(&[None, None], &[true, true], now);
-        assert_eq!(layers.best(now, 180), Some(0));
-        assert_eq!(layers.heard(now, 0, 5, Some(90)), Some(true));
-        assert_eq!(layers.best(now, 180), Some(1));
-        assert_eq!(layers.heard(now, 0, 4, None), Some(false));
-        assert_eq!(layers.heard(now, 2, 1, None), None);
+        assert_eq!(layers.best(now, 360), 0);
+        let mut publisher = Publisher::new(1, 0, Codec::Vp8);
+        let key = [0x10, 0x50, 0, 0, 0x9d, 0x01, 0x2a, 160, 0, 90, 0];
+        layers.heard(now, &publisher.packet(true, &key).facts());
+        assert_eq!(layers.best(now, 360), 1);
     }
 }

@@ -220,11 +220,18 @@ impl Leg {
     }
 
     /// Puts a track on the leg, or takes it off. The old one stops at once: its face must not be
-    /// seen under the new one's name. Putting on what is on changes nothing.
+    /// seen under the new one's name. Putting on what is on takes over what is said of its layers.
     pub fn set_source(&mut self, now: Instant, source: Option<SourceInfo<'_>>) {
-        if self.track() == source.map(|source| source.track) {
-            return;
+        match (&mut self.source, source) {
+            (Some(present), Some(source)) if present.track == source.track => {
+                present.layers.learn(source.layers);
+            }
+            (_, source) => self.replace_source(source),
         }
+        self.choose(now);
+    }
+
+    fn replace_source(&mut self, source: Option<SourceInfo<'_>>) {
         self.source = source.map(|source| Source {
             track: source.track,
             layers: Layers::new(source.layers),
@@ -234,7 +241,6 @@ impl Leg {
         if self.source.is_some() && self.config.rtx_ssrc.is_some() {
             self.history.allocate();
         }
-        self.choose(now);
     }
 
     /// The track on the leg.
@@ -284,12 +290,15 @@ impl Leg {
     /// merges and paces what all legs want.
     pub fn wants_key_frame(&self, now: Instant) -> Option<u8> {
         let source = self.source.as_ref()?;
-        let nothing_helps = self.config.kind == MediaKind::Audio
-            || self.is_paused()
-            || source.unplayable
-            || !source.layers.flows(now, self.target);
-        let wanted = self.key_frame_asked || self.layer() != Some(self.target);
-        (wanted && !nothing_helps).then_some(self.target)
+        if self.config.kind == MediaKind::Audio || self.is_paused() || source.unplayable {
+            return None;
+        }
+        match self.layer() {
+            // A frozen picture first, then a better one.
+            Some(layer) if self.key_frame_asked && source.layers.flows(now, layer) => Some(layer),
+            Some(layer) if layer == self.target => self.key_frame_asked.then_some(layer),
+            _ => Some(self.target),
+        }
     }
 
     /// The viewer asked for a key frame (PLI or FIR).
@@ -382,7 +391,7 @@ impl Leg {
             .ok_or(DropReason::OtherTrack)?;
         let newest = source
             .layers
-            .heard(now, origin.layer, origin.sequence, facts.height)
+            .heard(now, facts)
             .ok_or(DropReason::OtherLayer)?;
         if self.is_paused() {
             return Err(DropReason::Paused);
@@ -497,8 +506,7 @@ impl Leg {
 
     fn choose(&mut self, now: Instant) {
         if let Some(source) = &self.source {
-            let best = source.layers.best(now, self.max_height);
-            self.target = best.unwrap_or(self.target);
+            self.target = source.layers.best(now, self.max_height);
         }
     }
 }

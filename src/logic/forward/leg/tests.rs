@@ -248,6 +248,48 @@ fn a_viewers_request_for_a_key_frame_stands_until_one_goes_out() {
 }
 
 #[test]
+fn a_frozen_picture_comes_before_a_better_one() {
+    let mut viewer = Viewer::new(MediaKind::Video);
+    let mut low = camera(1, 0);
+    viewer.watch(1, 2);
+    viewer.forwards_picture(&mut low, true);
+    assert_eq!(viewer.leg.wants_key_frame(viewer.now), Some(1));
+    viewer.leg.ask_key_frame();
+    assert_eq!(viewer.leg.wants_key_frame(viewer.now), Some(0));
+    viewer.forwards_picture(&mut low, true);
+    assert_eq!(viewer.leg.wants_key_frame(viewer.now), Some(1));
+}
+
+#[test]
+fn a_still_screen_is_asked_for_a_key_frame() {
+    let mut viewer = Viewer::new(MediaKind::Video);
+    viewer.watch(1, 3);
+    let quiet = LayerInfo {
+        height: Some(1080),
+        last_packet: Some(viewer.now),
+    };
+    viewer.now += Duration::from_secs(60);
+    let screen = SourceInfo {
+        track: TrackId(2),
+        layers: &[quiet],
+    };
+    viewer.leg.set_source(viewer.now, Some(screen));
+    assert_eq!(viewer.leg.wants_key_frame(viewer.now), Some(0));
+}
+
+#[test]
+fn layers_may_be_added_to_what_is_on_the_leg() {
+    let mut viewer = Viewer::new(MediaKind::Video);
+    let (mut low, mut high) = (camera(1, 0), camera(1, 1));
+    viewer.watch(1, 1);
+    viewer.forwards_picture(&mut low, true);
+    viewer.drops_picture(&mut high, true, DropReason::OtherLayer);
+    viewer.watch(1, 2);
+    viewer.forwards_picture(&mut low, false);
+    viewer.forwards_picture(&mut high, true);
+}
+
+#[test]
 fn padding_leaves_no_gap() {
     let mut viewer = Viewer::new(MediaKind::Video);
     let mut one = camera(1, 0);
