@@ -65,14 +65,14 @@ fn leg(codec: Codec, now: Instant) -> Leg {
         payload_types,
         extensions: ids(),
     };
-    let layer = LayerInfo {
+    let layers = [LayerInfo {
         height: None,
         last_packet: Some(now),
-    };
+    }; 3];
     let mut leg = Leg::new(config, &mut StdRng::seed_from_u64(1));
     let source = SourceInfo {
         track: TrackId(1),
-        layers: &[layer; 3],
+        layers: if codec == Codec::Vp8 { &layers } else { &[] },
     };
     leg.set_source(now, Some(source));
     leg

@@ -26,15 +26,21 @@ pub struct Layers {
     infos: [LayerInfo; MAX_LAYERS],
     newest: [Option<u64>; MAX_LAYERS],
     count: usize,
+    max_height: u16,
+    /// The smallest layer that is large enough, if all of them flow.
+    fitting: u8,
 }
 
 impl Layers {
-    /// Layers, lowest first: at least one, at most [`MAX_LAYERS`] (the rest is ignored).
-    pub fn new(infos: &[LayerInfo]) -> Self {
+    /// Layers, lowest first: at least one, at most [`MAX_LAYERS`] (the rest is ignored), for a
+    /// viewer that shows `max_height` pixels.
+    pub fn new(infos: &[LayerInfo], max_height: u16) -> Self {
         let mut layers = Self {
             infos: [LayerInfo::default(); MAX_LAYERS],
             newest: [None; MAX_LAYERS],
             count: 1,
+            max_height,
+            fitting: 0,
         };
         layers.learn(infos);
         layers
@@ -47,6 +53,13 @@ impl Layers {
             own.height = info.height.or(own.height);
             own.last_packet = info.last_packet.max(own.last_packet);
         }
+        self.fit();
+    }
+
+    /// The viewer shows another height, in pixels.
+    pub fn set_max_height(&mut self, max_height: u16) {
+        self.max_height = max_height;
+        self.fit();
     }
 
     /// A packet came. Says whether it is the newest of its layer; `None` if the track has no such
@@ -60,11 +73,18 @@ impl Layers {
         let newest = self.newest[index].is_none_or(|newest| facts.origin.sequence > newest);
         if newest {
             self.newest[index] = Some(facts.origin.sequence);
-            info.height = facts.height.or(info.height);
         }
         // Padding and repeated packets are probes of bandwidth: a layer that is off has them too.
         if newest && !facts.payload.is_empty() {
             info.last_packet = Some(now);
+        }
+        if newest
+            && facts
+                .height
+                .is_some_and(|height| info.height != Some(height))
+        {
+            info.height = facts.height;
+            self.fit();
         }
         Some(newest)
     }
@@ -76,20 +96,22 @@ impl Layers {
             .is_some_and(|last| now.saturating_duration_since(last) < FLOW_TIMEOUT)
     }
 
-    /// The layer for a viewer that shows `max_height` pixels: the smallest that is large enough, or
-    /// what flows below it, or what flows above it. If nothing flows (a still screen, a muted
-    /// camera), the one that was heard last.
-    pub fn best(&self, now: Instant, max_height: u16) -> u8 {
-        let layers = 0..self.count as u8;
-        let fitting = layers
-            .clone()
-            .find(|&layer| is_enough(self.height(layer), max_height))
-            .unwrap_or(layers.end - 1);
-        (0..=fitting)
+    /// The layer for the viewer: the smallest that is large enough, or what flows below it, or what
+    /// flows above it. If nothing flows (a still screen, a muted camera), the one heard last.
+    pub fn best(&self, now: Instant) -> u8 {
+        let others_above = self.fitting + 1..self.count as u8;
+        (0..=self.fitting)
             .rev()
-            .chain(fitting + 1..layers.end)
+            .chain(others_above)
             .find(|&layer| self.flows(now, layer))
             .unwrap_or_else(|| self.heard_last())
+    }
+
+    fn fit(&mut self) {
+        let top = self.count as u8 - 1;
+        self.fitting = (0..top)
+            .find(|&layer| is_enough(self.height(layer), self.max_height))
+            .unwrap_or(top);
     }
 
     fn heard_last(&self) -> u8 {
@@ -125,7 +147,7 @@ mod tests {
     use crate::logic::forward::codec::Codec;
     use crate::logic::forward::publisher::Publisher;
 
-    fn layers(heights: &[Option<u16>], flowing: &[bool], now: Instant) -> Layers {
+    fn layers(heights: &[Option<u16>], flowing: &[bool], now: Instant, shown: u16) -> Layers {
         let infos: Vec<_> = heights
             .iter()
             .zip(flowing)
@@ -134,7 +156,7 @@ mod tests {
                 last_packet: flows.then_some(now),
             })
             .collect();
-        Layers::new(&infos)
+        Layers::new(&infos, shown)
     }
 
     /// Known heights, which of them flow, the height shown; the layer.
@@ -170,7 +192,7 @@ mod tests {
             (&[None, None], &[true, true], 360, 0),
         ];
         for &(heights, flowing, shown, expected) in cases {
-            let found = layers(heights, flowing, now).best(now, shown);
+            let found = layers(heights, flowing, now, shown).best(now);
             assert_eq!(found, expected, "{heights:?} {flowing:?} shown at {shown}");
         }
     }
@@ -178,22 +200,22 @@ mod tests {
     #[test]
     fn a_layer_stops_flowing_after_a_second_and_flows_again_at_once() {
         let start = Instant::now();
-        let mut layers = layers(&[None, None], &[true, true], start);
+        let mut layers = layers(&[None, None], &[true, true], start, 720);
         let mut publishers = [0, 1].map(|layer| Publisher::new(1, layer, Codec::Vp8));
         let later = start + FLOW_TIMEOUT;
         layers.heard(later, &publishers[0].picture(false, 1)[0].facts());
-        assert_eq!(layers.best(later, 720), 0);
+        assert_eq!(layers.best(later), 0);
         layers.heard(later, &publishers[1].packet(false, &[]).facts());
-        assert_eq!(layers.best(later, 720), 0, "padding is no picture");
+        assert_eq!(layers.best(later), 0, "padding is no picture");
         layers.heard(later, &publishers[1].picture(false, 1)[0].facts());
-        assert_eq!(layers.best(later, 720), 1);
-        assert_eq!(layers.best(later + FLOW_TIMEOUT, 720), 0, "nothing flows");
+        assert_eq!(layers.best(later), 1);
+        assert_eq!(layers.best(later + FLOW_TIMEOUT), 0, "nothing flows");
     }
 
     #[test]
     fn late_packets_and_unknown_layers_are_told() {
         let now = Instant::now();
-        let mut layers = layers(&[None], &[true], now);
+        let mut layers = layers(&[None], &[true], now, 720);
         let mut publisher = Publisher::new(1, 0, Codec::Vp8);
         let picture = publisher.picture(true, 2);
         assert_eq!(layers.heard(now, &picture[1].facts()), Some(true));
@@ -207,11 +229,13 @@ mod tests {
     #[test]
     fn key_frames_teach_heights() {
         let now = Instant::now();
-        let mut layers = layers(&[None, None], &[true, true], now);
-        assert_eq!(layers.best(now, 360), 0);
+        let mut layers = layers(&[None, None], &[true, true], now, 360);
+        assert_eq!(layers.best(now), 0);
         let mut publisher = Publisher::new(1, 0, Codec::Vp8);
         let key = [0x10, 0x50, 0, 0, 0x9d, 0x01, 0x2a, 160, 0, 90, 0];
         layers.heard(now, &publisher.packet(true, &key).facts());
-        assert_eq!(layers.best(now, 360), 1);
+        assert_eq!(layers.best(now), 1);
+        layers.set_max_height(90);
+        assert_eq!(layers.best(now), 0);
     }
 }

@@ -234,7 +234,7 @@ impl Leg {
     fn replace_source(&mut self, source: Option<SourceInfo<'_>>) {
         self.source = source.map(|source| Source {
             track: source.track,
-            layers: Layers::new(source.layers),
+            layers: Layers::new(source.layers, self.max_height),
             unplayable: false,
         });
         self.stop();
@@ -257,6 +257,9 @@ impl Leg {
     /// no meaning for sound).
     pub fn set_max_height(&mut self, now: Instant, max_height: u16) {
         self.max_height = max_height;
+        if let Some(source) = &mut self.source {
+            source.layers.set_max_height(max_height);
+        }
         if self.is_paused() {
             self.stop();
         }
@@ -506,7 +509,7 @@ impl Leg {
 
     fn choose(&mut self, now: Instant) {
         if let Some(source) = &self.source {
-            self.target = source.layers.best(now, self.max_height);
+            self.target = source.layers.best(now);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Writes outgoing packets: the viewer's header in front of the publisher's payload.
 
-use super::extension::Extension;
+use super::extension::{Extension, ExtensionIds};
 use super::leg::{LegConfig, Outgoing, Resend};
 use super::packet::{FIXED_HEADER, Facts, ONE_BYTE_PROFILE, TWO_BYTE_PROFILE};
 
@@ -100,22 +100,19 @@ impl Header {
         let start = out.len();
         let transport_sequence = stamp.transport_sequence.map(u16::to_be_bytes);
         let send_time = stamp.abs_send_time.map(u32::to_be_bytes);
-        let fresh = [
-            (
-                Extension::TransportSequence,
-                transport_sequence.as_ref().map(|bytes| &bytes[..]),
-            ),
-            (
-                Extension::AbsSendTime,
-                send_time.as_ref().map(|bytes| &bytes[1..]),
-            ),
-            (Extension::Mid, stamp.mid),
-        ];
-        let passed_on = PASSED_ON.map(|extension| (extension, facts.extension(extension)));
-        let mut list = ExtensionList::default();
-        for (extension, value) in fresh.into_iter().chain(passed_on) {
-            if let (Some(id), Some(value)) = (config.extensions.get(extension), value) {
-                list.add(id, value);
+        let mut list = ExtensionList::new(&config.extensions);
+        if let Some(bytes) = &transport_sequence {
+            list.add(Extension::TransportSequence, bytes);
+        }
+        if let Some(bytes) = &send_time {
+            list.add(Extension::AbsSendTime, &bytes[1..]);
+        }
+        if let Some(mid) = stamp.mid {
+            list.add(Extension::Mid, mid);
+        }
+        for extension in PASSED_ON {
+            if let Some(value) = facts.extension(extension) {
+                list.add(extension, value);
             }
         }
         out.extend_from_slice(&self.fixed(list.count > 0));
@@ -135,8 +132,8 @@ impl Header {
 }
 
 /// The extensions of one packet, before the form that fits them all is known.
-#[derive(Default)]
 struct ExtensionList<'a> {
+    ids: &'a ExtensionIds,
     entries: [(u8, &'a [u8]); MOST_EXTENSIONS],
     count: usize,
     /// One does not fit the one-byte form (RFC 8285 §4.2).
@@ -144,9 +141,19 @@ struct ExtensionList<'a> {
 }
 
 impl<'a> ExtensionList<'a> {
-    /// Adds one, unless it is longer than any form can say.
-    fn add(&mut self, id: u8, value: &'a [u8]) {
-        if let (Some(entry), true) = (self.entries.get_mut(self.count), value.len() <= 255) {
+    fn new(ids: &'a ExtensionIds) -> Self {
+        Self {
+            ids,
+            entries: [(0, &[]); MOST_EXTENSIONS],
+            count: 0,
+            two_byte: false,
+        }
+    }
+
+    /// Adds one, unless the viewer does not know it or it is longer than any form can say.
+    fn add(&mut self, extension: Extension, value: &'a [u8]) {
+        let known = self.ids.get(extension).filter(|_| value.len() <= 255);
+        if let (Some(id), Some(entry)) = (known, self.entries.get_mut(self.count)) {
             *entry = (id, value);
             self.count += 1;
             self.two_byte |= id > ONE_BYTE_ID_MAX || !(1..=16).contains(&value.len());
@@ -190,7 +197,6 @@ mod tests {
 
     use super::*;
     use crate::logic::forward::codec::{Codec, MediaKind, PayloadTypes};
-    use crate::logic::forward::extension::ExtensionIds;
     use crate::logic::forward::packet::{Origin, RtpView, TrackId};
     use crate::logic::forward::vp8::Vp8Patch;
 
