@@ -89,6 +89,13 @@ impl Layers {
         Some(newest)
     }
 
+    /// Packets of the layer are about to be heard a second time.
+    pub fn rewind(&mut self, layer: u8) {
+        if let Some(newest) = self.newest.get_mut(usize::from(layer)) {
+            *newest = None;
+        }
+    }
+
     /// Whether packets of the layer come.
     pub fn flows(&self, now: Instant, layer: u8) -> bool {
         let info = self.infos[..self.count].get(usize::from(layer));

@@ -289,6 +289,15 @@ impl Leg {
         }
     }
 
+    /// Says that the packets of a layer are judged again next, from a cached key frame on: the
+    /// quickest way to a picture where one is fresh enough. It must be followed by all packets up
+    /// to the newest. On a layer that goes out already, nothing goes out twice.
+    pub fn replay(&mut self, layer: u8) {
+        if let Some(source) = &mut self.source {
+            source.layers.rewind(layer);
+        }
+    }
+
     /// The layer of the leg's track that a key frame is needed of now. Whoever asks the publisher
     /// merges and paces what all legs want.
     pub fn wants_key_frame(&self, now: Instant) -> Option<u8> {

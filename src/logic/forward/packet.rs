@@ -241,7 +241,12 @@ impl<'a> Facts<'a> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::logic::forward::publisher::extension_ids;
+    use crate::logic::forward::red;
+    use crate::logic::forward::vp8::Vp8Patch;
 
     /// The first byte, what follows the fixed header; the payload.
     type Case<'a> = (u8, &'a [u8], Option<&'a [u8]>);
@@ -333,5 +338,36 @@ mod tests {
         assert_eq!(facts.audio_level(), Some(30));
         assert_eq!(facts.extension(Extension::Mid), None);
         assert!(facts.starts_key_frame && facts.vp8.is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Half of the cases have a sound fixed header, so that what follows is reached.
+        #[test]
+        fn no_bytes_do_harm(
+            mut bytes in proptest::collection::vec(any::<u8>(), 0..120),
+            sound in any::<bool>(),
+        ) {
+            if let (true, Some(first)) = (sound, bytes.first_mut()) {
+                *first = 0x80 | *first & 0x10;
+            }
+            let Some(view) = RtpView::parse(&bytes) else {
+                return Ok(());
+            };
+            prop_assert!(view.header_len + view.payload.len() <= bytes.len());
+            for codec in Codec::ALL {
+                let origin = Origin { track: TrackId(1), layer: 0, codec, sequence: 0, clock: None };
+                let facts = Facts::gather(&view, origin, &extension_ids());
+                if let Some(at) = red::primary(facts.payload).map(|primary| primary.at) {
+                    prop_assert!(usize::from(at) <= facts.payload.len());
+                }
+                if let Some(descriptor) = facts.vp8 {
+                    let mut copy = facts.payload.to_vec();
+                    Vp8Patch::default().apply(&descriptor, &mut copy);
+                    prop_assert_eq!(copy.len(), facts.payload.len());
+                }
+            }
+        }
     }
 }

@@ -186,6 +186,24 @@ fn a_late_or_repeated_start_of_a_key_frame_is_no_start() {
 }
 
 #[test]
+fn a_cached_key_frame_can_be_replayed() {
+    let mut viewer = Viewer::new(MediaKind::Video);
+    let mut one = camera(1, 0);
+    viewer.watch(1, 1);
+    let mut cached = one.picture(true, 2);
+    cached.extend(one.picture(false, 2));
+    assert_eq!(viewer.drops(&cached[3]), DropReason::AwaitsKeyFrame);
+    viewer.leg.replay(0);
+    let numbers: Vec<_> = cached.iter().map(|p| viewer.forwards(p).sequence).collect();
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    viewer.leg.replay(0);
+    for packet in &cached {
+        assert_eq!(viewer.drops(packet), DropReason::Duplicate);
+    }
+    viewer.forwards_picture(&mut one, false);
+}
+
+#[test]
 fn repeated_and_ancient_packets_go_out_once() {
     let mut viewer = Viewer::new(MediaKind::Video);
     let (mut one, mut other) = (camera(1, 0), camera(1, 1));

@@ -29,6 +29,7 @@ enum Event {
     Height(u16),
     Wait(u64),
     Nack(u16),
+    Replay(u8),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -44,6 +45,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => prop_oneof![Just(0), Just(180), Just(360), Just(720)].prop_map(Event::Height),
         1 => (0..2_000u64).prop_map(Event::Wait),
         2 => (0..64u16).prop_map(Event::Nack),
+        1 => (0..MAX_LAYERS as u8).prop_map(Event::Replay),
     ]
 }
 
@@ -150,6 +152,7 @@ impl World {
             Event::Height(height) => self.viewer.leg.set_max_height(self.viewer.now, height),
             Event::Wait(ms) => self.viewer.now += Duration::from_millis(ms),
             Event::Nack(behind) => self.nack(behind),
+            Event::Replay(layer) => self.viewer.leg.replay(layer),
         }
     }
 
