@@ -19,8 +19,7 @@ pub struct Negotiated {
 impl Negotiated {
     /// Whether the client has other ICE credentials than in `previous` (RFC 8445 §9).
     pub fn is_restart(&self, previous: &Negotiated) -> bool {
-        self.remote.ufrag != previous.remote.ufrag
-            || self.remote.password != previous.remote.password
+        self.remote.restarts_ice(&previous.remote)
     }
 
     /// The m-line of that name. Nothing is found by an empty name.
@@ -62,6 +61,12 @@ pub struct Remote {
     pub password: String,
     /// Of the certificate that DTLS must show.
     pub fingerprint: Fingerprint,
+}
+
+impl Remote {
+    pub(super) fn restarts_ice(&self, previous: &Remote) -> bool {
+        self.ufrag != previous.ufrag || self.password != previous.password
+    }
 }
 
 /// The hash of a certificate (RFC 8122).
