@@ -153,3 +153,48 @@ impl Bucket {
         fits
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::client::ClientMessage;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn taken(bucket: &mut Bucket, now: Instant) -> usize {
+        (0..1_000).take_while(|_| bucket.take(now)).count()
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_its_rate() {
+        let start = Instant::now();
+        let mut bucket = Limits::default().message_bucket(start);
+        assert_eq!(taken(&mut bucket, start), 200);
+        assert_eq!(taken(&mut bucket, start + 9 * MS), 0);
+        assert_eq!(taken(&mut bucket, start + 10 * MS), 1);
+        assert_eq!(taken(&mut bucket, start + 1_010 * MS), 100);
+        assert_eq!(taken(&mut bucket, start + 3_600_000 * MS), 200);
+        assert_eq!(taken(&mut bucket, start), 0, "a clock that went back");
+    }
+
+    #[test]
+    fn a_bucket_of_zeros_is_a_bucket_of_ones() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(start, 0, 0, 0);
+        assert_eq!(taken(&mut bucket, start), 1);
+        assert_eq!(taken(&mut bucket, start + 1_000 * MS), 1);
+    }
+
+    #[test]
+    fn only_messages_with_sdp_may_be_long() {
+        let limits = Limits::default();
+        let text = String::new();
+        assert_eq!(limits.bytes_max(&ClientMessage::Chat { text }), 65_536);
+        let offer = ClientMessage::Offer {
+            sdp: String::new(),
+            epoch: 1,
+            fresh: false,
+        };
+        assert_eq!(limits.bytes_max(&offer), 262_144);
+    }
+}

@@ -138,3 +138,90 @@ fn household(address: IpAddr) -> IpAddr {
         v4 => v4,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn lobby(shards: usize, rooms: u32, connections_per_address: u32) -> Lobby {
+        let limits = Limits {
+            rooms,
+            connections_per_address,
+            ..Limits::default()
+        };
+        Lobby::new(shards, &limits)
+    }
+
+    fn enter(lobby: &mut Lobby, room: &str) -> usize {
+        let shard = lobby.enter(room).unwrap();
+        lobby.arrived(room);
+        shard.0
+    }
+
+    #[test]
+    fn a_new_room_goes_where_the_fewest_are_and_is_found_there() {
+        let mut lobby = lobby(3, 100, 1);
+        assert_eq!(
+            ["a", "b", "c", "d", "a"].map(|room| enter(&mut lobby, room)),
+            [0, 1, 2, 0, 0]
+        );
+        lobby.closed("b");
+        assert_eq!(lobby.find("b"), None);
+        assert_eq!(["e", "f"].map(|room| enter(&mut lobby, room)), [1, 1]);
+        assert_eq!(lobby.find("a"), Some(ShardIndex(0)));
+        assert_eq!(lobby.rooms(), 5);
+        lobby.closed("unknown");
+        lobby.arrived("unknown");
+        assert_eq!(lobby.rooms(), 5);
+    }
+
+    #[test]
+    fn a_full_node_takes_members_but_no_rooms() {
+        let mut lobby = lobby(0, 2, 1);
+        enter(&mut lobby, "a");
+        enter(&mut lobby, "b");
+        assert_eq!(lobby.enter("c"), Err(Refusal::NodeFull));
+        assert_eq!(enter(&mut lobby, "a"), 0);
+        lobby.closed("a");
+        assert_eq!(enter(&mut lobby, "c"), 0);
+    }
+
+    #[test]
+    fn a_room_that_closes_while_someone_is_on_the_way_keeps_its_place() {
+        let mut lobby = lobby(2, 10, 1);
+        enter(&mut lobby, "a");
+        let shard = lobby.enter("a").unwrap();
+        lobby.closed("a");
+        assert_eq!(lobby.find("a"), Some(shard), "the join makes it anew there");
+        lobby.arrived("a");
+        lobby.closed("a");
+        assert_eq!(lobby.find("a"), None);
+    }
+
+    #[test]
+    fn addresses_have_their_share() {
+        let mut lobby = lobby(1, 1, 2);
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let mut connect = |text: &str| lobby.connect(address(text)).is_ok();
+        assert!(connect("192.0.2.1") && connect("::ffff:192.0.2.1"));
+        assert!(!connect("192.0.2.1") && connect("192.0.2.2"));
+        assert!(connect("2001:db8:0:1::1") && connect("2001:db8:0:1:ffff::2"));
+        assert!(!connect("2001:db8:0:1::3") && connect("2001:db8:0:2::1"));
+        lobby.disconnect(address("2001:db8:0:1::9"));
+        lobby.disconnect(address("203.0.113.1"));
+        assert!(lobby.connect(address("2001:db8:0:1::3")).is_ok());
+        for text in [
+            "192.0.2.1",
+            "192.0.2.1",
+            "192.0.2.2",
+            "2001:db8:0:1::1",
+            "2001:db8:0:1::1",
+            "2001:db8:0:2::1",
+        ] {
+            lobby.disconnect(address(text));
+        }
+        assert!(lobby.connections.is_empty());
+    }
+}

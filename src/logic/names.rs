@@ -93,3 +93,83 @@ fn is_visible(c: char) -> bool {
         | '\u{E0000}'..='\u{E0FFF}');
     !c.is_whitespace() && !no_width
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn good_names_are_trimmed_and_composed() {
+        let family = "👨\u{200D}👩\u{200D}👧";
+        let long = "x".repeat(64);
+        let emoji = "🎵".repeat(64);
+        let cases = [
+            ("Ada", "Ada"),
+            ("  Ada\tLovelace ".trim_matches('\t'), ""),
+            (" Ada ", "Ada"),
+            ("e\u{301}", "é"),
+            ("日本語の部屋", "日本語の部屋"),
+            ("שלום", "שלום"),
+            ("می\u{200C}خواهم", "می\u{200C}خواهم"),
+            (family, family),
+            (&long, &long),
+            (&emoji, &emoji),
+            ("<b>&amp;</b>", "<b>&amp;</b>"),
+        ];
+        for (text, name) in cases {
+            let checked = check_name(text);
+            match name {
+                "" => assert_eq!(checked, Err(NameError::Control), "{text:?}"),
+                _ => assert_eq!(checked.as_deref(), Ok(name), "{text:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn bad_names_are_refused_with_a_reason() {
+        let (many, heavy) = ("x".repeat(65), "👨\u{200D}👩\u{200D}👧".repeat(15));
+        let (zalgo, huge) = (format!("a{}", "\u{0300}".repeat(200)), "x".repeat(1 << 20));
+        let cases = [
+            ("", NameError::Empty),
+            (" \t\n ", NameError::Empty),
+            ("\u{200B}\u{2060}\u{FEFF}", NameError::Empty),
+            ("\u{3164}\u{00AD}", NameError::Empty),
+            (" \u{200D} ", NameError::Empty),
+            ("a\nb", NameError::Control),
+            ("a\u{0}b", NameError::Control),
+            ("a\u{7f}", NameError::Control),
+            ("a\u{85}b", NameError::Control),
+            ("a\u{2028}b", NameError::Control),
+            ("\u{202E}evil", NameError::Bidi),
+            ("a\u{2066}b\u{2069}", NameError::Bidi),
+            ("a\u{200F}", NameError::Bidi),
+            (&many, NameError::TooLong),
+            (&heavy, NameError::TooLong),
+            (&zalgo, NameError::TooLong),
+            (&huge, NameError::TooLong),
+        ];
+        for (text, error) in cases {
+            assert_eq!(check_name(text), Err(error), "{text:.20?}");
+        }
+    }
+
+    #[test]
+    fn a_checked_name_stays_as_it_is() {
+        for text in ["Ada", "e\u{301}", " ﬁ ", "\u{1100}\u{1161}"] {
+            let once = check_name(text);
+            let twice = once.as_deref().map(check_name);
+            assert_eq!(twice, Ok(once.clone()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn chat_may_have_lines_but_no_other_controls() {
+        assert_eq!(check_chat("a\n\tb", 4), Ok(()));
+        assert_eq!(check_chat("🎵🎵🎵🎵", 4), Ok(()));
+        assert_eq!(check_chat("abcde", 4), Err(ChatError::TooLong));
+        assert_eq!(check_chat("", 4), Err(ChatError::Empty));
+        for text in ["\r\n", "\u{0}", "\u{1b}[1m", "\u{7f}", "\u{9b}"] {
+            assert_eq!(check_chat(text, 4), Err(ChatError::Control), "{text:?}");
+        }
+    }
+}
