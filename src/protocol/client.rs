@@ -6,11 +6,9 @@ use crate::ids::MemberId;
 
 /// A message of a client, with the request id it wants to be answered by.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ClientFrame {
     /// Chosen by the client, unique among its open requests; an answer repeats it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<RequestId>,
     /// What it says.
     #[serde(flatten)]

@@ -8,12 +8,9 @@ use crate::ids::MemberId;
 
 /// A message of the node with its place in the member's sequence of events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ServerFrame {
     /// Counts the events to this member from 1; answers to requests have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    #[cfg_attr(test, ts(type = "number"))]
     pub seq: Option<u64>,
     /// What it says.
     #[serde(flatten)]

@@ -115,9 +115,9 @@ struct Play {
     table: Table,
     comers: Vec<u64>,
     requests: RequestId,
-    /// Requests that were made by somebody who was there, and when they need not be answered: the
-    /// offers that wait for the media side.
+    /// Requests of those who were there.
     asked: Vec<(MemberId, RequestId)>,
+    /// Offers that the media side has not got to; they need not be answered yet.
     waiting: Vec<MediaOrder>,
 }
 
