@@ -57,11 +57,11 @@ export type ClientMessage =
   | { "type": "unpublish",
     /** Which. */
     source: Source, }
-  /** What the client wants to see on its seats, most wanted first. Without one, everyone. */
+  /** What the client wants to see on its seats, most wanted first. Without one: everyone, screens first; with an empty one: nobody. */
   | { "type": "view",
     /** The wanted feeds; at most 25 seats can be asked for at once. */
     wants: Array<Want>, }
-  /** The new path of a switch plays: media decodes for everyone that this client should see. */
+  /** The new path of a switch plays: media decodes for everyone that this client should see. Said by those who have an old path to lose; a newcomer need not. */
   | { "type": "ready",
     /** The epoch of the `switch`. */
     epoch: number, }
@@ -128,7 +128,7 @@ export type ServerMessage =
     sdp: string,
     /** The epoch of the offer. */
     epoch: number, }
-  /** Who sits where from now on: the whole plan, sent before the media changes. Seat `n` is the stream that the answer calls `seat-n`; seats beyond the list are empty. */
+  /** Who sits where from now on: the whole plan, sent before the media changes, and again after every `answer`. Seat `n` is the stream that the answer calls `seat-n`; seats beyond the list are empty. */
   | { "type": "seats",
     /** By seat number. */
     seats: Array<Seat | null>, }
@@ -259,7 +259,7 @@ export type Topology = {
     mode: Mode,
     /** The epoch of that mode. */
     epoch: number,
-    /** A switch to `mode` is under way. */
+    /** A switch to `mode` is under way; `commit` or `rollback` will follow. */
     switching: boolean, };
 
 /** `RTCIceServer`. */

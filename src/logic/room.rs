@@ -54,6 +54,8 @@ pub struct Room {
     created: Instant,
     /// Since when nobody is here.
     empty_since: Option<Instant>,
+    /// Nobody is silent before; asking earlier than needed costs less than looking every time.
+    silence_due: Option<Instant>,
     is_closed: bool,
     topology: Topology,
     roster: Roster,
@@ -69,6 +71,7 @@ impl Room {
             origin,
             created: now,
             empty_since: Some(now),
+            silence_due: None,
             is_closed: false,
             topology: Topology::new(now, config.topology),
             roster: Roster::default(),
@@ -104,9 +107,8 @@ impl Room {
 
     /// Does what is due by now.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
-        let silence = self.config.limits.silence();
-        for member in self.roster.silent_since(now, silence) {
-            self.send_away(now, member, Reason::Silent, out);
+        if self.silence_due.is_some_and(|due| now >= due) {
+            self.send_away_the_silent(now, out);
         }
         let mut effects = Vec::new();
         self.topology.handle_timeout(now, &mut effects);
@@ -116,11 +118,9 @@ impl Room {
     /// When [`Room::handle_timeout`] is to be called next, and why. For a room that
     /// [is over](Room::is_over) the time is past.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        let silence = self.config.limits.silence();
-        let silent = self.roster.first_heard().map(|heard| heard + silence);
         let empty = self.empty_since.map(|since| since + self.linger());
         let causes = [
-            silent.map(|at| (at, "a member may be silent")),
+            self.silence_due.map(|at| (at, "a member may be silent")),
             empty.map(|at| (at, "the room is empty")),
             self.topology.poll_timeout(),
         ];
@@ -160,6 +160,14 @@ impl Room {
             "ageMs": self.age_ms(now),
             "members": self.roster.list(),
         })
+    }
+
+    fn send_away_the_silent(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
+        let silence = self.config.limits.silence();
+        for member in self.roster.silent_since(now, silence) {
+            self.send_away(now, member, Reason::Silent, out);
+        }
+        self.silence_due = self.roster.first_heard().map(|heard| heard + silence);
     }
 
     fn age_ms(&self, now: Instant) -> u64 {
@@ -213,9 +221,12 @@ impl Room {
         };
         self.roster.push(attendee);
         self.empty_since = None;
+        self.silence_due
+            .get_or_insert(now + self.config.limits.silence());
         out.push(answer(member, self.joined(member, id)));
         self.roster.tell_all_but(Some(member), &others, out);
         self.announce(now, effects, Some(member), out);
+        self.reseat(out);
     }
 
     fn joined(&self, you: MemberId, id: Option<RequestId>) -> ServerMessage {
@@ -315,7 +326,7 @@ impl Room {
         Ok(())
     }
 
-    /// Tells what became of the topology, and seats everyone accordingly.
+    /// Tells what became of the topology, if anything, and seats everyone accordingly.
     fn announce(
         &mut self,
         now: Instant,
@@ -323,11 +334,14 @@ impl Room {
         except: Option<MemberId>,
         out: &mut Vec<RoomEffect>,
     ) {
+        if effects.is_empty() {
+            return;
+        }
         for effect in effects {
             let message = in_words(now, effect);
             self.roster.tell_all_but(except, &message, out);
         }
-        self.reseat(None, out);
+        self.reseat(out);
     }
 
     fn refuse(
@@ -371,11 +385,13 @@ impl Room {
         self.roster.tell_all_but(None, &left, out);
         if self.roster.len() == 0 {
             self.empty_since = Some(now);
+            self.silence_due = None;
         }
         let mut effects = Vec::new();
         self.topology
             .handle(now, TopologyInput::Left { member }, &mut effects);
         self.announce(now, effects, None, out);
+        self.reseat(out);
     }
 
     fn close(&mut self, now: Instant, reason: Reason, out: &mut Vec<RoomEffect>) {
@@ -386,6 +402,7 @@ impl Room {
             out.push(RoomEffect::Media(MediaOrder::ClosePeer { member }));
         }
         self.is_closed = true;
+        self.silence_due = None;
         self.empty_since.get_or_insert(now);
         self.topology = Topology::new(now, self.config.topology);
     }

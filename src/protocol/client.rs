@@ -101,12 +101,14 @@ pub enum ClientMessage {
         /// Which.
         source: Source,
     },
-    /// What the client wants to see on its seats, most wanted first. Without one, everyone.
+    /// What the client wants to see on its seats, most wanted first. Without one: everyone, screens
+    /// first; with an empty one: nobody.
     View {
         /// The wanted feeds; at most 25 seats can be asked for at once.
         wants: Vec<Want>,
     },
-    /// The new path of a switch plays: media decodes for everyone that this client should see.
+    /// The new path of a switch plays: media decodes for everyone that this client should see. Said
+    /// by those who have an old path to lose; a newcomer need not.
     Ready {
         /// The epoch of the `switch`.
         epoch: Epoch,

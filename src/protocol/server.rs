@@ -102,8 +102,9 @@ pub enum ServerMessage {
         /// The epoch of the offer.
         epoch: Epoch,
     },
-    /// Who sits where from now on: the whole plan, sent before the media changes. Seat `n` is the
-    /// stream that the answer calls `seat-n`; seats beyond the list are empty.
+    /// Who sits where from now on: the whole plan, sent before the media changes, and again after
+    /// every `answer`. Seat `n` is the stream that the answer calls `seat-n`; seats beyond the list
+    /// are empty.
     Seats {
         /// By seat number.
         seats: Vec<Option<Seat>>,
@@ -202,7 +203,7 @@ pub struct Topology {
     pub mode: Mode,
     /// The epoch of that mode.
     pub epoch: Epoch,
-    /// A switch to `mode` is under way.
+    /// A switch to `mode` is under way; `commit` or `rollback` will follow.
     pub switching: bool,
 }
 

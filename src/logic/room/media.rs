@@ -43,7 +43,7 @@ impl Room {
                 if let Some(attendee) = self.roster.get_mut(member) {
                     attendee.peer = None;
                 }
-                self.reseat(None, out);
+                self.reseat_one(member, false, out);
             }
             MediaFact::Speakers(members) => self.speak(members, out),
         }
@@ -103,7 +103,7 @@ impl Room {
         if has_changed {
             self.show(member, out);
         }
-        self.reseat(None, out);
+        self.reseat(out);
         Ok(())
     }
 
@@ -150,7 +150,7 @@ impl Room {
             out.push(RoomEffect::Media(MediaOrder::Unpublish { member, source }));
         }
         self.show(member, out);
-        self.reseat(None, out);
+        self.reseat(out);
     }
 
     pub(super) fn view(
@@ -170,35 +170,32 @@ impl Room {
         if let Some(attendee) = self.roster.get_mut(viewer) {
             attendee.view = Some(wants);
         }
-        self.reseat(None, out);
+        self.reseat_one(viewer, false, out);
         Ok(())
     }
 
-    /// Works out who should sit where, and tells what is different. Those whose connection was
-    /// `renewed` are told all the same: its seats are bare.
-    pub(super) fn reseat(&mut self, renewed: Option<MemberId>, out: &mut Vec<RoomEffect>) {
-        let available = match self.topology.involves_sfu() {
+    /// Works out who should sit where, and tells what is different.
+    pub(super) fn reseat(&mut self, out: &mut Vec<RoomEffect>) {
+        let available = self.available();
+        for viewer in self.roster.iter_mut() {
+            seat(viewer, &available, false, out);
+        }
+    }
+
+    /// As [`Self::reseat`], where one viewer alone can be concerned. If their connection was
+    /// `renewed` they are told all the same: its seats are bare.
+    fn reseat_one(&mut self, viewer: MemberId, is_renewed: bool, out: &mut Vec<RoomEffect>) {
+        let available = self.available();
+        if let Some(viewer) = self.roster.get_mut(viewer) {
+            seat(viewer, &available, is_renewed, out);
+        }
+    }
+
+    /// What the node can put on seats.
+    fn available(&self) -> Vec<Sitter> {
+        match self.topology.involves_sfu() {
             true => self.roster.feeds(),
             false => Vec::new(),
-        };
-        for viewer in self.roster.iter_mut() {
-            let plan = plan(viewer, &available);
-            let is_renewed = renewed == Some(viewer.id);
-            if plan == viewer.plan && !is_renewed {
-                continue;
-            }
-            let is_other = sitters(&plan) != sitters(&viewer.plan);
-            viewer.plan = plan;
-            if is_other || (is_renewed && !viewer.plan.is_empty()) {
-                let seats = sitters(&viewer.plan).into_iter().map(as_seat).collect();
-                viewer.tell(ServerMessage::Seats { seats }, out);
-            }
-            if viewer.peer.is_some() {
-                out.push(RoomEffect::Media(MediaOrder::Seat {
-                    viewer: viewer.id,
-                    seats: viewer.plan.clone(),
-                }));
-            }
         }
     }
 
@@ -225,7 +222,7 @@ impl Room {
                 }));
             }
         }
-        self.reseat(Some(member), out);
+        self.reseat_one(member, true, out);
     }
 
     fn speak(&mut self, mut members: Vec<MemberId>, out: &mut Vec<RoomEffect>) {
@@ -283,6 +280,25 @@ fn check_mid(
             let message = format!("The m-line {mid:?} carries {other:?}.");
             Err(Refusal::new(ErrorCode::Malformed, message))
         }
+    }
+}
+
+fn seat(viewer: &mut Attendee, available: &[Sitter], is_renewed: bool, out: &mut Vec<RoomEffect>) {
+    let plan = plan(viewer, available);
+    if plan == viewer.plan && !is_renewed {
+        return;
+    }
+    let is_other = sitters(&plan) != sitters(&viewer.plan);
+    viewer.plan = plan;
+    if is_other || (is_renewed && !viewer.plan.is_empty()) {
+        let seats = sitters(&viewer.plan).into_iter().map(as_seat).collect();
+        viewer.tell(ServerMessage::Seats { seats }, out);
+    }
+    if viewer.peer.is_some() {
+        out.push(RoomEffect::Media(MediaOrder::Seat {
+            viewer: viewer.id,
+            seats: viewer.plan.clone(),
+        }));
     }
 }
 

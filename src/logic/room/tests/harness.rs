@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::ids::MemberId;
 use crate::logic::room::{MediaFact, MediaOrder, Origin, Room, RoomConfig, RoomEffect, RoomInput};
-use crate::protocol::client::{ClientFrame, ClientMessage, RequestId};
+use crate::protocol::client::{ClientFrame, RequestId};
 use crate::protocol::reason::Reason;
 use crate::protocol::server::{Member, Seat, ServerFrame, ServerMessage, Topology};
 
@@ -118,10 +118,6 @@ impl Table {
     pub(super) fn says_frame(&mut self, member: u64, frame: ClientFrame) {
         let member = MemberId(member);
         self.feed(RoomInput::Said { member, frame });
-    }
-
-    pub(super) fn says_message(&mut self, member: u64, message: ClientMessage) {
-        self.says_frame(member, ClientFrame { id: None, message });
     }
 
     pub(super) fn gone(&mut self, member: u64) {
