@@ -1,7 +1,9 @@
 //! Motet, a WebRTC media node.
 
+pub mod config;
 pub mod ids;
 pub mod io;
 pub mod logic;
 pub mod media;
+pub mod metrics;
 pub mod protocol;
