@@ -14,7 +14,7 @@ LABEL org.opencontainers.image.title="motet" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /out/motet /usr/local/bin/motet
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/motet/
-USER nonroot
+USER 65532:65532
 EXPOSE 8080/tcp 3478/udp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s \

@@ -46,8 +46,17 @@ Exit codes: 0 after SIGTERM or Ctrl-C, 1 when it cannot start, 130 when told to 
 )]
 pub struct Settings {
     /// A TOML file with settings
-    #[arg(long, value_name = "PATH", env = "MOTET_CONFIG", help_heading = "General")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "MOTET_CONFIG",
+        help_heading = "General"
+    )]
     pub config: Option<PathBuf>,
+
+    /// Ask the node that runs with these settings whether it is ready, and exit (0: it is)
+    #[arg(long, help_heading = "General")]
+    pub check: bool,
 
     /// What is logged: error, warn, info, debug or trace, also by module (info,motet::media=debug)
     #[arg(
@@ -326,13 +335,18 @@ fn with_file(
 ) -> Result<Command, LoadError> {
     let wrong = |what: String| LoadError::Wrong(format!("{}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let table: toml::Table = text.parse().map_err(|error| wrong(first_line(&error, &text)))?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error| wrong(first_line(&error, &text)))?;
     for (key, value) in table {
         let Some(id) = id_of(&command, &key) else {
             return Err(wrong(unknown_key(&command, &key)));
         };
-        let values = plain_values(&value)
-            .ok_or_else(|| wrong(format!("{key}: expected a text, a number, or a list of them")))?;
+        let values = plain_values(&value).ok_or_else(|| {
+            wrong(format!(
+                "{key}: expected a text, a number, or a list of them"
+            ))
+        })?;
         if unset(&id) {
             command = command.mut_arg(id, |arg| arg.default_values(values));
         }
@@ -346,11 +360,11 @@ fn id_of(command: &Command, key: &str) -> Option<String> {
         .map(|arg| arg.get_id().to_string())
 }
 
-/// What a file may set: every flag with a variable, except the one that names the file.
+/// What a file may set: everything with a value, except the name of the file.
 fn file_keys(command: &Command) -> impl Iterator<Item = &Arg> {
     command
         .get_arguments()
-        .filter(|arg| arg.get_value_names().is_some() && arg.get_long() != Some("config"))
+        .filter(|arg| arg.get_action().takes_values() && arg.get_long() != Some("config"))
 }
 
 fn plain_values(value: &toml::Value) -> Option<Vec<String>> {
@@ -418,7 +432,10 @@ fn given_by(arg: &Arg, arguments: &[OsString]) -> String {
 }
 
 fn refuse(error: &clap::Error, command: &Command, origin: &dyn Fn(&Arg) -> String) -> LoadError {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
         return LoadError::Asked(error.to_string());
     }
     let named = context(error, ContextKind::InvalidArg).unwrap_or_default();
@@ -437,13 +454,26 @@ fn refuse(error: &clap::Error, command: &Command, origin: &dyn Fn(&Arg) -> Strin
         }
         (ErrorKind::InvalidValue, Some(arg), Some(value)) => {
             let allowed = context(error, ContextKind::ValidValue).unwrap_or_default();
-            format!("{flag} from {}: {value:?} is not one of {allowed}", origin(arg))
+            format!(
+                "{flag} from {}: {value:?} is not one of {allowed}",
+                origin(arg)
+            )
         }
         (ErrorKind::ValueValidation, Some(arg), value) => {
             let why = std::error::Error::source(error).map(ToString::to_string);
-            let shown = if arg.get_id() == "admin_token" { None } else { value };
-            let shown = shown.map(|value| format!("{value:?}: ")).unwrap_or_default();
-            format!("{flag} from {}: {shown}{}", origin(arg), why.unwrap_or_default())
+            let shown = if arg.get_id() == "admin_token" {
+                None
+            } else {
+                value
+            };
+            let shown = shown
+                .map(|value| format!("{value:?}: "))
+                .unwrap_or_default();
+            format!(
+                "{flag} from {}: {shown}{}",
+                origin(arg),
+                why.unwrap_or_default()
+            )
         }
         _ => one_line(error),
     })
@@ -483,7 +513,9 @@ fn public_address(text: &str) -> Result<IpAddr, String> {
 }
 
 fn stun_url(text: &str) -> Result<String, String> {
-    let host = text.strip_prefix("stun:").or_else(|| text.strip_prefix("stuns:"));
+    let host = text
+        .strip_prefix("stun:")
+        .or_else(|| text.strip_prefix("stuns:"));
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', ' ']) => Ok(text.to_owned()),
         _ => Err("expected stun:HOST or stun:HOST:PORT".to_owned()),
@@ -491,7 +523,9 @@ fn stun_url(text: &str) -> Result<String, String> {
 }
 
 fn origin(text: &str) -> Result<String, String> {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', ' ', '*']) => {
             Ok(text.to_ascii_lowercase())
@@ -515,5 +549,8 @@ const ADMIN_TOKEN_BYTES_MIN: usize = 16;
 fn log_filter(text: &str) -> Result<String, String> {
     tracing_subscriber::EnvFilter::try_new(text)
         .map(|_| text.to_owned())
-        .map_err(|_| "expected a level (error, warn, info, debug, trace) or module=level, with commas".to_owned())
+        .map_err(|_| {
+            "expected a level (error, warn, info, debug, trace) or module=level, with commas"
+                .to_owned()
+        })
 }

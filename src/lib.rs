@@ -1,4 +1,5 @@
 //! Motet, a WebRTC media node.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod config;
 pub mod ids;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use motet::config::{LoadError, LogFormat, Settings};
 use motet::io::banner::banner;
+use motet::io::probe::check;
 use motet::io::server::{Server, StartError};
 use motet::io::signals::StopSignals;
 use tracing_subscriber::EnvFilter;
@@ -23,6 +24,12 @@ fn main() -> ExitCode {
         }
         Err(error) => return fail(&error),
     };
+    if settings.check {
+        return match check(settings.http_listen) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        };
+    }
     start_log(&settings);
     match run(settings) {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,7 +68,7 @@ fn start_log(settings: &Settings) {
     }
 }
 
-fn fail(error: &dyn std::error::Error) -> ExitCode {
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "motet: {error}");
     ExitCode::FAILURE
 }

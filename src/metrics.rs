@@ -48,18 +48,33 @@ pub struct RimCounters {
 const GAUGES: [(&str, &str); 7] = [
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
-    ("meshRooms", "Rooms now in which media travels peer to peer."),
-    ("sfuRooms", "Rooms now in which media travels over the node."),
+    (
+        "meshRooms",
+        "Rooms now in which media travels peer to peer.",
+    ),
+    (
+        "sfuRooms",
+        "Rooms now in which media travels over the node.",
+    ),
     ("peers", "Peer connections to the node now."),
-    ("connectedPeers", "Peer connections to the node that are up now."),
+    (
+        "connectedPeers",
+        "Peer connections to the node that are up now.",
+    ),
     ("legs", "Forwarding legs now."),
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
 const COUNTERS: [(&str, &str); 10] = [
     ("joins", "Members who joined."),
-    ("switches", "Switches between mesh and SFU that were committed."),
-    ("rollbacks", "Switches between mesh and SFU that did not come about."),
+    (
+        "switches",
+        "Switches between mesh and SFU that were committed.",
+    ),
+    (
+        "rollbacks",
+        "Switches between mesh and SFU that did not come about.",
+    ),
     ("packetsIn", "Datagrams received."),
     ("packetsOut", "Datagrams sent."),
     ("bytesIn", "Bytes received in datagrams."),
@@ -77,7 +92,13 @@ pub fn render(rim: &RimCounters, open_websockets: usize, shard: &Value) -> Strin
     family(&mut page, "info", "gauge", "The version that runs.");
     let _ = writeln!(page, "motet_info{{version=\"{version}\"}} 1");
     let help = "WebSockets open now.";
-    sample(&mut page, "websockets", "gauge", help, open_websockets as f64);
+    sample(
+        &mut page,
+        "websockets",
+        "gauge",
+        help,
+        open_websockets as f64,
+    );
     for (name, help, counter) in rim.all() {
         let name = format!("{name}_total");
         sample(&mut page, &name, "counter", help, counter.get() as f64);
@@ -92,24 +113,49 @@ impl RimCounters {
     fn all(&self) -> [(&'static str, &'static str, &Counter); 9] {
         [
             ("connections", "TCP connections taken.", &self.connections),
-            ("refused", "TCP connections and WebSockets refused for a limit.", &self.refused),
+            (
+                "refused",
+                "TCP connections and WebSockets refused for a limit.",
+                &self.refused,
+            ),
             ("websockets_opened", "WebSockets opened.", &self.websockets),
-            ("websockets_slow", "WebSockets closed because their client read too slowly.", &self.slow),
-            ("websockets_misbehaved", "WebSockets closed because their client broke the rules.", &self.misbehaved),
+            (
+                "websockets_slow",
+                "WebSockets closed because their client read too slowly.",
+                &self.slow,
+            ),
+            (
+                "websockets_misbehaved",
+                "WebSockets closed because their client broke the rules.",
+                &self.misbehaved,
+            ),
             ("messages_in", "Messages from clients.", &self.messages_in),
             ("messages_out", "Messages to clients.", &self.messages_out),
-            ("messages_dropped", "Messages to clients that did not fit their queue.", &self.messages_dropped),
-            ("violations", "Messages from clients that were refused by the rim.", &self.violations),
+            (
+                "messages_dropped",
+                "Messages to clients that did not fit their queue.",
+                &self.messages_dropped,
+            ),
+            (
+                "violations",
+                "Messages from clients that were refused by the rim.",
+                &self.violations,
+            ),
         ]
     }
 }
 
 fn shard_family(page: &mut String, key: &str, value: &Value) {
-    let find = |table: &[(&str, &'static str)]| table.iter().find(|row| row.0 == key).map(|row| row.1);
+    let find =
+        |table: &[(&str, &'static str)]| table.iter().find(|row| row.0 == key).map(|row| row.1);
     let name = snake_case(key);
     let (name, kind, help) = match (find(&GAUGES), find(&COUNTERS)) {
         (Some(help), _) => (name, "gauge", help),
-        (None, help) => (format!("{name}_total"), "counter", help.unwrap_or("Counted by the shard.")),
+        (None, help) => (
+            format!("{name}_total"),
+            "counter",
+            help.unwrap_or("Counted by the shard."),
+        ),
     };
     if let Some(number) = value.as_f64() {
         sample(page, &name, kind, help, number);

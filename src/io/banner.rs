@@ -18,7 +18,11 @@ pub fn banner(server: &RunningServer) -> String {
         let _ = writeln!(text, "           {url}");
     }
     let media = server.media().first().map_or(0, SocketAddr::port);
-    let _ = writeln!(text, "  Ports    TCP {} (page, signaling), UDP {media} (media)", http.port());
+    let _ = writeln!(
+        text,
+        "  Ports    TCP {} (page, signaling), UDP {media} (media)",
+        http.port()
+    );
     let _ = writeln!(text, "  Media    {}", list(server.advertised()));
     if !http.ip().is_loopback() {
         text.push_str(
@@ -26,7 +30,11 @@ pub fn banner(server: &RunningServer) -> String {
              proxy in front of the TCP port.\n",
         );
     }
-    let _ = writeln!(text, "\nlistening http={http} media={}", list(server.media()));
+    let _ = writeln!(
+        text,
+        "\nlistening http={http} media={}",
+        list(server.media())
+    );
     text
 }
 

@@ -83,7 +83,10 @@ pub fn bind_media(settings: &Settings) -> Result<MediaSockets, BindError> {
         }
     }
     let advertised = advertised(&sockets, &settings.public_ip);
-    Ok(MediaSockets { sockets, advertised })
+    Ok(MediaSockets {
+        sockets,
+        advertised,
+    })
 }
 
 /// Addresses of this machine's interfaces, less those that nobody else can reach it by.
@@ -98,7 +101,12 @@ pub fn interface_addresses() -> Vec<IpAddr> {
 
 /// What to bind, in order. Loopback is last and always there: people try the node on one machine.
 fn media_addresses(chosen: &[IpAddr], interfaces: &[IpAddr]) -> Vec<IpAddr> {
-    let mut addresses = if chosen.is_empty() { interfaces } else { chosen }.to_vec();
+    let mut addresses = if chosen.is_empty() {
+        interfaces
+    } else {
+        chosen
+    }
+    .to_vec();
     addresses.push(Ipv4Addr::LOCALHOST.into());
     let mut seen = Vec::new();
     addresses.retain(|ip| {
@@ -115,8 +123,14 @@ fn advertised(sockets: &[MediaSocket], public: &[IpAddr]) -> Vec<SocketAddr> {
         let port = bound().next().map_or(0, |address| address.port());
         return public.iter().map(|&ip| SocketAddr::new(ip, port)).collect();
     }
-    let reachable: Vec<SocketAddr> = bound().filter(|address| !address.ip().is_loopback()).collect();
-    if reachable.is_empty() { bound().collect() } else { reachable }
+    let reachable: Vec<SocketAddr> = bound()
+        .filter(|address| !address.ip().is_loopback())
+        .collect();
+    if reachable.is_empty() {
+        bound().collect()
+    } else {
+        reachable
+    }
 }
 
 /// fe80::/10 needs a scope that a candidate cannot carry; 169.254/16 is nobody's choice.
@@ -132,7 +146,11 @@ fn is_mapped(ip: Ipv6Addr) -> bool {
 }
 
 fn try_http(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
@@ -144,7 +162,11 @@ fn try_http(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn try_media(address: SocketAddr) -> io::Result<MediaSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -166,19 +188,16 @@ fn unavailable(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
-fn refused(
-    what: &'static str,
-    setting: &str,
-    address: SocketAddr,
-    error: &io::Error,
-) -> BindError {
+fn refused(what: &'static str, setting: &str, address: SocketAddr, error: &io::Error) -> BindError {
     let why = match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!("the port is in use; stop what uses it or choose another with {setting}")
         }
         io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
         io::ErrorKind::PermissionDenied => {
-            format!("not permitted; ports below 1024 need a privilege, or choose another with {setting}")
+            format!(
+                "not permitted; ports below 1024 need a privilege, or choose another with {setting}"
+            )
         }
         _ => error.to_string(),
     };
@@ -222,6 +241,9 @@ mod tests {
         let taken = bind_http("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = taken.local_addr().unwrap();
         let error = bind_http(address).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("cannot listen on {address}: the port is in use")), "{error}");
+        assert!(
+            error.starts_with(&format!("cannot listen on {address}: the port is in use")),
+            "{error}"
+        );
     }
 }

@@ -5,6 +5,7 @@ pub mod banner;
 pub mod http;
 pub mod listen;
 pub mod outbox;
+pub mod probe;
 pub mod rim;
 pub mod room_name;
 pub mod server;

@@ -57,7 +57,13 @@ pub fn outbox(bytes_max: usize) -> (Outbox, OutboxReader) {
         queue: receiver,
         level: Arc::clone(&level),
     };
-    (Outbox { queue: sender, level }, reader)
+    (
+        Outbox {
+            queue: sender,
+            level,
+        },
+        reader,
+    )
 }
 
 impl Outbox {

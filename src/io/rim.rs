@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 
 use super::outbox::{Outbox, OutboxReader, outbox};
 use crate::ids::{ConnectionId, Ticket};
-use crate::media::shard::ShardEffect;
 use crate::logic::limits::Limits;
 use crate::logic::lobby::{Lobby, Refusal, ShardIndex};
+use crate::media::shard::ShardEffect;
 use crate::metrics::RimCounters;
 use crate::protocol::reason::Reason;
 use crate::protocol::server::{IceServer, ServerFrame, ServerMessage};
@@ -169,7 +169,10 @@ impl Rim {
     /// Carries out what a shard wants. Called on the shard's thread; never waits.
     pub fn effect(&self, effect: ShardEffect) {
         match effect {
-            ShardEffect::Send { connection, mut frame } => {
+            ShardEffect::Send {
+                connection,
+                mut frame,
+            } => {
                 self.follow(connection, &mut frame.message);
                 self.send(connection, frame);
             }

@@ -145,7 +145,10 @@ impl RunningServer {
         }
         let flushed = tokio::time::timeout(FLUSH_TIMEOUT, self.flush()).await;
         if flushed.is_err() {
-            tracing::warn!(sockets = self.node.rim.sockets(), "closing without the last words");
+            tracing::warn!(
+                sockets = self.node.rim.sockets(),
+                "closing without the last words"
+            );
         }
         drop(self.node);
         let joined = tokio::task::spawn_blocking(move || {
@@ -226,12 +229,21 @@ async fn take_connections(node: Arc<Node>, listener: TcpListener) {
                 continue;
             }
         };
-        let proxied = node.settings.trusted_proxy.contains(&peer.ip().to_canonical());
+        let proxied = node
+            .settings
+            .trusted_proxy
+            .contains(&peer.ip().to_canonical());
         match Doors::enter(&doors, peer.ip().to_canonical(), proxied) {
             Some(pass) => {
                 node.rim.counters.connections.add(1);
                 let stopping = node.stopping.subscribe();
-                tokio::spawn(serve_connection(stream, peer, router.clone(), stopping, pass));
+                tokio::spawn(serve_connection(
+                    stream,
+                    peer,
+                    router.clone(),
+                    stopping,
+                    pass,
+                ));
             }
             None => node.rim.counters.refused.add(1),
         }
@@ -287,7 +299,9 @@ impl Doors {
     fn new(limits: &Limits) -> Self {
         Self {
             free: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-            per_address_max: limits.connections_per_address.saturating_mul(CONNECTIONS_PER_WEBSOCKET),
+            per_address_max: limits
+                .connections_per_address
+                .saturating_mul(CONNECTIONS_PER_WEBSOCKET),
             addresses: Mutex::default(),
         }
     }
@@ -296,7 +310,10 @@ impl Doors {
     fn enter(doors: &Arc<Self>, address: IpAddr, proxied: bool) -> Option<Pass> {
         let permit = Arc::clone(&doors.free).try_acquire_owned().ok()?;
         if !proxied {
-            let mut addresses = doors.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut addresses = doors
+                .addresses
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             let count = addresses.entry(address).or_default();
             if *count >= doors.per_address_max {
                 return None;
@@ -316,7 +333,11 @@ impl Drop for Pass {
         let Some(address) = self.address else {
             return;
         };
-        let mut addresses = self.doors.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = self
+            .doors
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = addresses.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
@@ -361,10 +382,15 @@ mod tests {
 
     #[test]
     fn an_address_gets_its_share_of_connections_and_no_more() {
-        let limits = Limits { connections_per_address: 1, ..Limits::default() };
+        let limits = Limits {
+            connections_per_address: 1,
+            ..Limits::default()
+        };
         let doors = Arc::new(Doors::new(&limits));
         let address = "192.0.2.7".parse().unwrap();
-        let mut passes: Vec<_> = (0..4).map(|_| Doors::enter(&doors, address, false).unwrap()).collect();
+        let mut passes: Vec<_> = (0..4)
+            .map(|_| Doors::enter(&doors, address, false).unwrap())
+            .collect();
         assert!(Doors::enter(&doors, address, false).is_none());
         assert!(Doors::enter(&doors, address, true).is_some());
         assert!(Doors::enter(&doors, "192.0.2.8".parse().unwrap(), false).is_some());

@@ -30,13 +30,15 @@ pub fn spawn(
     mut mailbox: mpsc::Receiver<ShardCommand>,
     rim: Arc<Rim>,
 ) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("motet-shard-0".to_owned()).spawn(move || {
-        let _config = config;
-        while let Some(command) = mailbox.blocking_recv() {
-            if let ShardCommand::Ask { ticket, .. } = command {
-                let answer = serde_json::Value::Null;
-                rim.effect(ShardEffect::Reply { ticket, answer });
+    std::thread::Builder::new()
+        .name("motet-shard-0".to_owned())
+        .spawn(move || {
+            let _config = config;
+            while let Some(command) = mailbox.blocking_recv() {
+                if let ShardCommand::Ask { ticket, .. } = command {
+                    let answer = serde_json::Value::Null;
+                    rim.effect(ShardEffect::Reply { ticket, answer });
+                }
             }
-        }
-    })
+        })
 }

@@ -175,25 +175,100 @@ mod tests {
         for (settings, peer, pairs, status) in [
             (&without, here, vec![local], None),
             (&without, "[::1]:5", vec![("host", "[::1]:8080")], None),
-            (&without, "[::ffff:127.0.0.1]:5", vec![("host", "127.0.0.1")], None),
+            (
+                &without,
+                "[::ffff:127.0.0.1]:5",
+                vec![("host", "127.0.0.1")],
+                None,
+            ),
             (&without, "192.0.2.7:5", vec![local], Some(403)),
             (&without, here, vec![], Some(403)),
-            (&without, here, vec![("host", "evil.example:8080")], Some(403)),
-            (&without, here, vec![("host", "localhost.evil.example")], Some(403)),
-            (&without, here, vec![local, ("x-forwarded-for", "192.0.2.7")], Some(403)),
-            (&without, here, vec![local, ("forwarded", "for=192.0.2.7")], Some(403)),
-            (&without, here, vec![local, ("origin", "http://evil.example")], Some(403)),
+            (
+                &without,
+                here,
+                vec![("host", "evil.example:8080")],
+                Some(403),
+            ),
+            (
+                &without,
+                here,
+                vec![("host", "localhost.evil.example")],
+                Some(403),
+            ),
+            (
+                &without,
+                here,
+                vec![local, ("x-forwarded-for", "192.0.2.7")],
+                Some(403),
+            ),
+            (
+                &without,
+                here,
+                vec![local, ("forwarded", "for=192.0.2.7")],
+                Some(403),
+            ),
+            (
+                &without,
+                here,
+                vec![local, ("origin", "http://evil.example")],
+                Some(403),
+            ),
             (&without, here, vec![local, ("origin", "null")], Some(403)),
-            (&without, here, vec![local, ("origin", "http://localhost:8080")], None),
-            (&without, here, vec![local, ("sec-fetch-site", "cross-site")], Some(403)),
-            (&without, here, vec![local, ("sec-fetch-site", "none")], None),
+            (
+                &without,
+                here,
+                vec![local, ("origin", "http://localhost:8080")],
+                None,
+            ),
+            (
+                &without,
+                here,
+                vec![local, ("sec-fetch-site", "cross-site")],
+                Some(403),
+            ),
+            (
+                &without,
+                here,
+                vec![local, ("sec-fetch-site", "none")],
+                None,
+            ),
             (&without, here, vec![local, token], Some(401)),
-            (&with_token, "192.0.2.7:5", vec![("host", "node.example"), token], None),
-            (&with_token, "192.0.2.7:5", vec![("host", "node.example")], Some(403)),
-            (&with_token, "192.0.2.7:5", vec![("authorization", "Bearer 0123456789abcdeX")], Some(401)),
-            (&with_token, "192.0.2.7:5", vec![("authorization", "Bearer 0123456789abcdef0")], Some(401)),
-            (&with_token, "192.0.2.7:5", vec![("authorization", "Bearer ")], Some(401)),
-            (&with_token, "192.0.2.7:5", vec![("origin", "https://evil.example"), token], Some(403)),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("host", "node.example"), token],
+                None,
+            ),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("host", "node.example")],
+                Some(403),
+            ),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("authorization", "Bearer 0123456789abcdeX")],
+                Some(401),
+            ),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("authorization", "Bearer 0123456789abcdef0")],
+                Some(401),
+            ),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("authorization", "Bearer ")],
+                Some(401),
+            ),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("origin", "https://evil.example"), token],
+                Some(403),
+            ),
         ] {
             let outcome = check_manager(settings, peer.parse().unwrap(), &headers(&pairs));
             let got = outcome.err().map(|problem| problem.status().as_u16());
@@ -206,11 +281,35 @@ mod tests {
         let settings = settings(&["--allow-origin", "https://Friend.example"]);
         for (pairs, allowed) in [
             (vec![("host", "node.example")], true),
-            (vec![("host", "node.example"), ("origin", "https://node.example")], true),
-            (vec![("host", "Node.example:80"), ("origin", "http://node.example:80")], true),
-            (vec![("host", "node.example"), ("origin", "https://node.example:444")], false),
-            (vec![("host", "node.example"), ("origin", "https://friend.example")], true),
-            (vec![("host", "node.example"), ("origin", "https://evil.example")], false),
+            (
+                vec![("host", "node.example"), ("origin", "https://node.example")],
+                true,
+            ),
+            (
+                vec![
+                    ("host", "Node.example:80"),
+                    ("origin", "http://node.example:80"),
+                ],
+                true,
+            ),
+            (
+                vec![
+                    ("host", "node.example"),
+                    ("origin", "https://node.example:444"),
+                ],
+                false,
+            ),
+            (
+                vec![
+                    ("host", "node.example"),
+                    ("origin", "https://friend.example"),
+                ],
+                true,
+            ),
+            (
+                vec![("host", "node.example"), ("origin", "https://evil.example")],
+                false,
+            ),
             (vec![("host", "node.example"), ("origin", "null")], false),
             (vec![("origin", "https://node.example")], false),
         ] {

@@ -107,10 +107,12 @@ pub async fn create_room(
         None => random_room_name(),
     };
     let shard = node.rim.lobby().enter(&name);
-    let shard = shard.map_err(|refusal| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}."))
-    })?;
-    let answer = node.shard(shard).ask(Question::CreateRoom(name.clone())).await;
+    let shard = shard
+        .map_err(|refusal| Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}.")))?;
+    let answer = node
+        .shard(shard)
+        .ask(Question::CreateRoom(name.clone()))
+        .await;
     node.rim.lobby().arrived(&name);
     match answer? {
         Value::Null => {
@@ -119,7 +121,12 @@ pub async fn create_room(
         }
         room => {
             let location = format!("/api/rooms/{}", percent_encode(&name));
-            Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(room)).into_response())
+            Ok((
+                StatusCode::CREATED,
+                [(header::LOCATION, location)],
+                Json(room),
+            )
+                .into_response())
         }
     }
 }
@@ -153,13 +160,16 @@ fn new_room(headers: &HeaderMap, body: &[u8]) -> Result<NewRoom, Problem> {
         return Ok(NewRoom::default());
     }
     let content_type = headers.get(header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = content_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
     if !content_type.eq_ignore_ascii_case("application/json") {
         let detail = "The body must be application/json.";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    serde_json::from_slice(body).map_err(|error| bad_request(format!("The body is not right: {error}.")))
+    serde_json::from_slice(body)
+        .map_err(|error| bad_request(format!("The body is not right: {error}.")))
 }
 
 fn bad_request(detail: String) -> Problem {

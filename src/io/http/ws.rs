@@ -111,8 +111,14 @@ impl Drop for Admission {
 fn ice_servers(node: &Node, headers: &HeaderMap) -> Vec<IceServer> {
     let port = node.media_port;
     let own: Vec<String> = match node.settings.public_ip.as_slice() {
-        [] => access::host_name(headers).map(|host| format!("stun:{host}:{port}")).into_iter().collect(),
-        public => public.iter().map(|&ip| format!("stun:{}", SocketAddr::new(ip, port))).collect(),
+        [] => access::host_name(headers)
+            .map(|host| format!("stun:{host}:{port}"))
+            .into_iter()
+            .collect(),
+        public => public
+            .iter()
+            .map(|&ip| format!("stun:{}", SocketAddr::new(ip, port)))
+            .collect(),
     };
     let server = |urls: Vec<String>| IceServer {
         urls,
@@ -120,7 +126,11 @@ fn ice_servers(node: &Node, headers: &HeaderMap) -> Vec<IceServer> {
         credential: None,
     };
     let lists = [own, node.settings.stun.clone()];
-    lists.into_iter().filter(|urls| !urls.is_empty()).map(server).collect()
+    lists
+        .into_iter()
+        .filter(|urls| !urls.is_empty())
+        .map(server)
+        .collect()
 }
 
 async fn serve(node: &Arc<Node>, socket: WebSocket, ice_servers: Vec<IceServer>) {
@@ -252,34 +262,63 @@ impl<'a> Conversation<'a> {
     async fn hear(&mut self, text: &str) -> Next {
         self.node.rim.counters.messages_in.add(1);
         if !self.messages.take(Instant::now()) {
-            return self.object(None, ErrorCode::TooFast, "Too many messages in a short time.");
+            return self.object(
+                None,
+                ErrorCode::TooFast,
+                "Too many messages in a short time.",
+            );
         }
         let frame = match ClientFrame::parse(text) {
             Ok(frame) => frame,
             Err(error) => return self.object(error.id, ErrorCode::Malformed, &error.message),
         };
         if text.len() > self.node.limits.bytes_max(&frame.message) {
-            return self.object(frame.id, ErrorCode::TooLarge, "A message of this kind may not be that long.");
+            return self.object(
+                frame.id,
+                ErrorCode::TooLarge,
+                "A message of this kind may not be that long.",
+            );
         }
         match (frame.message, self.membership()) {
-            (ClientMessage::Join { room, name, sfu_only }, Membership::None) => {
-                self.join(frame.id, &room, &name, sfu_only).await
-            }
-            (ClientMessage::Join { .. }, _) => {
-                self.object(frame.id, ErrorCode::AlreadyJoined, "This connection is in a room.")
-            }
+            (
+                ClientMessage::Join {
+                    room,
+                    name,
+                    sfu_only,
+                },
+                Membership::None,
+            ) => self.join(frame.id, &room, &name, sfu_only).await,
+            (ClientMessage::Join { .. }, _) => self.object(
+                frame.id,
+                ErrorCode::AlreadyJoined,
+                "This connection is in a room.",
+            ),
             (ClientMessage::Bye {}, Membership::None) => {
                 self.node.rim.close(self.connection, Reason::Left);
                 Next::Finish
             }
-            (_, Membership::None) => {
-                self.object(frame.id, ErrorCode::NotJoined, "The first message must be `join`.")
+            (_, Membership::None) => self.object(
+                frame.id,
+                ErrorCode::NotJoined,
+                "The first message must be `join`.",
+            ),
+            (message, _) => {
+                self.pass_on(ClientFrame {
+                    id: frame.id,
+                    message,
+                })
+                .await
             }
-            (message, _) => self.pass_on(ClientFrame { id: frame.id, message }).await,
         }
     }
 
-    async fn join(&mut self, id: Option<RequestId>, room: &str, name: &str, sfu_only: bool) -> Next {
+    async fn join(
+        &mut self,
+        id: Option<RequestId>,
+        room: &str,
+        name: &str,
+        sfu_only: bool,
+    ) -> Next {
         let (room, name) = match (check_name(room), check_name(name)) {
             (Ok(room), Ok(name)) => (room, name),
             (Err(error), _) | (_, Err(error)) => {
@@ -289,13 +328,24 @@ impl<'a> Conversation<'a> {
         let shard = match self.node.rim.enter_for_join(self.connection, &room) {
             Ok(index) => self.node.shard(index),
             Err(Refusal::NodeFull) => {
-                return self.object(id, ErrorCode::NodeFull, "This node holds as many rooms as it may.");
+                return self.object(
+                    id,
+                    ErrorCode::NodeFull,
+                    "This node holds as many rooms as it may.",
+                );
             }
             Err(refusal) => return self.object(id, ErrorCode::Limit, &refusal.to_string()),
         };
         self.shard = Some(shard);
         let connection = self.connection;
-        self.send(ShardCommand::Join { connection, id, room, name, sfu_only }).await
+        self.send(ShardCommand::Join {
+            connection,
+            id,
+            room,
+            name,
+            sfu_only,
+        })
+        .await
     }
 
     async fn pass_on(&mut self, frame: ClientFrame) -> Next {
@@ -318,7 +368,11 @@ impl<'a> Conversation<'a> {
     fn tick(&mut self) -> Next {
         match self.messages.take(Instant::now()) {
             true => Next::Read,
-            false => self.object(None, ErrorCode::TooFast, "Too many messages in a short time."),
+            false => self.object(
+                None,
+                ErrorCode::TooFast,
+                "Too many messages in a short time.",
+            ),
         }
     }
 
