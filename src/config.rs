@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use clap::builder::OsStr;
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
@@ -318,7 +318,7 @@ pub fn command() -> Command {
     };
     // A variable that is set to nothing counts as not set: compose files do that.
     Settings::command().mut_args(|arg| match is_empty(&arg) {
-        true => arg.env(None::<OsStr>),
+        true => arg.env(Resettable::Reset),
         false => arg.hide_env_values(true),
     })
 }

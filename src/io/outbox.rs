@@ -106,10 +106,21 @@ impl OutboxReader {
         self.level.bytes.fetch_sub(bytes, Ordering::AcqRel);
     }
 
+    /// Something to wait by, beside [`OutboxReader::next`].
+    pub fn watch(&self) -> OverflowWatch {
+        OverflowWatch(Arc::clone(&self.level))
+    }
+}
+
+/// Tells of an overflow.
+#[derive(Debug)]
+pub struct OverflowWatch(Arc<Level>);
+
+impl OverflowWatch {
     /// Waits until the queue overflows.
     pub async fn overflow(&self) {
-        if !self.level.overflown.load(Ordering::Acquire) {
-            self.level.overflow.notified().await;
+        if !self.0.overflown.load(Ordering::Acquire) {
+            self.0.overflow.notified().await;
         }
     }
 }
@@ -135,7 +146,7 @@ mod tests {
         outbox.push("1234567".to_owned()).unwrap();
         assert_eq!(outbox.push("1234567".to_owned()), Err(Overflow));
         assert_eq!(outbox.push(String::new()), Err(Overflow));
-        reader.overflow().await;
+        reader.watch().overflow().await;
     }
 
     #[tokio::test]

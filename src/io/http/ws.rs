@@ -157,17 +157,18 @@ async fn serve(node: &Arc<Node>, socket: WebSocket, ice_servers: Vec<IceServer>)
 
 /// Sends what the outbox holds until it says close, it overflows, or the socket fails.
 async fn write(mut sink: SplitSink<WebSocket, Message>, mut outbox: OutboxReader) -> Reason {
+    let watch = outbox.watch();
     loop {
         let next = tokio::select! {
             biased;
-            () = outbox.overflow() => Outgoing::Close(Reason::Slow),
+            () = watch.overflow() => Outgoing::Close(Reason::Slow),
             next = outbox.next() => next,
         };
         match next {
             Outgoing::Text(text) => {
                 let bytes = text.len();
                 let sent = tokio::select! {
-                    () = outbox.overflow() => return refuse(&mut sink, Reason::Slow).await,
+                    () = watch.overflow() => return refuse(&mut sink, Reason::Slow).await,
                     sent = tokio::time::timeout(SEND_TIMEOUT, sink.send(Message::text(text))) => sent,
                 };
                 match sent {
