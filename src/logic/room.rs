@@ -2,15 +2,28 @@
 //!
 //! Pure: words of members and facts about media come in, words and orders for media go out.
 
+mod chat;
+mod media;
+mod members;
+mod seats;
+mod signal;
+mod words;
+
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 use crate::ids::MemberId;
 use crate::logic::limits::Limits;
-use crate::logic::topology::TopologyConfig;
-use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
-use crate::protocol::reason::Reason;
-use crate::protocol::server::{IceServer, ServerFrame};
+use crate::logic::topology::{Topology, TopologyConfig, TopologyEffect, TopologyInput};
+use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
+use crate::protocol::reason::{ErrorCode, Reason};
+use crate::protocol::server::{IceServer, ServerFrame, ServerMessage};
+
+use chat::History;
+use members::{Attendee, Roster};
+pub use words::{MediaFact, MediaOrder, RoomEffect, RoomInput, SeatOrder};
 
 /// What all rooms of a node have in common.
 #[derive(Debug, Clone, Default)]
@@ -32,217 +45,425 @@ pub enum Origin {
     Rest,
 }
 
-/// What happens to a room.
-#[derive(Debug, Clone)]
-pub enum RoomInput {
-    /// Someone asks to be let in. If they are not, an `error` is sent to `member` all the same, and
-    /// [`Room::has`] says so.
-    Join {
-        /// Their id, new to the room.
-        member: MemberId,
-        /// Their name, checked.
-        name: String,
-        /// They are served over the node always.
-        sfu_only: bool,
-        /// Of the request.
-        id: Option<RequestId>,
-    },
-    /// A member said something.
-    Said {
-        /// Who. From somebody who is not a member it is dropped.
-        member: MemberId,
-        /// What.
-        frame: ClientFrame,
-    },
-    /// A member's connection is gone; nothing more is sent to them.
-    Gone {
-        /// Who.
-        member: MemberId,
-        /// Why, for those who stay.
-        reason: Reason,
-    },
-    /// Something happened to the media.
-    Media(MediaFact),
-    /// Everyone is sent away; the room is over.
-    Close {
-        /// Why.
-        reason: Reason,
-    },
-}
-
-/// What the media side tells a room.
-#[derive(Debug, Clone, PartialEq)]
-pub enum MediaFact {
-    /// [`MediaOrder::Answer`] was carried out.
-    Answered {
-        /// Whose connection.
-        member: MemberId,
-        /// Of the request.
-        id: Option<RequestId>,
-        /// Of the offer.
-        epoch: Epoch,
-        /// The answer.
-        sdp: String,
-        /// How many seats the connection has now.
-        seats: usize,
-    },
-    /// [`MediaOrder::Answer`] was not carried out, and nothing was changed.
-    OfferRefused {
-        /// Whose.
-        member: MemberId,
-        /// Of the request.
-        id: Option<RequestId>,
-        /// A sentence for people.
-        message: String,
-    },
-    /// A member's connection to the node carries media.
-    PeerUp {
-        /// Whose.
-        member: MemberId,
-    },
-    /// A member's connection to the node is gone. Not told for one that a fresh offer or
-    /// [`MediaOrder::ClosePeer`] ended.
-    PeerDown {
-        /// Whose.
-        member: MemberId,
-    },
-    /// Who is speaking, loudest first.
-    Speakers(Vec<MemberId>),
-}
-
-/// What a room wants done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RoomEffect {
-    /// A message for a member.
-    Send {
-        /// For whom.
-        to: MemberId,
-        /// With its number in their sequence, if it is an event.
-        frame: ServerFrame,
-    },
-    /// Close a member's WebSocket once what was sent before is out; the member is gone already.
-    Disconnect {
-        /// Whose.
-        member: MemberId,
-        /// As in the `bye` that was sent.
-        reason: Reason,
-    },
-    /// Something for the media side.
-    Media(MediaOrder),
-}
-
-/// What a room wants of the media side. Each is safe to repeat.
-#[derive(Debug, Clone, PartialEq)]
-pub enum MediaOrder {
-    /// Answer an offer; [`MediaFact::Answered`] or [`MediaFact::OfferRefused`] follows.
-    Answer {
-        /// Whose.
-        member: MemberId,
-        /// Of the request.
-        id: Option<RequestId>,
-        /// Of the offer.
-        epoch: Epoch,
-        /// The offer.
-        sdp: String,
-        /// If it is answered, the member's old connection is forgotten.
-        fresh: bool,
-    },
-    /// Forget a member's connection and all that they send and see.
-    ClosePeer {
-        /// Whose.
-        member: MemberId,
-    },
-    /// A source is on that m-line from now on (and no longer on another). Told again after every
-    /// answer, so that it may come before the m-line does.
-    Publish {
-        /// Whose.
-        member: MemberId,
-        /// Which.
-        source: Source,
-        /// The m-line of their connection to the node.
-        mid: String,
-        /// Silent or black for now.
-        muted: bool,
-    },
-    /// A source falls silent or comes back.
-    Mute {
-        /// Whose.
-        member: MemberId,
-        /// Which.
-        source: Source,
-        /// Whether it is silent.
-        muted: bool,
-    },
-    /// A source is no longer there.
-    Unpublish {
-        /// Whose.
-        member: MemberId,
-        /// Which.
-        source: Source,
-    },
-    /// Who sits on the viewer's seats: the whole plan, by seat number.
-    Seat {
-        /// Whose seats.
-        viewer: MemberId,
-        /// One entry for every seat of the viewer's connection.
-        seats: Vec<Option<SeatOrder>>,
-    },
-}
-
-/// What a seat shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SeatOrder {
-    /// Whose.
-    pub member: MemberId,
-    /// Which of theirs.
-    pub feed: Feed,
-    /// The height in pixels beyond which a larger layer is not needed; 0: sound only.
-    pub max_height: u16,
-}
-
 /// One room.
 #[derive(Debug)]
 pub struct Room {
+    name: String,
+    origin: Origin,
     config: Arc<RoomConfig>,
+    created: Instant,
+    /// Since when nobody is here.
+    empty_since: Option<Instant>,
+    is_closed: bool,
+    topology: Topology,
+    roster: Roster,
+    history: History,
+    speakers: Vec<MemberId>,
 }
 
 impl Room {
     /// An empty room of that (checked) name.
     pub fn new(now: Instant, name: String, origin: Origin, config: Arc<RoomConfig>) -> Room {
-        let _ = (now, name, origin);
-        Room { config }
+        Room {
+            name,
+            origin,
+            created: now,
+            empty_since: Some(now),
+            is_closed: false,
+            topology: Topology::new(now, config.topology),
+            roster: Roster::default(),
+            history: History::default(),
+            speakers: Vec::new(),
+            config,
+        }
     }
 
     /// Takes in what happened.
     pub fn handle(&mut self, now: Instant, input: RoomInput, out: &mut Vec<RoomEffect>) {
-        let _ = (now, input, out, &self.config);
+        match input {
+            RoomInput::Join {
+                member,
+                name,
+                sfu_only,
+                id,
+            } => match self.refuses(member, sfu_only) {
+                Some(refusal) => out.push(refusal.to(member, id)),
+                None => self.join(
+                    now,
+                    Attendee::new(now, member, name, sfu_only, &self.config.limits),
+                    id,
+                    out,
+                ),
+            },
+            RoomInput::Said { member, frame } => self.said(now, member, frame, out),
+            RoomInput::Gone { member, reason } => self.leave(now, member, reason, out),
+            RoomInput::Media(fact) => self.learn(now, fact, out),
+            RoomInput::Close { reason } => self.close(now, reason, out),
+        }
     }
 
     /// Does what is due by now.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
-        let _ = (now, out);
+        let silence = self.config.limits.silence();
+        for member in self.roster.silent_since(now, silence) {
+            self.send_away(now, member, Reason::Silent, out);
+        }
+        let mut effects = Vec::new();
+        self.topology.handle_timeout(now, &mut effects);
+        self.announce(now, effects, None, out);
     }
 
-    /// When [`Room::handle_timeout`] is to be called next, and why.
+    /// When [`Room::handle_timeout`] is to be called next, and why. For a room that
+    /// [is over](Room::is_over) the time is past.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        None
+        let silence = self.config.limits.silence();
+        let silent = self.roster.first_heard().map(|heard| heard + silence);
+        let empty = self.empty_since.map(|since| since + self.linger());
+        let causes = [
+            silent.map(|at| (at, "a member may be silent")),
+            empty.map(|at| (at, "the room is empty")),
+            self.topology.poll_timeout(),
+        ];
+        causes.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// The room is closed, or was empty for long enough: it can be dropped.
     pub fn is_over(&self, now: Instant) -> bool {
-        let _ = now;
-        false
+        let is_due = |since: Instant| now >= since + self.linger();
+        self.is_closed || self.empty_since.is_some_and(is_due)
     }
 
     /// Whether somebody of that id is in the room.
     pub fn has(&self, member: MemberId) -> bool {
-        let _ = member;
-        false
+        self.roster.get(member).is_some()
     }
 
-    /// The room as REST shows it.
+    /// How many are in the room.
+    pub fn members(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// The room's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The room as REST shows it: `{name, mode, epoch, switching, ageMs, members}`, the members as
+    /// in `joined`.
     pub fn describe(&self, now: Instant) -> serde_json::Value {
-        let _ = now;
-        serde_json::Value::Null
+        let topology = self.topology.view();
+        json!({
+            "name": self.name,
+            "mode": topology.mode,
+            "epoch": topology.epoch,
+            "switching": topology.switching,
+            "ageMs": self.age_ms(now),
+            "members": self.roster.list(),
+        })
+    }
+
+    fn age_ms(&self, now: Instant) -> u64 {
+        let age = now.saturating_duration_since(self.created);
+        u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn linger(&self) -> Duration {
+        let limits = &self.config.limits;
+        let seconds = match self.origin {
+            Origin::Join => limits.empty_room_seconds,
+            Origin::Rest => limits.reserved_room_seconds,
+        };
+        Duration::from_secs(seconds.into())
+    }
+
+    fn refuses(&self, member: MemberId, sfu_only: bool) -> Option<Refusal> {
+        let members = self.roster.len();
+        if self.is_closed {
+            Some(Refusal::new(ErrorCode::RoomClosed, "The room was closed."))
+        } else if self.has(member) {
+            Some(Refusal::new(
+                ErrorCode::Internal,
+                "The member is in the room already.",
+            ))
+        } else if members >= self.config.limits.room_members as usize {
+            Some(Refusal::new(ErrorCode::RoomFull, "The room is full."))
+        } else if self.topology.admits(members, sfu_only) {
+            None
+        } else if sfu_only {
+            let message = "Media travels between the members here, never over the node.";
+            Some(Refusal::new(ErrorCode::Limit, message))
+        } else {
+            Some(Refusal::new(ErrorCode::RoomFull, "The room is full."))
+        }
+    }
+
+    fn join(
+        &mut self,
+        now: Instant,
+        attendee: Attendee,
+        id: Option<RequestId>,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        let (member, sfu_only) = (attendee.id, attendee.sfu_only);
+        let mut effects = Vec::new();
+        let input = TopologyInput::Joined { member, sfu_only };
+        self.topology.handle(now, input, &mut effects);
+        let others = ServerMessage::Member {
+            member: attendee.as_seen(),
+        };
+        self.roster.push(attendee);
+        self.empty_since = None;
+        out.push(answer(member, self.joined(member, id)));
+        self.roster.tell_all_but(Some(member), &others, out);
+        self.announce(now, effects, Some(member), out);
+    }
+
+    fn joined(&self, you: MemberId, id: Option<RequestId>) -> ServerMessage {
+        ServerMessage::Joined {
+            id,
+            you,
+            members: self.roster.list(),
+            topology: self.topology.view(),
+            ice_servers: self.config.ice_servers.clone(),
+            limits: self.config.limits.for_client(),
+            history: self.history.lines(),
+        }
+    }
+
+    fn said(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        frame: ClientFrame,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        let Some(attendee) = self.roster.get_mut(member) else {
+            return;
+        };
+        attendee.heard = now;
+        let ClientFrame { id, message } = frame;
+        match self.carry_out(now, member, id, message, out) {
+            Ok(Answered::Yes) => {}
+            Ok(Answered::NotYet) => out.extend(acknowledge(member, id)),
+            Err(refusal) => self.refuse(now, member, id, refusal, out),
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        id: Option<RequestId>,
+        message: ClientMessage,
+        out: &mut Vec<RoomEffect>,
+    ) -> Result<Answered, Refusal> {
+        match message {
+            ClientMessage::Join { .. } => {
+                let message = "A connection joins one room, once.";
+                return Err(Refusal::new(ErrorCode::AlreadyJoined, message));
+            }
+            ClientMessage::Signal { to, epoch, signal } => {
+                self.signal(member, to, epoch, signal, out)?;
+            }
+            ClientMessage::Offer { sdp, epoch, fresh } => {
+                out.push(RoomEffect::Media(
+                    self.check_offer(member, id, sdp, epoch, fresh)?,
+                ));
+                return Ok(Answered::Yes);
+            }
+            ClientMessage::Publish {
+                source,
+                mid,
+                stream,
+                muted,
+            } => {
+                let publication = members::Publication { mid, stream, muted };
+                self.publish(member, source, publication, out)?;
+            }
+            ClientMessage::Mute { source, muted } => self.mute(member, source, muted, out)?,
+            ClientMessage::Unpublish { source } => self.unpublish(member, source, out),
+            ClientMessage::View { wants } => self.view(member, wants, out)?,
+            ClientMessage::Ready { epoch } => self.ready(now, member, epoch, out)?,
+            ClientMessage::Chat { text } => self.chat(now, member, text, out)?,
+            ClientMessage::Ping {} => {
+                out.push(answer(member, ServerMessage::Pong { id }));
+                return Ok(Answered::Yes);
+            }
+            ClientMessage::Bye {} => {
+                out.extend(acknowledge(member, id));
+                self.send_away(now, member, Reason::Left, out);
+                return Ok(Answered::Yes);
+            }
+        }
+        Ok(Answered::NotYet)
+    }
+
+    fn ready(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        epoch: Epoch,
+        out: &mut Vec<RoomEffect>,
+    ) -> Result<(), Refusal> {
+        if epoch != self.topology.epoch() {
+            return Err(Refusal::stale());
+        }
+        let mut effects = Vec::new();
+        let input = TopologyInput::Ready { member, epoch };
+        self.topology.handle(now, input, &mut effects);
+        self.announce(now, effects, None, out);
+        Ok(())
+    }
+
+    /// Tells what became of the topology, and seats everyone accordingly.
+    fn announce(
+        &mut self,
+        now: Instant,
+        effects: Vec<TopologyEffect>,
+        except: Option<MemberId>,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        for effect in effects {
+            let message = in_words(now, effect);
+            self.roster.tell_all_but(except, &message, out);
+        }
+        self.reseat(None, out);
+    }
+
+    fn refuse(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        id: Option<RequestId>,
+        refusal: Refusal,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        let is_fault = refusal.is_fault();
+        out.push(refusal.to(member, id));
+        if let Some(attendee) = self.roster.get_mut(member)
+            && is_fault
+            && !attendee.errors.take(now)
+        {
+            self.send_away(now, member, Reason::Misbehaved, out);
+        }
+    }
+
+    fn send_away(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        reason: Reason,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        if let Some(attendee) = self.roster.get_mut(member) {
+            attendee.tell(ServerMessage::Bye { reason }, out);
+            out.push(RoomEffect::Disconnect { member, reason });
+            self.leave(now, member, reason, out);
+        }
+    }
+
+    fn leave(&mut self, now: Instant, member: MemberId, reason: Reason, out: &mut Vec<RoomEffect>) {
+        if !self.roster.remove(member) {
+            return;
+        }
+        out.push(RoomEffect::Media(MediaOrder::ClosePeer { member }));
+        let left = ServerMessage::Left { member, reason };
+        self.roster.tell_all_but(None, &left, out);
+        if self.roster.len() == 0 {
+            self.empty_since = Some(now);
+        }
+        let mut effects = Vec::new();
+        self.topology
+            .handle(now, TopologyInput::Left { member }, &mut effects);
+        self.announce(now, effects, None, out);
+    }
+
+    fn close(&mut self, now: Instant, reason: Reason, out: &mut Vec<RoomEffect>) {
+        for mut attendee in std::mem::take(&mut self.roster).into_attendees() {
+            let member = attendee.id;
+            attendee.tell(ServerMessage::Bye { reason }, out);
+            out.push(RoomEffect::Disconnect { member, reason });
+            out.push(RoomEffect::Media(MediaOrder::ClosePeer { member }));
+        }
+        self.is_closed = true;
+        self.empty_since.get_or_insert(now);
+        self.topology = Topology::new(now, self.config.topology);
     }
 }
+
+/// Whether a request was answered, or will be once the media side has done its part.
+enum Answered {
+    Yes,
+    NotYet,
+}
+
+/// Why a request was not carried out.
+#[derive(Debug)]
+struct Refusal {
+    code: ErrorCode,
+    message: String,
+}
+
+impl Refusal {
+    fn new(code: ErrorCode, message: impl Into<String>) -> Refusal {
+        let message = message.into();
+        Refusal { code, message }
+    }
+
+    fn stale() -> Refusal {
+        Refusal::new(ErrorCode::StaleEpoch, "That epoch is over.")
+    }
+
+    fn no_such_member(member: MemberId) -> Refusal {
+        Refusal::new(
+            ErrorCode::NoSuchMember,
+            format!("{member} is not in the room."),
+        )
+    }
+
+    /// Whether it counts against the client. What crosses a change on the wire does not.
+    fn is_fault(&self) -> bool {
+        !matches!(
+            self.code,
+            ErrorCode::StaleEpoch | ErrorCode::NoSuchMember | ErrorCode::Internal
+        )
+    }
+
+    fn to(self, member: MemberId, id: Option<RequestId>) -> RoomEffect {
+        let Refusal { code, message } = self;
+        answer(member, ServerMessage::Error { id, code, message })
+    }
+}
+
+/// An answer has no place in the sequence of events.
+fn answer(to: MemberId, message: ServerMessage) -> RoomEffect {
+    let frame = ServerFrame { seq: None, message };
+    RoomEffect::Send { to, frame }
+}
+
+fn acknowledge(to: MemberId, id: Option<RequestId>) -> Option<RoomEffect> {
+    id.map(|id| answer(to, ServerMessage::Ok { id }))
+}
+
+fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
+    match effect {
+        TopologyEffect::Switch {
+            mode,
+            epoch,
+            deadline,
+        } => {
+            let left = deadline.saturating_duration_since(now).as_millis();
+            let deadline_ms = u32::try_from(left).unwrap_or(u32::MAX);
+            ServerMessage::Switch {
+                mode,
+                epoch,
+                deadline_ms,
+            }
+        }
+        TopologyEffect::Commit { mode, epoch } => ServerMessage::Commit { mode, epoch },
+        TopologyEffect::Rollback { mode, epoch } => ServerMessage::Rollback { mode, epoch },
+    }
+}
+
+#[cfg(test)]
+mod tests;

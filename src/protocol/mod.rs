@@ -11,5 +11,10 @@ pub mod server;
 
 pub use parse::ParseError;
 
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod typescript;
+
 /// The WebSocket subprotocol that names this version of the protocol.
 pub const SUBPROTOCOL: &str = "motet.v1";

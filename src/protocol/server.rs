@@ -8,17 +8,29 @@ use crate::ids::MemberId;
 
 /// A message of the node with its place in the member's sequence of events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ServerFrame {
     /// Counts the events to this member from 1; answers to requests have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    #[cfg_attr(test, ts(type = "number"))]
     pub seq: Option<u64>,
     /// What it says.
     #[serde(flatten)]
     pub message: ServerMessage,
 }
 
+impl ServerFrame {
+    /// The text of the WebSocket message.
+    pub fn to_json(&self) -> String {
+        // Fails for maps whose keys are not text, and there is none.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 /// Everything that the node may say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(
     tag = "type",
     rename_all = "camelCase",
@@ -34,6 +46,7 @@ pub enum ServerMessage {
     Error {
         /// The request's id, if it had one that could be read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
         id: Option<RequestId>,
         /// For programs.
         code: ErrorCode,
@@ -44,6 +57,7 @@ pub enum ServerMessage {
     Joined {
         /// The request's id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
         id: Option<RequestId>,
         /// The joining member.
         you: MemberId,
@@ -84,6 +98,7 @@ pub enum ServerMessage {
     Answer {
         /// The request's id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
         id: Option<RequestId>,
         /// The session description.
         sdp: String,
@@ -130,6 +145,7 @@ pub enum ServerMessage {
     Pong {
         /// The request's id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
         id: Option<RequestId>,
     },
     /// The last message: the connection closes.
@@ -141,6 +157,7 @@ pub enum ServerMessage {
 
 /// A member as others see them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     /// Who.
@@ -155,12 +172,14 @@ pub struct Member {
 
 /// One source that a member sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Published {
     /// What it is.
     pub source: Source,
     /// The id of the `MediaStream` that carries it in mesh connections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub stream: Option<String>,
     /// Silent or black for now.
     pub muted: bool,
@@ -168,6 +187,7 @@ pub struct Published {
 
 /// How media travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// Peer to peer.
@@ -178,6 +198,7 @@ pub enum Mode {
 
 /// How media travels now, and where it is going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Topology {
     /// What a newcomer brings up: the mode that holds, or the one being switched to.
@@ -190,20 +211,24 @@ pub struct Topology {
 
 /// `RTCIceServer`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct IceServer {
     /// Where.
     pub urls: Vec<String>,
     /// For TURN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub username: Option<String>,
     /// For TURN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub credential: Option<String>,
 }
 
 /// What a client must keep to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct ClientLimits {
     /// Bytes of a WebSocket message other than those that carry SDP.
@@ -218,6 +243,7 @@ pub struct ClientLimits {
 
 /// What sits on a seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Seat {
     /// Whose.
@@ -228,6 +254,7 @@ pub struct Seat {
 
 /// A line of text in the room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct ChatLine {
     /// Who wrote it.
@@ -237,5 +264,6 @@ pub struct ChatLine {
     /// What.
     pub text: String,
     /// When, in milliseconds since the room came to be.
+    #[cfg_attr(test, ts(type = "number"))]
     pub at_ms: u64,
 }
