@@ -14,6 +14,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::logic::limits::Limits;
+use crate::logic::topology::{Policy, TopologyConfig};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -308,6 +309,20 @@ impl Settings {
             ..Limits::default()
         }
     }
+
+    /// What decides between mesh and SFU.
+    pub fn topology(&self) -> TopologyConfig {
+        let policy = match self.topology {
+            TopologyChoice::Auto => Policy::Auto,
+            TopologyChoice::Mesh => Policy::Mesh,
+            TopologyChoice::Sfu => Policy::Sfu,
+        };
+        TopologyConfig {
+            policy,
+            mesh_max: self.mesh_max.into(),
+            ..TopologyConfig::default()
+        }
+    }
 }
 
 /// The definition of all settings, as flags.
@@ -553,4 +568,155 @@ fn log_filter(text: &str) -> Result<String, String> {
             "expected a level (error, warn, info, debug, trace) or module=level, with commas"
                 .to_owned()
         })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn load(arguments: &[&str]) -> Result<Settings, String> {
+        let arguments = ["motet"].iter().chain(arguments);
+        let settings = Settings::load(arguments.map(|argument| (*argument).into()));
+        settings.map_err(|error| error.to_string())
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("motet.toml");
+        std::fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        (folder, path)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_has_a_variable_named_like_its_flag() {
+        for arg in command()
+            .get_arguments()
+            .filter(|arg| arg.get_action().takes_values())
+        {
+            let long = arg.get_long().unwrap();
+            let variable = format!("MOTET_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(
+                arg.get_env().and_then(|name| name.to_str()),
+                Some(variable.as_str())
+            );
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_the_promised_ones() {
+        let settings = load(&[]).unwrap();
+        assert_eq!(settings.http_listen, "[::]:8080".parse().unwrap());
+        assert_eq!((settings.media_port, settings.mesh_max), (3478, 4));
+        assert_eq!(settings.limits(), Limits::default());
+        assert_eq!(settings.topology(), TopologyConfig::default());
+    }
+
+    #[test]
+    fn a_flag_beats_the_file_and_the_file_beats_the_default() {
+        let text =
+            "mesh-max = 6\nmedia-port = 5000\nstun = [\"stun:a\", \"stun:b\"]\ntopology = \"sfu\"";
+        let (_folder, path) = file(text);
+        let settings = load(&["--config", &path, "--media-port", "6000"]).unwrap();
+        assert_eq!((settings.media_port, settings.mesh_max), (6000, 6));
+        assert_eq!(settings.stun, ["stun:a", "stun:b"]);
+        assert_eq!(settings.topology, TopologyChoice::Sfu);
+    }
+
+    #[test]
+    fn a_wrong_flag_says_which_and_why_and_what_is_allowed() {
+        for (arguments, expected) in [
+            (
+                ["--mesh-max", "99"],
+                "--mesh-max from the flag: \"99\": 99 is not in 2..=8",
+            ),
+            (
+                ["--topology", "star"],
+                "--topology from the flag: \"star\" is not one of auto, mesh, sfu",
+            ),
+            (
+                ["--http-listen", "localhost"],
+                "--http-listen from the flag: \"localhost\": expected an IP address and a port, \
+                 such as 0.0.0.0:8080 or [::1]:8080",
+            ),
+            (
+                ["--admin-token", "secret"],
+                "--admin-token from the flag: expected at least 16 visible ASCII characters \
+                 without spaces",
+            ),
+            (
+                ["--public-ip", "0.0.0.0"],
+                "--public-ip from the flag: \"0.0.0.0\": expected an address that browsers can send to",
+            ),
+            (
+                ["--media-prot", "1"],
+                "there is no --media-prot; the nearest is --media-port",
+            ),
+        ] {
+            assert_eq!(load(&arguments).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn a_wrong_file_says_where_and_why() {
+        for (text, expected) in [
+            (
+                "mesh-max = 99",
+                "--mesh-max from PATH: \"99\": 99 is not in 2..=8",
+            ),
+            (
+                "mesh_max = 3",
+                "PATH: there is no setting \"mesh_max\"; the nearest is \"mesh-max\"",
+            ),
+            (
+                "medai-port = 3",
+                "PATH: there is no setting \"medai-port\"; the nearest is \"media-port\"",
+            ),
+            (
+                "mesh-max = true",
+                "PATH: mesh-max: expected a text, a number, or a list of them",
+            ),
+            (
+                "config = \"a\"",
+                "PATH: there is no setting \"config\"; the nearest is \"log\"",
+            ),
+        ] {
+            let (_folder, path) = file(text);
+            let error = load(&["--config", &path]).unwrap_err();
+            assert_eq!(error.replace(&path, "PATH"), expected);
+        }
+        let (_folder, path) = file("mesh-max = 4\nmedia-port =\n");
+        let error = load(&["--config", &path]).unwrap_err();
+        assert!(
+            error.contains(": line 2: ") && !error.contains('\n'),
+            "{error}"
+        );
+        let error = load(&["--config", "no/such/file"]).unwrap_err();
+        assert!(error.starts_with("no/such/file: No such file"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let settings = load(&["--admin-token", "0123456789abcdef"]).unwrap();
+        assert!(!format!("{settings:?}").contains("0123456789abcdef"));
+    }
+
+    #[test]
+    fn edit_distance_counts_changes() {
+        for (from, to, distance) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("", "ab", 2),
+            ("stun", "stnu", 2),
+            ("log", "logs", 1),
+        ] {
+            assert_eq!(edit_distance(from, to), distance, "{from} {to}");
+        }
+    }
 }

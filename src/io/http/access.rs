@@ -22,7 +22,7 @@ const PROXY_HEADERS: [&str; 6] = [
 ///
 /// # Errors
 /// 401 for a wrong token, 403 for a stranger or for a page of another origin.
-pub fn check_manager(
+pub(super) fn check_manager(
     settings: &Settings,
     peer: SocketAddr,
     headers: &HeaderMap,
@@ -54,7 +54,7 @@ pub fn check_manager(
 ///
 /// # Errors
 /// 403 for a page of another origin that is not allowed.
-pub fn check_origin(settings: &Settings, headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn check_origin(settings: &Settings, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return Ok(());
     };
@@ -67,7 +67,7 @@ pub fn check_origin(settings: &Settings, headers: &HeaderMap) -> Result<(), Prob
 }
 
 /// The address that a request counts for: the peer's, or what a trusted proxy says of it.
-pub fn client_address(settings: &Settings, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+pub(super) fn client_address(settings: &Settings, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
     let peer = peer.ip().to_canonical();
     if !settings.trusted_proxy.contains(&peer) {
         return peer;
@@ -81,7 +81,7 @@ pub fn client_address(settings: &Settings, peer: SocketAddr, headers: &HeaderMap
 
 /// The name or address by which the client reached this node: from the `Host` header, without the
 /// port; nothing if it is not one.
-pub fn host_name(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn host_name(headers: &HeaderMap) -> Option<&str> {
     let host = host(headers)?;
     let name = match host.rfind(']') {
         Some(end) => &host[..=end],

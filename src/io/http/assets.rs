@@ -53,12 +53,12 @@ const PERMISSIONS_POLICY: &str = "camera=(self), microphone=(self), display-capt
     speaker-selection=(self), geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=()";
 
 /// The page, for `/` and for `/r/{room}`.
-pub async fn page(headers: HeaderMap) -> Response {
+pub(super) async fn page(headers: HeaderMap) -> Response {
     serve("index.html", &headers)
 }
 
 /// Any other file of the web client; 404 for what is none.
-pub async fn file(uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn file(uri: Uri, headers: HeaderMap) -> Response {
     serve(uri.path().trim_start_matches('/'), &headers)
 }
 

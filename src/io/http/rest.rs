@@ -21,7 +21,7 @@ use crate::media::shard::Question;
 use crate::metrics;
 
 /// Who asks: lets managers through, and nobody else.
-pub struct Manager;
+pub(super) struct Manager;
 
 impl axum::extract::FromRequestParts<Arc<Node>> for Manager {
     type Rejection = Problem;
@@ -37,12 +37,12 @@ impl axum::extract::FromRequestParts<Arc<Node>> for Manager {
 }
 
 /// `GET /health`: the process is up.
-pub async fn health() -> &'static str {
+pub(super) async fn health() -> &'static str {
     "ok\n"
 }
 
 /// `GET /ready`: joins are taken.
-pub async fn ready(State(node): State<Arc<Node>>) -> Result<&'static str, Problem> {
+pub(super) async fn ready(State(node): State<Arc<Node>>) -> Result<&'static str, Problem> {
     let unavailable = |detail| Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
     if node.is_stopping() {
         return Err(unavailable("The node is shutting down.".to_owned()));
@@ -54,7 +54,10 @@ pub async fn ready(State(node): State<Arc<Node>>) -> Result<&'static str, Proble
 }
 
 /// `GET /metrics`, for Prometheus.
-pub async fn metrics(_: Manager, State(node): State<Arc<Node>>) -> Result<Response, Problem> {
+pub(super) async fn metrics(
+    _: Manager,
+    State(node): State<Arc<Node>>,
+) -> Result<Response, Problem> {
     let stats = node.stats().await?;
     let page = metrics::render(&node.rim.counters, node.rim.sockets(), &stats);
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -62,12 +65,18 @@ pub async fn metrics(_: Manager, State(node): State<Arc<Node>>) -> Result<Respon
 }
 
 /// `GET /api/stats`.
-pub async fn stats(_: Manager, State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
+pub(super) async fn stats(
+    _: Manager,
+    State(node): State<Arc<Node>>,
+) -> Result<Json<Value>, Problem> {
     Ok(Json(node.stats().await?))
 }
 
 /// `GET /api/rooms`.
-pub async fn rooms(_: Manager, State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
+pub(super) async fn rooms(
+    _: Manager,
+    State(node): State<Arc<Node>>,
+) -> Result<Json<Value>, Problem> {
     let mut rooms = Vec::new();
     for shard in node.shards() {
         if let Value::Array(some) = shard.ask(Question::Rooms).await? {
@@ -78,7 +87,7 @@ pub async fn rooms(_: Manager, State(node): State<Arc<Node>>) -> Result<Json<Val
 }
 
 /// `GET /api/rooms/{id}`.
-pub async fn room(
+pub(super) async fn room(
     _: Manager,
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,
@@ -95,7 +104,7 @@ struct NewRoom {
 }
 
 /// `POST /api/rooms`: makes a room that waits for its members.
-pub async fn create_room(
+pub(super) async fn create_room(
     _: Manager,
     State(node): State<Arc<Node>>,
     headers: HeaderMap,
@@ -132,7 +141,7 @@ pub async fn create_room(
 }
 
 /// `DELETE /api/rooms/{id}`: ends the room for everyone in it.
-pub async fn delete_room(
+pub(super) async fn delete_room(
     _: Manager,
     State(node): State<Arc<Node>>,
     Path(id): Path<String>,

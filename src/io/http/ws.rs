@@ -38,7 +38,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// # Errors
 /// 426 for a plain request, 400 without the subprotocol, 403 for a foreign page, 429 for too many
 /// connections of one address, 503 while the node stops.
-pub async fn upgrade(
+pub(super) async fn upgrade(
     State(node): State<Arc<Node>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
@@ -72,7 +72,7 @@ pub async fn upgrade(
 }
 
 /// The close code of RFC 6455 §7.4 (4000 and above are ours) and the text beside it.
-pub fn close_code(reason: Reason) -> (u16, &'static str) {
+pub(super) fn close_code(reason: Reason) -> (u16, &'static str) {
     match reason {
         Reason::Left | Reason::Lost => (1000, "left"),
         Reason::Shutdown => (1001, "the node stops"),
