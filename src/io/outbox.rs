@@ -15,6 +15,8 @@ pub enum Outgoing {
     Text(String),
     /// Closes; nothing follows.
     Close(Reason),
+    /// Closes because of a message beyond every limit; nothing follows.
+    CloseTooLarge,
 }
 
 /// The queue does not take this message: the client reads too slowly.
@@ -89,6 +91,11 @@ impl Outbox {
     /// Queues the end.
     pub fn close(&self, reason: Reason) {
         let _ = self.queue.send(Outgoing::Close(reason));
+    }
+
+    /// Queues the end that a message beyond every limit brings.
+    pub fn close_too_large(&self) {
+        let _ = self.queue.send(Outgoing::CloseTooLarge);
     }
 }
 

@@ -159,6 +159,13 @@ impl Rim {
         }
     }
 
+    /// Closes a socket for a message beyond every limit, once everything sent before is out.
+    pub fn close_too_large(&self, connection: ConnectionId) {
+        if let Some(socket) = lock(&self.sockets).get(&connection) {
+            socket.outbox.close_too_large();
+        }
+    }
+
     /// Tells every socket to close.
     pub fn close_all(&self, reason: Reason) {
         for socket in lock(&self.sockets).values() {

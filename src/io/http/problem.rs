@@ -18,7 +18,7 @@ impl Problem {
         Self { status, detail }
     }
 
-    /// The status.
+    #[cfg(test)]
     pub(super) fn status(&self) -> StatusCode {
         self.status
     }

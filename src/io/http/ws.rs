@@ -137,26 +137,33 @@ async fn serve(node: &Arc<Node>, socket: WebSocket, ice_servers: Vec<IceServer>)
     node.rim.counters.websockets.add(1);
     let (connection, outbox) = node.rim.open_socket(ice_servers);
     tracing::debug!(connection = connection.0, "websocket opened");
-    let (sink, stream) = socket.split();
+    let (mut sink, mut stream) = socket.split();
     let mut conversation = Conversation::new(node, connection);
     let reason = tokio::select! {
-        reason = write(sink, outbox) => reason,
-        reason = conversation.read(stream) => reason,
+        reason = write(&mut sink, outbox) => reason,
+        reason = conversation.read(&mut stream) => reason,
     };
     if reason == Reason::Slow {
         node.rim.counters.slow.add(1);
     }
-    node.rim.close_socket(connection);
     if let Some(shard) = conversation.shard {
         let gone = ShardCommand::Gone { connection, reason };
         // A shard that has ended has nobody to tell.
         let _ = shard.send(gone).await;
     }
+    // Dropped with something unread, the connection would be reset and its last words lost.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, drain(&mut stream)).await;
+    node.rim.close_socket(connection);
     tracing::debug!(connection = connection.0, ?reason, "websocket closed");
 }
 
+/// Reads until the other side has closed too.
+async fn drain(stream: &mut SplitStream<WebSocket>) {
+    while let Some(Ok(_)) = stream.next().await {}
+}
+
 /// Sends what the outbox holds until it says close, it overflows, or the socket fails.
-async fn write(mut sink: SplitSink<WebSocket, Message>, mut outbox: OutboxReader) -> Reason {
+async fn write(sink: &mut SplitSink<WebSocket, Message>, mut outbox: OutboxReader) -> Reason {
     let watch = outbox.watch();
     loop {
         let next = tokio::select! {
@@ -168,7 +175,7 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut outbox: OutboxReader
             Outgoing::Text(text) => {
                 let bytes = text.len();
                 let sent = tokio::select! {
-                    () = watch.overflow() => return refuse(&mut sink, Reason::Slow).await,
+                    () = watch.overflow() => return refuse(sink, Reason::Slow).await,
                     sent = tokio::time::timeout(SEND_TIMEOUT, sink.send(Message::text(text))) => sent,
                 };
                 match sent {
@@ -177,7 +184,11 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut outbox: OutboxReader
                     Err(_) => return Reason::Slow,
                 }
             }
-            Outgoing::Close(reason) => return refuse(&mut sink, reason).await,
+            Outgoing::Close(reason) => return refuse(sink, reason).await,
+            Outgoing::CloseTooLarge => {
+                close(sink, 1009, "too large a message").await;
+                return Reason::Misbehaved;
+            }
         }
     }
 }
@@ -226,7 +237,7 @@ impl<'a> Conversation<'a> {
 
     /// Reads until the client closes; never returns once the node itself closes, as the writing
     /// half ends the connection then.
-    async fn read(&mut self, mut stream: SplitStream<WebSocket>) -> Reason {
+    async fn read(&mut self, stream: &mut SplitStream<WebSocket>) -> Reason {
         let patience = Duration::from_secs(self.node.limits.join_seconds.into());
         let mut deadline = tokio::time::Instant::now() + patience;
         loop {
@@ -249,8 +260,12 @@ impl<'a> Conversation<'a> {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.tick(),
                 Some(Ok(Message::Close(_))) => return Reason::Left,
                 Some(Err(error)) if is_too_large(&error) => {
-                    self.object(None, ErrorCode::TooLarge, "No message may be that long.");
-                    return self.dismiss(Reason::Misbehaved).await;
+                    self.node.rim.counters.misbehaved.add(1);
+                    self.say(ServerMessage::Bye {
+                        reason: Reason::Misbehaved,
+                    });
+                    self.node.rim.close_too_large(self.connection);
+                    return std::future::pending().await;
                 }
                 Some(Err(_)) | None => return Reason::Lost,
             };
