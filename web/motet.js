@@ -65,6 +65,8 @@ export class Room extends Emitter {
   /** What the node was told last, and through which peer. */
   #viewSaid = '';
   #seatsMax = 25;
+  /** @type {RTCIceServer[]} */
+  #iceServers = [];
 
   /** @type {MemberId} */
   you = '';
@@ -88,7 +90,7 @@ export class Room extends Emitter {
     this.#options = options;
     this.#announcer = new Announcer(options.media, (message) => this.#ask(message));
     this.#switch = new Switch({
-      expected: () => this.others().map((member) => member),
+      expected: () => this.others(),
       incoming: (mode, member, feed) => this.#incomingOn(mode, member, feed),
       sample: (mode) => this.#sampleOf(mode),
       seats: () => this.#node?.seatCount ?? 0,
@@ -174,6 +176,7 @@ export class Room extends Emitter {
    * @param {Want[]} wants
    */
   view(wants) {
+    if (JSON.stringify(wants) === JSON.stringify(this.#wants)) return;
     this.#wants = wants;
     window.clearTimeout(this.#viewTimer);
     this.#viewTimer = window.setTimeout(() => this.#sayView(), VIEW_DELAY_MS);
@@ -228,9 +231,6 @@ export class Room extends Emitter {
     this.emit('members', undefined);
     this.emit('topology', undefined);
   }
-
-  /** @type {RTCIceServer[]} */
-  #iceServers = [];
 
   /** @param {ServerMessage} message */
   #hear(message) {

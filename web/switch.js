@@ -81,7 +81,8 @@ export class Switch {
     const next = this.target && this.#do.incoming(this.target, member, feed);
     const now = this.holding && this.#do.incoming(this.holding, member, feed);
     if (!next || !now) return next || now;
-    return plays(member, feed, next) ? next : now;
+    const sounds = !sendsSound(member, feed) || (next.audioStats?.packets ?? 0) > 0;
+    return sounds && plays(member, feed, next) ? next : now;
   }
 
   /**
