@@ -27,6 +27,23 @@ export function trimCodecs(transceiver) {
 }
 
 /**
+ * Firefox leaves the `rtcp-fb` lines of trimmed codecs behind, and Chromium refuses a description
+ * with feedback for a payload type that is not on its m-line.
+ *
+ * @param {string} sdp
+ * @returns {string} the same without such lines
+ */
+export function withoutStrayFeedback(sdp) {
+  return sdp
+    .split(/(?=^m=)/m)
+    .map((section) => {
+      const listed = /^m=\S+ \S+ \S+ (.*)$/m.exec(section)?.[1]?.trim().split(' ');
+      return section.replace(/^a=rtcp-fb:(\d+) .*\r?\n/gm, (line, type) => (listed?.includes(type) === false ? '' : line));
+    })
+    .join('');
+}
+
+/**
  * @param {RTCRtpCodec} codec
  * @param {string} type
  */

@@ -1,4 +1,4 @@
-import { bitrateFor, SCREEN_BITRATE, trimCodecs } from './codecs.js';
+import { bitrateFor, SCREEN_BITRATE, trimCodecs, withoutStrayFeedback } from './codecs.js';
 import { SOURCES } from './media.js';
 import { Meter } from './stats.js';
 
@@ -301,7 +301,8 @@ export class Pair {
   /** @param {RTCPeerConnection} connection */
   #sendDescription({ localDescription }) {
     if (!localDescription || localDescription.type === 'pranswer' || localDescription.type === 'rollback') return;
-    this.#send({ description: { type: localDescription.type, sdp: localDescription.sdp } });
+    const sdp = withoutStrayFeedback(localDescription.sdp);
+    this.#send({ description: { type: localDescription.type, sdp } });
   }
 
   #addSlots() {

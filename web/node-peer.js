@@ -1,4 +1,4 @@
-import { bitrateFor, cameraLayers, SCREEN_BITRATE, trimCodecs } from './codecs.js';
+import { bitrateFor, cameraLayers, SCREEN_BITRATE, trimCodecs, withoutStrayFeedback } from './codecs.js';
 import { Seats } from './seats.js';
 import { Meter } from './stats.js';
 
@@ -164,7 +164,8 @@ export class NodePeer {
   async #offer(options) {
     try {
       await this.#connection.setLocalDescription(await this.#connection.createOffer(options));
-      const sdp = await this.#request(this.#connection.localDescription?.sdp ?? '', this.#fresh);
+      const offer = withoutStrayFeedback(this.#connection.localDescription?.sdp ?? '');
+      const sdp = await this.#request(offer, this.#fresh);
       if (this.#closed) return null;
       await this.#connection.setRemoteDescription({ type: 'answer', sdp });
       this.#fresh = false;

@@ -61,7 +61,7 @@ export const strings = {
     `${width}×${height}, ${Math.round(fps)} fps`,
   bitrate: (/** @type {number} */ bits) =>
     bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mb/s` : `${Math.round(bits / 1e3)} kb/s`,
-  loss: (/** @type {number} */ percent) => `${percent.toFixed(1)} % lost`,
+  loss: (/** @type {number} */ percent) => `${percent.toFixed(1)}\u00a0%\u00a0lost`,
   rtt: (/** @type {number} */ ms) => `${ms} ms`,
   candidate: (/** @type {string} */ type) =>
     ({ host: 'direct', srflx: 'through NAT', prflx: 'through NAT', relay: 'relayed' })[type] ?? type,
