@@ -27,7 +27,7 @@ import { Switch } from './switch.js';
 const SAMPLE_INTERVAL_MS = 1_000;
 const RECONNECT_FIRST_MS = 500;
 const RECONNECT_MAX_MS = 10_000;
-const VIEW_DELAY_MS = 200;
+const VIEW_DELAY_MS = 100;
 const SEATS_MIN = 4;
 /** Seats beyond those in use, so that newcomers need no new offer. */
 const SEATS_SPARE = 2;
@@ -212,6 +212,7 @@ export class Room extends Emitter {
     this.#dropPaths();
     this.you = you;
     this.members = new Map(members.map((member) => [member.id, member]));
+    this.#seeYourself();
     this.chat = history;
     this.#seatsMax = limits.seats;
     this.#iceServers = iceServers;
@@ -244,7 +245,7 @@ export class Room extends Emitter {
         this.#reconcile();
         return this.emit('members', undefined);
       case 'signal':
-        if (message.epoch === this.epoch && this.#switch.uses('mesh')) this.#mesh?.receive(message.from, message);
+        if (this.#switch.isOfMesh(message.epoch)) this.#mesh?.receive(message.from, message);
         return;
       case 'seats':
         return this.#node?.setPlan(message.seats);
@@ -264,6 +265,8 @@ export class Room extends Emitter {
       case 'speakers':
         return this.#speakers.hear(message.members);
       case 'error':
+        // Signals to someone who left meanwhile are refused without harm.
+        if (message.code === 'noSuchMember' || message.code === 'staleEpoch') return;
         return this.emit('error', { code: message.code, message: message.message });
       case 'bye':
         if (FINAL.includes(message.reason)) this.#end(message.reason, null);
@@ -302,6 +305,7 @@ export class Room extends Emitter {
       media: this.media,
       iceServers: this.#iceServers,
       seats: this.#options.seats ?? Math.max(SEATS_MIN, this.#seatsWanted()),
+      lost: () => this.#reopenNode(peer),
       request: async (sdp, fresh) => {
         const answer = this.#request({ type: 'offer', sdp, epoch: this.epoch, fresh });
         this.#announcer.sync(peer);
@@ -312,6 +316,13 @@ export class Room extends Emitter {
       changed: () => this.emit('media', undefined),
     });
     return peer;
+  }
+
+  /** @param {NodePeer} peer */
+  #reopenNode(peer) {
+    if (this.#node !== peer) return;
+    this.#dropNode();
+    this.#reconcile();
   }
 
   #seatsNeeded() {
@@ -349,15 +360,22 @@ export class Room extends Emitter {
   }
 
   #syncMedia() {
+    this.#seeYourself();
     this.#mesh?.syncTracks();
     this.#node?.syncTracks();
     if (this.#state === 'joined') this.#announcer.sync(this.#node);
     this.emit('media', undefined);
   }
 
+  /** The node tells what we send to everyone but us. */
+  #seeYourself() {
+    const you = this.members.get(this.you);
+    if (you) this.members.set(this.you, { ...you, published: this.media.published() });
+  }
+
   #sayView() {
     const said = `${this.#node?.generation} ${JSON.stringify(this.#wants)}`;
-    if (!this.#node || !this.#wants || said === this.#viewSaid) return;
+    if (!this.#node || !this.#wants?.length || said === this.#viewSaid) return;
     this.#viewSaid = said;
     this.#ask({ type: 'view', wants: this.#wants });
   }
@@ -401,7 +419,8 @@ export class Room extends Emitter {
       return true;
     } catch (error) {
       const { code, message: text } = /** @type {RequestError} */ (error);
-      if (code !== 'closed' && code !== 'staleEpoch') this.emit('error', { code, message: text });
+      const isRace = code === 'staleEpoch' || (code === 'noSuchMember' && message.type === 'view');
+      if (code !== 'closed' && !isRace) this.emit('error', { code, message: text });
       return false;
     }
   }

@@ -25,6 +25,7 @@ export class NodePeer {
   #media;
   #request;
   #changed;
+  #lost;
   #connection;
   /** @type {Map<Source, RTCRtpTransceiver>} */
   #senders = new Map();
@@ -46,11 +47,13 @@ export class NodePeer {
    * @param {number} options.seats
    * @param {(sdp: string, fresh: boolean) => Promise<string>} options.request sends an offer for an answer
    * @param {() => void} options.changed
+   * @param {() => void} options.lost the connection is beyond repair: another one is needed
    */
-  constructor({ media, iceServers, seats, request, changed }) {
+  constructor({ media, iceServers, seats, request, changed, lost }) {
     this.#media = media;
     this.#request = request;
     this.#changed = changed;
+    this.#lost = lost;
     this.#connection = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
     this.#connection.onconnectionstatechange = () => this.#watch();
     this.meter = new Meter(this.#connection);
@@ -174,9 +177,11 @@ export class NodePeer {
       if (this.#closed) return null;
       console.warn('offer to the node', error);
       const code = /** @type {any} */ (error).code;
-      if (code !== 'staleEpoch' && code !== 'timeout') return null;
       await new Promise((resolve) => window.setTimeout(resolve, RETRY_MS));
-      return options;
+      if (code === 'staleEpoch' || code === 'timeout') return options;
+      // The node knows this connection no longer; the first offer of a new one is refused for good.
+      if (!this.#fresh && !this.#closed) this.#lost();
+      return null;
     }
   }
 

@@ -103,6 +103,7 @@ export const errors = {
   noSuchMember: 'They are no longer here.',
   staleEpoch: 'That came too late.',
   badOffer: 'The node could not use what this browser offers.',
+  notPublished: 'That is not being sent.',
   limit: 'A limit was reached.',
   roomClosed: 'The room was closed.',
   internal: 'Something failed on the node.',

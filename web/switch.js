@@ -1,6 +1,6 @@
 /**
  * @import { Incoming } from './mesh.js'
- * @import { Epoch, Feed, Member, Mode, Source, Topology } from './protocol'
+ * @import { Feed, Member, Mode, Source, Topology } from './protocol'
  */
 
 const INTERVAL_MS = 200;
@@ -23,8 +23,9 @@ export class Switch {
   holding = null;
   /** @type {Mode | null} the path that is being built */
   target = null;
-  /** @type {Epoch} */
   epoch = 0;
+  /** The epoch in which the mesh began that is in use. */
+  #meshSince = 0;
 
   /**
    * @param {object} actions
@@ -33,7 +34,7 @@ export class Switch {
    * @param {(mode: Mode) => Promise<void>} actions.sample takes fresh statistics
    * @param {() => number} actions.seats how many there are
    * @param {(mode: Mode, member: Member) => boolean} actions.isUp whether the connection for a member is
-   * @param {(epoch: Epoch) => unknown} actions.ready
+   * @param {(epoch: number) => unknown} actions.ready
    * @param {() => void} actions.changed
    */
   constructor(actions) {
@@ -42,17 +43,19 @@ export class Switch {
 
   /** @param {Topology} topology as a newcomer finds it */
   enter({ mode, epoch, switching }) {
+    this.#meshSince = epoch;
     this.holding = switching ? null : mode;
     this.#aim(switching ? mode : null, epoch);
   }
 
-  /** @param {{mode: Mode, epoch: Epoch}} begun */
+  /** @param {{mode: Mode, epoch: number}} begun */
   begin({ mode, epoch }) {
     if (epoch < this.epoch) return;
+    if (!this.uses(mode)) this.#meshSince = epoch;
     this.#aim(mode, epoch);
   }
 
-  /** @param {{mode: Mode, epoch: Epoch}} settled a commit or a rollback */
+  /** @param {{mode: Mode, epoch: number}} settled a commit or a rollback */
   settle({ mode, epoch }) {
     if (epoch < this.epoch) return;
     this.holding = mode;
@@ -66,6 +69,11 @@ export class Switch {
   /** @param {Mode} mode whether the path is in use, old or new */
   uses(mode) {
     return this.holding === mode || this.target === mode;
+  }
+
+  /** @param {number} epoch whether a step of negotiation belongs to the mesh that is in use */
+  isOfMesh(epoch) {
+    return this.uses('mesh') && epoch >= this.#meshSince;
   }
 
   /** @param {Mode} mode whether what is missing on the path is to be made */
@@ -87,7 +95,7 @@ export class Switch {
 
   /**
    * @param {Mode | null} target
-   * @param {Epoch} epoch
+   * @param {number} epoch
    */
   #aim(target, epoch) {
     this.stop();
@@ -99,7 +107,7 @@ export class Switch {
 
   /**
    * @param {Mode} mode
-   * @param {Epoch} epoch
+   * @param {number} epoch
    */
   async #check(mode, epoch) {
     await this.#do.sample(mode);
