@@ -4,7 +4,7 @@
 //! was asked (a wildcard socket on a machine with several would let the kernel choose).
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 
@@ -12,7 +12,6 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, sendmsg,
 };
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -29,8 +28,6 @@ const SEND_BATCH: usize = 64;
 const SEGMENTS_MAX: usize = 64;
 /// Bytes of one GSO send: an IPv4 datagram with its headers stays below 64 KiB.
 const SEGMENTS_BYTES_MAX: usize = 65_000;
-/// Asked of the kernel for each direction; it may give less.
-const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 
 /// All media sockets of the node, on one port.
 pub struct UdpSockets {
@@ -41,37 +38,6 @@ pub struct UdpSockets {
     segments: bool,
     /// Datagrams that the kernel refused (a full socket buffer, no route): lost, as on any network.
     pub send_failures: u64,
-}
-
-/// Binds one socket per address, all on the same port; port 0 takes a free one.
-///
-/// # Errors
-/// With the address that could not be bound.
-pub fn bind(addresses: &[IpAddr], port: u16) -> Result<Vec<std::net::UdpSocket>, (SocketAddr, io::Error)> {
-    let mut bound: Vec<std::net::UdpSocket> = Vec::new();
-    let mut chosen = port;
-    for &address in addresses {
-        let wanted = SocketAddr::new(address, chosen);
-        let socket = bind_one(wanted).map_err(|error| (wanted, error))?;
-        if chosen == 0 {
-            chosen = socket.local_addr().map_err(|error| (wanted, error))?.port();
-        }
-        bound.push(socket);
-    }
-    Ok(bound)
-}
-
-fn bind_one(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    // A smaller buffer than asked for still works.
-    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
-    let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket.into())
 }
 
 impl UdpSockets {
@@ -260,9 +226,10 @@ mod tests {
 
     #[tokio::test]
     async fn everything_arrives_once_in_order_at_its_destination() {
-        let ours = bind(&["127.0.0.1".parse().unwrap()], 0).unwrap();
-        let from = ours[0].local_addr().unwrap();
-        let mut sockets = UdpSockets::new(ours).unwrap();
+        let ours = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let from = ours.local_addr().unwrap();
+        let mut sockets = UdpSockets::new(vec![ours]).unwrap();
         let others: Vec<_> = (0..3).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
         let mut arena = SendArena::default();
         // Interleaved destinations; sizes that make runs, shorter ends and singles.

@@ -3,29 +3,47 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
+use super::listen::MediaSockets;
 use super::rim::Rim;
 use super::udp::UdpSockets;
-use crate::media::shard::{Shard, ShardCommand, ShardOutput};
+use crate::config::Settings;
+use crate::logic::forward::reports::NtpClock;
+use crate::logic::room::RoomConfig;
+use crate::media::dtls::Identity;
+use crate::media::peer::Transport;
+use crate::media::shard::{Shard, ShardCommand, ShardConfig, ShardOutput};
 
 /// Words taken from the mailbox between two looks at the sockets.
 const COMMANDS_PER_ROUND_MAX: usize = 64;
 /// Batches taken from the sockets before what they caused is sent.
 const BATCHES_PER_ROUND_MAX: usize = 4;
 
+/// What a worker starts with.
+#[derive(Debug)]
+pub struct WorkerConfig {
+    /// Its sockets, bound, and what to call them towards browsers.
+    pub media: MediaSockets,
+    /// The node's settings.
+    pub settings: Arc<Settings>,
+    /// For everything random.
+    pub seed: [u8; 32],
+}
+
 /// Starts the thread. It ends when every sender of the mailbox is gone.
 ///
 /// # Errors
-/// If the thread or its runtime cannot be made.
+/// If the certificate, the runtime or the thread cannot be made.
 pub fn spawn(
-    shard: Shard,
-    sockets: Vec<std::net::UdpSocket>,
+    config: WorkerConfig,
     mailbox: mpsc::Receiver<ShardCommand>,
     rim: Arc<Rim>,
 ) -> io::Result<JoinHandle<()>> {
+    let shard = Shard::new(shard_config(&config)?);
+    let sockets = config.media.sockets.into_iter().map(|bound| bound.socket).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     thread::Builder::new().name("media".into()).spawn(move || {
         let ended = runtime.block_on(async {
@@ -36,6 +54,25 @@ pub fn spawn(
         if let Err(error) = ended {
             tracing::error!(%error, "the media sockets cannot be used");
         }
+    })
+}
+
+fn shard_config(config: &WorkerConfig) -> io::Result<ShardConfig> {
+    let identity = Identity::generate().map_err(io::Error::other)?;
+    let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(ShardConfig {
+        transport: Transport {
+            identity: Arc::new(identity),
+            candidates: config.media.advertised.clone().into(),
+        },
+        room: Arc::new(RoomConfig {
+            limits: config.settings.limits(),
+            topology: config.settings.topology(),
+            // The rim adds the node's own: only it knows by which name a client reached the node.
+            ice_servers: Vec::new(),
+        }),
+        wall: NtpClock::new(Instant::now(), unix_time),
+        seed: config.seed,
     })
 }
 

@@ -366,6 +366,7 @@ impl Shard {
 
     fn tell(&mut self, now: Instant, slot: usize, input: RoomInput, out: &mut ShardOutput) {
         self.with_room(now, slot, out, |conference, around| conference.handle(now, input, around));
+        self.drop_if_over(now, slot, out);
     }
 
     fn with_room(
