@@ -103,6 +103,10 @@ export class Room extends Emitter {
       changed: () => this.emit('speakers', undefined),
     });
     options.media.on('change', () => this.#syncMedia());
+    window.addEventListener('online', () => {
+      if (this.#retryTimer) this.#retryNow();
+    });
+    window.addEventListener('pagehide', () => this.leave());
   }
 
   get state() {
@@ -439,7 +443,13 @@ export class Room extends Emitter {
     this.#setState(this.you ? 'reconnecting' : 'connecting');
     const ceiling = Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** this.#attempts++);
     window.clearTimeout(this.#retryTimer);
-    this.#retryTimer = window.setTimeout(() => this.join(), ceiling * (0.5 + Math.random() / 2));
+    this.#retryTimer = window.setTimeout(() => this.#retryNow(), ceiling * (0.5 + Math.random() / 2));
+  }
+
+  #retryNow() {
+    window.clearTimeout(this.#retryTimer);
+    this.#retryTimer = 0;
+    this.join();
   }
 
   /**
@@ -451,6 +461,7 @@ export class Room extends Emitter {
     this.#setState('ended');
     window.clearTimeout(this.#retryTimer);
     window.clearTimeout(this.#viewTimer);
+    this.#retryTimer = 0;
     this.#dropPaths();
     this.#signaling?.close();
     this.#signaling = null;

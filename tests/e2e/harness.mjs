@@ -67,7 +67,8 @@ export class House {
       this.url = process.env.MOTET_URL;
       return;
     }
-    const child = spawn(BINARY, ['--http-listen', '127.0.0.1:0', '--media-port', '0', ...flags], {
+    const listen = flags.includes('--http-listen') ? [] : ['--http-listen', '127.0.0.1:0'];
+    const child = spawn(BINARY, [...listen, '--media-port', '0', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { RUST_LOG: 'info', ...process.env },
     });
@@ -76,6 +77,10 @@ export class House {
     const address = await listening(child, this.log);
     this.url = `http://${address}`;
     this.process = child;
+  }
+
+  stopNode() {
+    return end(this.process);
   }
 
   /** @param {{denied?: boolean}} [options] `denied`: no page may open a camera or microphone */
@@ -95,10 +100,11 @@ export class House {
       args: [...CHROMIUM_FLAGS, '--use-fake-ui-for-media-stream'],
     });
     const browser = await chromium.connect(server.wsEndpoint());
-    this.#closers.push(() => server.kill());
+    this.#closers.push(() => process.kill(-server.process().pid, 'SIGKILL'));
     return {
       newPage: async () => (await browser.newContext()).newPage(),
-      kill: () => process.kill(server.process().pid, 'SIGKILL'),
+      /** @param {NodeJS.Signals} signal to the browser and all its processes */
+      kill: (signal) => process.kill(-server.process().pid, signal),
     };
   }
 
