@@ -17,6 +17,9 @@ use motet::media::srtp::{self, Sealer, SrtpKeys, StreamState};
 use tokio::task::JoinHandle;
 
 #[allow(dead_code, unreachable_pub)]
+#[path = "../tests/common/mod.rs"]
+mod common;
+#[allow(dead_code, unreachable_pub)]
 #[path = "../tests/sim/connection.rs"]
 mod connection;
 #[allow(dead_code, unreachable_pub)]
@@ -39,7 +42,8 @@ use connection::Layout;
 use light::Profile;
 use media::Camera;
 use member::Member;
-use process::Process;
+use common::Node;
+use process::{cpu, memory};
 
 /// Peers that only hold a connection with one seat.
 const IDLE: u64 = 200;
@@ -67,7 +71,7 @@ fn main() {
 }
 
 async fn joins_and_idle_peers() {
-    let node = Process::start(&["--topology", "sfu"]);
+    let node = Node::start(&["--topology", "sfu", "--log", "error"]);
     let url = format!("ws://{}/ws", node.http);
     let layout = || Layout {
         seats: 1,
@@ -75,25 +79,26 @@ async fn joins_and_idle_peers() {
     };
     // Whatever is made once is made by the first.
     let mut members = vec![Member::join(&url, "idle", 0, layout(), Profile::Gcm).await];
-    let (cpu, memory) = (node.cpu(), node.memory());
+    let before = (cpu(node.pid()), memory(node.pid()));
     let mut times = vec![];
     for number in 1..=IDLE {
         let began = Instant::now();
         members.push(Member::join(&url, "idle", number, layout(), Profile::Gcm).await);
         times.push(began.elapsed());
     }
-    let (cpu, memory) = (node.cpu() - cpu, node.memory().saturating_sub(memory));
+    let spent = cpu(node.pid()) - before.0;
+    let held = memory(node.pid()).saturating_sub(before.1);
     times.sort_unstable();
     println!(
         "a join: {:.2} ms of the node's processor, {:.1?} until connected (median)",
-        cpu.as_secs_f64() * 1e3 / IDLE as f64,
+        spent.as_secs_f64() * 1e3 / IDLE as f64,
         times[times.len() / 2],
     );
-    println!("an idle peer with one seat: {} KiB\n", memory / IDLE / 1024);
+    println!("an idle peer with one seat: {} KiB\n", held / IDLE / 1024);
 }
 
 async fn forwarding(profile: Profile) {
-    let node = Process::start(&["--topology", "sfu"]);
+    let node = Node::start(&["--topology", "sfu", "--log", "error"]);
     let url = format!("ws://{}/ws", node.http);
     let layout = Layout {
         camera: vec![CAMERA],
@@ -114,13 +119,13 @@ async fn forwarding(profile: Profile) {
     (camera.filling, camera.parts) = (PACKET - 40, PARTS);
 
     publish(&mut publisher, &mut camera, 1).await;
-    let (cpu, before) = (node.cpu(), received.load(Ordering::Relaxed));
+    let before = (cpu(node.pid()), received.load(Ordering::Relaxed));
     let sent = publish(&mut publisher, &mut camera, SECONDS).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let cpu = node.cpu() - cpu;
-    let out = received.load(Ordering::Relaxed) - before;
+    let spent = cpu(node.pid()) - before.0;
+    let out = received.load(Ordering::Relaxed) - before.1;
 
-    let cost = cpu.as_secs_f64() * 1e6 / out as f64;
+    let cost = spent.as_secs_f64() * 1e6 / out as f64;
     let lost = (sent * VIEWERS).saturating_sub(out);
     let rate = out / u64::from(SECONDS);
     let bare = bare(profile, &viewers).await;

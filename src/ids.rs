@@ -20,6 +20,7 @@ const ID_LENGTH: usize = 13;
 /// order as comparing the numbers; perfect negotiation relies on that (the smaller is polite).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct MemberId(pub u64);
 
 impl fmt::Display for MemberId {

@@ -15,9 +15,7 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 #[path = "sim/media.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod media;
-#[path = "../benches/support/process.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod process;
+mod common;
 #[path = "../examples/support/mod.rs"]
 mod support;
 
@@ -31,8 +29,8 @@ const FPS: u32 = 20;
 /// Every other member on a seat; when one leaves, their seat is empty and their media stops.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_clients_see_and_hear_the_other_two_until_one_leaves() {
-    let node = process::Process::start(&["--topology", "sfu"]);
-    let url = format!("ws://{}/ws", node.http);
+    let node = common::Node::start(&["--topology", "sfu"]);
+    let url = ws_url(&node);
     let mut members = vec![];
     for number in 1..=3 {
         members.push(Person::enter(&url, number).await);
@@ -55,6 +53,10 @@ async fn three_clients_see_and_hear_the_other_two_until_one_leaves() {
         let (_, others) = person.with_others();
         person.plays(&others[..1]).await;
     }
+}
+
+fn ws_url(node: &common::Node) -> String {
+    format!("ws://{}/ws", node.http)
 }
 
 /// One client with its media running.

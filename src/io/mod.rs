@@ -1,1 +1,15 @@
 //! Acts: sockets, threads, HTTP, files, the clock. It decides nothing.
+#![allow(clippy::disallowed_methods)]
+
+pub mod banner;
+pub mod http;
+pub mod listen;
+pub mod outbox;
+pub mod probe;
+pub mod rim;
+pub mod room_name;
+pub mod server;
+pub mod shard_handle;
+pub mod signals;
+pub mod udp;
+pub mod worker;

@@ -1,3 +1,8 @@
 //! Decides: membership, mesh or SFU, admission, what is forwarded to whom. Pure: time is an argument.
 
 pub mod forward;
+pub mod limits;
+pub mod lobby;
+pub mod names;
+pub mod room;
+pub mod topology;

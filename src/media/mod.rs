@@ -1,5 +1,22 @@
 //! Logic plus cryptography and peer connections, still without I/O: datagrams and time come in as
 //! arguments, datagrams and words go out as values.
 
+pub mod bindings;
+pub mod conference;
+pub mod demux;
+pub mod dtls;
+pub mod egress;
+mod feedback;
+mod forwarding;
+pub mod ice;
+pub mod outlet;
+pub mod participant;
+pub mod peer;
+pub mod rtcp;
 pub mod sdp;
+mod seating;
 pub mod shard;
+pub mod slots;
+pub mod srtp;
+pub mod switchboard;
+pub mod track;

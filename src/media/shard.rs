@@ -1,9 +1,30 @@
 //! All rooms of one core, as a value.
+//!
+//! Datagrams, words and the time come in; datagrams and words go out. Nothing waits, nothing is
+//! shared: from a datagram in to datagrams out there is no channel, no lock and no await.
 
-use crate::ids::{ConnectionId, Ticket};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::ids::{ConnectionId, MemberId, Path, Ticket};
+use crate::logic::forward::reports::NtpClock;
+use crate::logic::room::{Origin, Room, RoomConfig, RoomInput};
+use crate::media::conference::{Conference, Surroundings};
+use crate::media::demux::{Kind, classify};
+use crate::media::egress::SendArena;
+use crate::media::ice;
+use crate::media::peer::Transport;
+use crate::media::slots::Slots;
+use crate::media::switchboard::Switchboard;
 use crate::protocol::client::{ClientFrame, RequestId};
-use crate::protocol::reason::Reason;
-use crate::protocol::server::ServerFrame;
+use crate::protocol::reason::{ErrorCode, Reason};
+use crate::protocol::server::{ServerFrame, ServerMessage};
 
 /// What the rim tells a shard, besides datagrams and the time.
 #[derive(Debug)]
@@ -90,4 +111,364 @@ pub enum ShardEffect {
         /// Its name.
         room: String,
     },
+}
+
+/// What a shard is made of.
+pub struct ShardConfig {
+    /// The node's side of every connection.
+    pub transport: Transport,
+    /// What all rooms have in common.
+    pub room: Arc<RoomConfig>,
+    /// What time it is, for sender reports.
+    pub wall: NtpClock,
+    /// Makes ids, keys and numbers; from a good source outside of tests.
+    pub seed: [u8; 32],
+}
+
+/// What a shard wants sent and done; kept by the rim, so that its buffers are used again.
+#[derive(Debug, Default)]
+pub struct ShardOutput {
+    /// Datagrams to send.
+    pub datagrams: SendArena,
+    /// The rest, in order.
+    pub effects: Vec<ShardEffect>,
+}
+
+/// What a shard has counted since it was made.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counters {
+    /// RTP packets that were opened.
+    pub packets_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// RTP packets sent, retransmissions not counted.
+    pub packets_out: u64,
+    /// Their bytes, as sent.
+    pub bytes_out: u64,
+    /// Packets sent again.
+    pub resent: u64,
+    /// RTCP packets that were opened.
+    pub rtcp_in: u64,
+    /// RTCP packets sent.
+    pub rtcp_out: u64,
+    /// Packets that viewers asked for again.
+    pub nacks_in: u64,
+    /// Packets that publishers were asked for again.
+    pub nacks_out: u64,
+    /// Key frames that viewers asked for.
+    pub key_frame_requests_in: u64,
+    /// Key frames that publishers were asked for.
+    pub key_frame_requests_out: u64,
+    /// Packets of which nothing tells whose they are.
+    pub unbound: u64,
+    /// Datagrams that belong to nobody.
+    pub unknown_datagrams: u64,
+    /// STUN Binding requests answered for mesh clients.
+    pub stun_answers: u64,
+    /// Members that joined.
+    pub joins: u64,
+    /// Peer connections that came up.
+    pub connected: u64,
+}
+
+impl Counters {
+    /// Counts one packet sent, if one was.
+    pub fn sent(&mut self, bytes: Option<usize>) {
+        if let Some(bytes) = bytes {
+            self.packets_out += 1;
+            self.bytes_out += bytes as u64;
+        }
+    }
+}
+
+/// All rooms of one core.
+pub struct Shard {
+    transport: Transport,
+    room_config: Arc<RoomConfig>,
+    wall: NtpClock,
+    rng: StdRng,
+    switchboard: Switchboard,
+    rooms: Slots<Conference>,
+    by_name: BTreeMap<String, usize>,
+    /// By WebSocket: the room's slot and the member.
+    connections: BTreeMap<ConnectionId, (usize, MemberId)>,
+    agenda: Agenda,
+    counters: Counters,
+    stun: Vec<u8>,
+    /// Datagrams that the sockets refused; told by the rim.
+    pub send_failures: u64,
+}
+
+impl Shard {
+    /// A shard without rooms.
+    pub fn new(config: ShardConfig) -> Self {
+        Self {
+            transport: config.transport,
+            room_config: config.room,
+            wall: config.wall,
+            rng: StdRng::from_seed(config.seed),
+            switchboard: Switchboard::default(),
+            rooms: Slots::default(),
+            by_name: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            agenda: Agenda::default(),
+            counters: Counters::default(),
+            stun: Vec::new(),
+            send_failures: 0,
+        }
+    }
+
+    /// Takes a datagram. The STUN username decides first; anything else must come from a source
+    /// that a valid check came from.
+    pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut ShardOutput) {
+        let place = match classify(datagram) {
+            Kind::Stun => match ice::local_ufrag(datagram) {
+                Some(ufrag) => self.switchboard.by_ufrag(ufrag),
+                None => return self.answer_binding(path, datagram, out),
+            },
+            _ => self.switchboard.by_path(path),
+        };
+        match place {
+            Some(place) => self.with_room(now, place.room, out, |conference, around| {
+                conference.handle_datagram(now, place.participant, path, datagram, around);
+            }),
+            None => self.counters.unknown_datagrams += 1,
+        }
+    }
+
+    /// Mesh clients learn their own public address from the media port.
+    fn answer_binding(&mut self, path: Path, request: &[u8], out: &mut ShardOutput) {
+        self.stun.clear();
+        if motet_turn::answer_binding(request, path.remote, &mut self.stun) {
+            self.counters.stun_answers += 1;
+            out.datagrams.push(path, &self.stun);
+        }
+    }
+
+    /// Takes a command of the rim.
+    pub fn handle(&mut self, now: Instant, command: ShardCommand, out: &mut ShardOutput) {
+        match command {
+            ShardCommand::Join { connection, id, room, name, sfu_only } => {
+                self.join(now, connection, room, (name, sfu_only, id), out);
+            }
+            ShardCommand::Said { connection, frame } => {
+                if let Some(&(slot, member)) = self.connections.get(&connection) {
+                    self.tell(now, slot, RoomInput::Said { member, frame }, out);
+                }
+            }
+            ShardCommand::Gone { connection, reason } => {
+                if let Some((slot, member)) = self.connections.remove(&connection) {
+                    self.with_room(now, slot, out, |conference, around| {
+                        conference.disconnect(member);
+                        conference.handle(now, RoomInput::Gone { member, reason }, around);
+                    });
+                }
+            }
+            ShardCommand::Ask { ticket, question } => {
+                let answer = self.answer(now, question, out);
+                out.effects.push(ShardEffect::Reply { ticket, answer });
+            }
+            ShardCommand::Shutdown => {
+                let slots: Vec<_> = self.by_name.values().copied().collect();
+                for slot in slots {
+                    self.tell(now, slot, RoomInput::Close { reason: Reason::Shutdown }, out);
+                }
+            }
+        }
+    }
+
+    fn join(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        room: String,
+        (name, sfu_only, id): (String, bool, Option<RequestId>),
+        out: &mut ShardOutput,
+    ) {
+        let Some(slot) = self.room_or_new(now, &room, Origin::Join) else {
+            let message = "this node holds as many rooms as it may".to_owned();
+            let message = ServerMessage::Error { id, code: ErrorCode::NodeFull, message };
+            let frame = ServerFrame { seq: None, message };
+            return out.effects.push(ShardEffect::Send { connection, frame });
+        };
+        let member = MemberId(self.rng.random());
+        self.connections.insert(connection, (slot, member));
+        self.with_room(now, slot, out, |conference, around| {
+            conference.connect(member, connection);
+            conference.handle(now, RoomInput::Join { member, name, sfu_only, id }, around);
+            if conference.room.has(member) {
+                around.counters.joins += 1;
+            } else {
+                conference.disconnect(member);
+            }
+        });
+        if !self.rooms.get(slot).is_some_and(|conference| conference.room.has(member)) {
+            self.connections.remove(&connection);
+        }
+    }
+
+    fn room_or_new(&mut self, now: Instant, name: &str, origin: Origin) -> Option<usize> {
+        if let Some(&slot) = self.by_name.get(name) {
+            return Some(slot);
+        }
+        if self.by_name.len() >= self.room_config.limits.rooms as usize {
+            return None;
+        }
+        let room = Room::new(now, name.to_owned(), origin, self.room_config.clone());
+        let slot = self.rooms.insert(Conference::new(room, self.rooms.next()));
+        self.by_name.insert(name.to_owned(), slot);
+        self.reschedule(now, slot);
+        tracing::info!(room = name, "room opened");
+        Some(slot)
+    }
+
+    fn answer(&mut self, now: Instant, question: Question, out: &mut ShardOutput) -> Value {
+        match question {
+            Question::Rooms => {
+                let slots = self.by_name.values();
+                slots.filter_map(|&slot| self.rooms.get(slot)).map(|room| room.describe(now)).collect()
+            }
+            Question::Room(name) => {
+                let room = self.by_name.get(&name).and_then(|&slot| self.rooms.get(slot));
+                room.map_or(Value::Null, |room| room.describe(now))
+            }
+            Question::CreateRoom(name) if self.by_name.contains_key(&name) => Value::Null,
+            Question::CreateRoom(name) => match self.room_or_new(now, &name, Origin::Rest) {
+                Some(slot) => self.rooms.get(slot).map_or(Value::Null, |room| room.describe(now)),
+                None => json!({ "error": ErrorCode::NodeFull }),
+            },
+            Question::DeleteRoom(name) => match self.by_name.get(&name).copied() {
+                Some(slot) => {
+                    self.tell(now, slot, RoomInput::Close { reason: Reason::RoomClosed }, out);
+                    json!({ "name": name })
+                }
+                None => Value::Null,
+            },
+            Question::Stats => self.stats(),
+        }
+    }
+
+    fn stats(&self) -> Value {
+        let sizes = self.rooms.iter().map(Conference::sizes);
+        let (peers, tracks, legs) = sizes.fold((0, 0, 0), |sum, room| (sum.0 + room.0, sum.1 + room.1, sum.2 + room.2));
+        let mut stats = json!(self.counters);
+        if let Some(stats) = stats.as_object_mut() {
+            stats.insert("rooms".into(), json!(self.by_name.len()));
+            stats.insert("members".into(), json!(self.connections.len()));
+            stats.insert("peers".into(), json!(peers));
+            stats.insert("tracks".into(), json!(tracks));
+            stats.insert("legs".into(), json!(legs));
+            stats.insert("sendFailures".into(), json!(self.send_failures));
+        }
+        stats
+    }
+
+    fn tell(&mut self, now: Instant, slot: usize, input: RoomInput, out: &mut ShardOutput) {
+        self.with_room(now, slot, out, |conference, around| conference.handle(now, input, around));
+        self.drop_if_over(now, slot, out);
+    }
+
+    fn with_room(
+        &mut self,
+        now: Instant,
+        slot: usize,
+        out: &mut ShardOutput,
+        act: impl FnOnce(&mut Conference, &mut Surroundings<'_>),
+    ) {
+        let Some(conference) = self.rooms.get_mut(slot) else { return };
+        let closed_from = out.effects.len();
+        let mut around = Surroundings {
+            transport: &self.transport,
+            switchboard: &mut self.switchboard,
+            rng: &mut self.rng,
+            wall: &self.wall,
+            counters: &mut self.counters,
+            out,
+        };
+        act(conference, &mut around);
+        for effect in &out.effects[closed_from..] {
+            if let ShardEffect::Close { connection, .. } = effect {
+                self.connections.remove(connection);
+            }
+        }
+        self.reschedule(now, slot);
+    }
+
+    /// Notes when the room wants to be woken, or drops it if it is over.
+    fn reschedule(&mut self, now: Instant, slot: usize) {
+        let next = self.rooms.get(slot).and_then(Conference::poll_timeout);
+        self.agenda.set(slot, next.map(|(at, why)| (at.max(now), why)));
+    }
+
+    /// Does what is due by now.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut ShardOutput) {
+        for slot in self.agenda.due(now) {
+            self.with_room(now, slot, out, |conference, around| conference.handle_timeout(now, around));
+            self.drop_if_over(now, slot, out);
+        }
+    }
+
+    fn drop_if_over(&mut self, now: Instant, slot: usize, out: &mut ShardOutput) {
+        if !self.rooms.get(slot).is_some_and(|conference| conference.room.is_over(now)) {
+            return;
+        }
+        self.with_room(now, slot, out, |conference, around| conference.close_all(now, around));
+        self.rooms.remove(slot);
+        self.agenda.set(slot, None);
+        let Some(name) = self.by_name.iter().find(|(_, other)| **other == slot).map(|(name, _)| name.clone()) else {
+            return;
+        };
+        self.by_name.remove(&name);
+        out.effects.push(ShardEffect::RoomClosed { room: name });
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next, and why.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        self.agenda.next()
+    }
+
+    /// Rooms, members and peer connections that there are.
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        (self.by_name.len(), self.connections.len(), self.switchboard.len())
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+/// When each room wants to be woken.
+#[derive(Debug, Default)]
+struct Agenda {
+    by_room: Vec<Option<(Instant, &'static str)>>,
+    by_time: BTreeSet<(Instant, usize)>,
+}
+
+impl Agenda {
+    fn set(&mut self, room: usize, wake: Option<(Instant, &'static str)>) {
+        if self.by_room.len() <= room {
+            self.by_room.resize(room + 1, None);
+        }
+        if self.by_room[room] == wake {
+            return;
+        }
+        if let Some((at, _)) = self.by_room[room] {
+            self.by_time.remove(&(at, room));
+        }
+        if let Some((at, _)) = wake {
+            self.by_time.insert((at, room));
+        }
+        self.by_room[room] = wake;
+    }
+
+    fn due(&self, now: Instant) -> Vec<usize> {
+        self.by_time.iter().take_while(|(at, _)| *at <= now).map(|&(_, room)| room).collect()
+    }
+
+    fn next(&self) -> Option<(Instant, &'static str)> {
+        let &(_, room) = self.by_time.first()?;
+        self.by_room.get(room).copied().flatten()
+    }
 }

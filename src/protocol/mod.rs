@@ -5,8 +5,16 @@
 //! with the same `id`; events carry a `seq` that counts up by one per member.
 
 pub mod client;
+mod parse;
 pub mod reason;
 pub mod server;
+
+pub use parse::ParseError;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod typescript;
 
 /// The WebSocket subprotocol that names this version of the protocol.
 pub const SUBPROTOCOL: &str = "motet.v1";

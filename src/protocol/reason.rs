@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The code of an `error`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum ErrorCode {
     /// Not JSON, not a known message, a missing, unknown or ill-typed field.
@@ -24,6 +25,8 @@ pub enum ErrorCode {
     NodeFull,
     /// Nobody of that id is in the room.
     NoSuchMember,
+    /// The source is not published.
+    NotPublished,
     /// The request belongs to an epoch that is over.
     StaleEpoch,
     /// The session description cannot be answered; the message says why.
@@ -38,6 +41,7 @@ pub enum ErrorCode {
 
 /// Why the node ended a connection (`bye`), or why a member is gone (`left`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum Reason {
     /// They left.

@@ -17,8 +17,17 @@ pub struct ServerFrame {
     pub message: ServerMessage,
 }
 
+impl ServerFrame {
+    /// The text of the WebSocket message.
+    pub fn to_json(&self) -> String {
+        // Fails for maps whose keys are not text, and there is none.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 /// Everything that the node may say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(
     tag = "type",
     rename_all = "camelCase",
@@ -34,6 +43,7 @@ pub enum ServerMessage {
     Error {
         /// The request's id, if it had one that could be read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
         id: Option<RequestId>,
         /// For programs.
         code: ErrorCode,
@@ -44,6 +54,7 @@ pub enum ServerMessage {
     Joined {
         /// The request's id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
         id: Option<RequestId>,
         /// The joining member.
         you: MemberId,
@@ -84,14 +95,16 @@ pub enum ServerMessage {
     Answer {
         /// The request's id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
         id: Option<RequestId>,
         /// The session description.
         sdp: String,
         /// The epoch of the offer.
         epoch: Epoch,
     },
-    /// Who sits where from now on: the whole plan, sent before the media changes. Seat `n` is the
-    /// stream that the answer calls `seat-n`; seats beyond the list are empty.
+    /// Who sits where from now on: the whole plan, sent before the media changes, and again after
+    /// every `answer`. Seat `n` is the stream that the answer calls `seat-n`; seats beyond the list
+    /// are empty.
     Seats {
         /// By seat number.
         seats: Vec<Option<Seat>>,
@@ -130,6 +143,7 @@ pub enum ServerMessage {
     Pong {
         /// The request's id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
         id: Option<RequestId>,
     },
     /// The last message: the connection closes.
@@ -141,6 +155,7 @@ pub enum ServerMessage {
 
 /// A member as others see them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     /// Who.
@@ -155,12 +170,14 @@ pub struct Member {
 
 /// One source that a member sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Published {
     /// What it is.
     pub source: Source,
     /// The id of the `MediaStream` that carries it in mesh connections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub stream: Option<String>,
     /// Silent or black for now.
     pub muted: bool,
@@ -168,6 +185,7 @@ pub struct Published {
 
 /// How media travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// Peer to peer.
@@ -178,32 +196,37 @@ pub enum Mode {
 
 /// How media travels now, and where it is going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Topology {
     /// What a newcomer brings up: the mode that holds, or the one being switched to.
     pub mode: Mode,
     /// The epoch of that mode.
     pub epoch: Epoch,
-    /// A switch to `mode` is under way.
+    /// A switch to `mode` is under way; `commit` or `rollback` will follow.
     pub switching: bool,
 }
 
 /// `RTCIceServer`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct IceServer {
     /// Where.
     pub urls: Vec<String>,
     /// For TURN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub username: Option<String>,
     /// For TURN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub credential: Option<String>,
 }
 
 /// What a client must keep to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct ClientLimits {
     /// Bytes of a WebSocket message other than those that carry SDP.
@@ -218,6 +241,7 @@ pub struct ClientLimits {
 
 /// What sits on a seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Seat {
     /// Whose.
@@ -228,6 +252,7 @@ pub struct Seat {
 
 /// A line of text in the room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct ChatLine {
     /// Who wrote it.
@@ -237,5 +262,6 @@ pub struct ChatLine {
     /// What.
     pub text: String,
     /// When, in milliseconds since the room came to be.
+    #[cfg_attr(test, ts(type = "number"))]
     pub at_ms: u64,
 }

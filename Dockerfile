@@ -1,0 +1,22 @@
+# docker build -t motet .
+# docker run --rm --network host motet
+FROM rust:1.90-bookworm AS build
+WORKDIR /motet
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/motet/target \
+    cargo build --release --locked --bin motet \
+    && install -D --strip target/release/motet /out/motet
+
+FROM gcr.io/distroless/cc-debian12:nonroot
+LABEL org.opencontainers.image.title="motet" \
+      org.opencontainers.image.description="A WebRTC conference node in one binary" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
+COPY --from=build /out/motet /usr/local/bin/motet
+COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/motet/
+USER 65532:65532
+EXPOSE 8080/tcp 3478/udp
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=3s --start-period=5s \
+    CMD ["/usr/local/bin/motet", "--check"]
+ENTRYPOINT ["/usr/local/bin/motet"]

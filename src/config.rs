@@ -1,0 +1,722 @@
+//! Settings, from one definition: flags, `MOTET_*` variables, a TOML file and `--help`.
+//!
+//! A flag beats a variable, a variable beats the file, the file beats the default. The file's keys
+//! are the flags without their dashes in front.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+
+use crate::logic::limits::Limits;
+use crate::logic::topology::{Policy, TopologyConfig};
+
+const EXAMPLES: &str = "\
+Examples:
+  motet
+      Starts on http://localhost:8080, media on UDP 3478.
+  motet --http-listen 127.0.0.1:9000 --media-port 5000
+      Other ports, the web page for this machine only (put a TLS proxy in front of it).
+  motet --public-ip 203.0.113.7
+      Behind a 1:1 NAT (most clouds): browsers are told this address for media.
+  MOTET_ADMIN_TOKEN=$(openssl rand -hex 24) motet --config /etc/motet.toml
+      A file for the settings, a variable for the secret.
+
+A file holds the same settings, named like the flags:
+  http-listen = \"0.0.0.0:8080\"
+  public-ip = [\"203.0.113.7\"]
+  mesh-max = 4
+
+Exit codes: 0 after SIGTERM or Ctrl-C, 1 when it cannot start, 130 when told to stop twice.";
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "motet",
+    version,
+    about = "A WebRTC conference node: signaling, mesh, SFU and web client in one binary",
+    long_about = "A WebRTC conference node: signaling, mesh, SFU and web client in one binary.\n\n\
+        Every setting can be a flag, a variable or a line of a TOML file; the flag beats the \
+        variable, the variable beats the file. Lists take commas in a variable.",
+    after_help = EXAMPLES
+)]
+pub struct Settings {
+    /// A TOML file with settings
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "MOTET_CONFIG",
+        help_heading = "General"
+    )]
+    pub config: Option<PathBuf>,
+
+    /// Ask the node that runs with these settings whether it is ready, and exit (0: it is)
+    #[arg(long, help_heading = "General")]
+    pub check: bool,
+
+    /// What is logged: error, warn, info, debug or trace, also by module (info,motet::media=debug)
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "MOTET_LOG",
+        default_value = "info",
+        value_parser = log_filter,
+        help_heading = "General"
+    )]
+    pub log: String,
+
+    /// How it is logged, on standard error
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "MOTET_LOG_FORMAT",
+        default_value = "text",
+        help_heading = "General"
+    )]
+    pub log_format: LogFormat,
+
+    /// Where the web page, the WebSocket and the API are served; [::] takes IPv4 as well
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        env = "MOTET_HTTP_LISTEN",
+        default_value = "[::]:8080",
+        value_parser = socket_address,
+        help_heading = "Network"
+    )]
+    pub http_listen: SocketAddr,
+
+    /// The UDP port for all media; 0 takes any free one
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "MOTET_MEDIA_PORT",
+        default_value_t = 3478,
+        help_heading = "Network"
+    )]
+    pub media_port: u16,
+
+    /// An address of this machine for media; repeatable [default: every address of its interfaces]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "MOTET_MEDIA_IP",
+        value_delimiter = ',',
+        value_parser = ip_address,
+        help_heading = "Network"
+    )]
+    pub media_ip: Vec<IpAddr>,
+
+    /// The address that browsers are told for media instead (1:1 NAT); repeatable
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "MOTET_PUBLIC_IP",
+        value_delimiter = ',',
+        value_parser = public_address,
+        help_heading = "Network"
+    )]
+    pub public_ip: Vec<IpAddr>,
+
+    /// A STUN server for browsers besides this node (stun:host:port); repeatable
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "MOTET_STUN",
+        value_delimiter = ',',
+        value_parser = stun_url,
+        help_heading = "Network"
+    )]
+    pub stun: Vec<String>,
+
+    /// A TLS proxy in front of this node, whose X-Forwarded-For is believed; repeatable
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "MOTET_TRUSTED_PROXY",
+        value_delimiter = ',',
+        value_parser = ip_address,
+        help_heading = "Network"
+    )]
+    pub trusted_proxy: Vec<IpAddr>,
+
+    /// How media travels: mesh and SFU by need, or always one of them
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "MOTET_TOPOLOGY",
+        default_value = "auto",
+        help_heading = "Rooms"
+    )]
+    pub topology: TopologyChoice,
+
+    /// The largest room that is a mesh; from the next member on media goes over the node
+    #[arg(
+        long,
+        value_name = "MEMBERS",
+        env = "MOTET_MESH_MAX",
+        default_value_t = 4,
+        value_parser = clap::value_parser!(u16).range(2..=8),
+        help_heading = "Rooms"
+    )]
+    pub mesh_max: u16,
+
+    /// Rooms at once; a join that needs one more is refused
+    #[arg(
+        long,
+        value_name = "N",
+        env = "MOTET_MAX_ROOMS",
+        default_value_t = 1000,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = "Rooms"
+    )]
+    pub max_rooms: u32,
+
+    /// Members of one room; the next one is refused
+    #[arg(
+        long,
+        value_name = "N",
+        env = "MOTET_MAX_MEMBERS",
+        default_value_t = 500,
+        value_parser = clap::value_parser!(u32).range(2..=10_000),
+        help_heading = "Rooms"
+    )]
+    pub max_members: u32,
+
+    /// WebSockets from one address at once; the next one is refused
+    #[arg(
+        long,
+        value_name = "N",
+        env = "MOTET_MAX_CONNECTIONS_PER_ADDRESS",
+        default_value_t = 200,
+        value_parser = clap::value_parser!(u32).range(1..=100_000),
+        help_heading = "Access"
+    )]
+    pub max_connections_per_address: u32,
+
+    /// The secret that opens the API and the metrics to other machines [default: this machine only]
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "MOTET_ADMIN_TOKEN",
+        hide_env_values = true,
+        value_parser = admin_token,
+        help_heading = "Access"
+    )]
+    pub admin_token: Option<Secret>,
+
+    /// A web page of another origin that may open the WebSocket (https://example.org); repeatable
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        env = "MOTET_ALLOW_ORIGIN",
+        value_delimiter = ',',
+        value_parser = origin,
+        help_heading = "Access"
+    )]
+    pub allow_origin: Vec<String>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What decides between mesh and SFU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TopologyChoice {
+    /// Mesh while a room is small, SFU above.
+    Auto,
+    /// Always peer to peer.
+    Mesh,
+    /// Always over the node; members never learn each other's addresses.
+    Sfu,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Why there are no settings.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// `--help` or `--version` was asked for: the text for standard output.
+    #[error("{0}")]
+    Asked(String),
+    /// Something is wrong: one line that says which setting, where it came from, why, and what is allowed.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl Settings {
+    /// Reads flags (`arguments` begins with the program's name), variables, and the file they name.
+    ///
+    /// # Errors
+    /// [`LoadError::Asked`] for help, [`LoadError::Wrong`] for anything that does not fit.
+    pub fn load(arguments: impl IntoIterator<Item = OsString>) -> Result<Settings, LoadError> {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let command = command();
+        let matches = command
+            .clone()
+            .try_get_matches_from(&arguments)
+            .map_err(|error| refuse(&error, &command, &|arg| given_by(arg, &arguments)))?;
+        let settings = from_matches(&matches)?;
+        let Some(path) = &settings.config else {
+            return Ok(settings);
+        };
+        let unset = |id: &str| {
+            !matches!(
+                matches.value_source(id),
+                Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+            )
+        };
+        let command = with_file(command, path, &unset)?;
+        let matches = command
+            .clone()
+            .try_get_matches_from(&arguments)
+            .map_err(|error| refuse(&error, &command, &|_| path.display().to_string()))?;
+        from_matches(&matches)
+    }
+
+    /// The table of limits, with those that can be set.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            rooms: self.max_rooms,
+            room_members: self.max_members,
+            connections_per_address: self.max_connections_per_address,
+            ..Limits::default()
+        }
+    }
+
+    /// What decides between mesh and SFU.
+    pub fn topology(&self) -> TopologyConfig {
+        let policy = match self.topology {
+            TopologyChoice::Auto => Policy::Auto,
+            TopologyChoice::Mesh => Policy::Mesh,
+            TopologyChoice::Sfu => Policy::Sfu,
+        };
+        TopologyConfig {
+            policy,
+            mesh_max: self.mesh_max.into(),
+            ..TopologyConfig::default()
+        }
+    }
+}
+
+/// The definition of all settings, as flags.
+pub fn command() -> Command {
+    let is_empty = |arg: &Arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        value.is_some_and(|value| value.is_empty())
+    };
+    // A variable that is set to nothing counts as not set: compose files do that.
+    Settings::command().mut_args(|arg| match is_empty(&arg) {
+        true => arg.env(Resettable::Reset),
+        false => arg.hide_env_values(true),
+    })
+}
+
+fn from_matches(matches: &clap::ArgMatches) -> Result<Settings, LoadError> {
+    Settings::from_arg_matches(matches).map_err(|error| LoadError::Wrong(one_line(&error)))
+}
+
+/// Puts the file's values in the place of the defaults of what is `unset` by flag or variable.
+fn with_file(
+    mut command: Command,
+    path: &Path,
+    unset: &dyn Fn(&str) -> bool,
+) -> Result<Command, LoadError> {
+    let wrong = |what: String| LoadError::Wrong(format!("{}: {what}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error| wrong(first_line(&error, &text)))?;
+    for (key, value) in table {
+        let Some(id) = id_of(&command, &key) else {
+            return Err(wrong(unknown_key(&command, &key)));
+        };
+        let values = plain_values(&value).ok_or_else(|| {
+            wrong(format!(
+                "{key}: expected a text, a number, or a list of them"
+            ))
+        })?;
+        if unset(&id) {
+            command = command.mut_arg(id, |arg| arg.default_values(values));
+        }
+    }
+    Ok(command)
+}
+
+fn id_of(command: &Command, key: &str) -> Option<String> {
+    file_keys(command)
+        .find(|arg| arg.get_long() == Some(key))
+        .map(|arg| arg.get_id().to_string())
+}
+
+/// What a file may set: everything with a value, except the name of the file.
+fn file_keys(command: &Command) -> impl Iterator<Item = &Arg> {
+    command
+        .get_arguments()
+        .filter(|arg| arg.get_action().takes_values() && arg.get_long() != Some("config"))
+}
+
+fn plain_values(value: &toml::Value) -> Option<Vec<String>> {
+    match value {
+        toml::Value::String(text) => Some(vec![text.clone()]),
+        toml::Value::Integer(number) => Some(vec![number.to_string()]),
+        toml::Value::Array(values) => values
+            .iter()
+            .map(|value| match value {
+                toml::Value::String(text) => Some(text.clone()),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    }
+}
+
+fn unknown_key(command: &Command, key: &str) -> String {
+    let wanted = key.replace('_', "-").to_lowercase();
+    let nearest = file_keys(command)
+        .filter_map(Arg::get_long)
+        .min_by_key(|known| edit_distance(known, &wanted))
+        .unwrap_or_default();
+    format!("there is no setting {key:?}; the nearest is {nearest:?}")
+}
+
+/// How many characters must be inserted, removed or replaced to turn one text into the other.
+fn edit_distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in to.chars().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+fn first_line(error: &toml::de::Error, text: &str) -> String {
+    let line = error
+        .span()
+        .map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    let message = error.message().lines().next().unwrap_or("not TOML");
+    match line {
+        Some(line) => format!("line {line}: {message}"),
+        None => message.to_owned(),
+    }
+}
+
+/// The flag, if it was among the arguments, or else the variable.
+fn given_by(arg: &Arg, arguments: &[OsString]) -> String {
+    let flag = format!("--{}", arg.get_long().unwrap_or_default());
+    let is_flag = |given: &OsString| {
+        let given = given.to_string_lossy();
+        given == flag.as_str() || given.starts_with(&format!("{flag}="))
+    };
+    match arg.get_env() {
+        Some(variable) if !arguments.iter().any(is_flag) => {
+            format!("the variable {}", variable.to_string_lossy())
+        }
+        _ => "the flag".to_owned(),
+    }
+}
+
+fn refuse(error: &clap::Error, command: &Command, origin: &dyn Fn(&Arg) -> String) -> LoadError {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        return LoadError::Asked(error.to_string());
+    }
+    let named = context(error, ContextKind::InvalidArg).unwrap_or_default();
+    let flag = named.split(' ').next().unwrap_or_default();
+    let arg = command
+        .get_arguments()
+        .find(|arg| flag.strip_prefix("--") == arg.get_long());
+    let value = context(error, ContextKind::InvalidValue);
+    LoadError::Wrong(match (error.kind(), arg, value) {
+        (ErrorKind::UnknownArgument, ..) => match context(error, ContextKind::SuggestedArg) {
+            Some(near) => format!("there is no {named}; the nearest is {near}"),
+            None => format!("there is no {named}; --help lists what there is"),
+        },
+        (ErrorKind::InvalidValue, Some(arg), Some(value)) if value.is_empty() => {
+            format!("{flag} from {}: a value is missing", origin(arg))
+        }
+        (ErrorKind::InvalidValue, Some(arg), Some(value)) => {
+            let allowed = context(error, ContextKind::ValidValue).unwrap_or_default();
+            format!(
+                "{flag} from {}: {value:?} is not one of {allowed}",
+                origin(arg)
+            )
+        }
+        (ErrorKind::ValueValidation, Some(arg), value) => {
+            let why = std::error::Error::source(error).map(ToString::to_string);
+            let shown = if arg.get_id() == "admin_token" {
+                None
+            } else {
+                value
+            };
+            let shown = shown
+                .map(|value| format!("{value:?}: "))
+                .unwrap_or_default();
+            format!(
+                "{flag} from {}: {shown}{}",
+                origin(arg),
+                why.unwrap_or_default()
+            )
+        }
+        _ => one_line(error),
+    })
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(texts) => Some(texts.join(", ")),
+        _ => None,
+    }
+}
+
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or("wrong arguments");
+    line.trim_start_matches("error: ").to_owned()
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "expected an IP address and a port, such as 0.0.0.0:8080 or [::1]:8080".to_owned()
+    })
+}
+
+fn ip_address(text: &str) -> Result<IpAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an IP address, such as 192.0.2.7 or 2001:db8::7".to_owned())
+}
+
+fn public_address(text: &str) -> Result<IpAddr, String> {
+    let address = ip_address(text)?;
+    if address.is_unspecified() || address.is_multicast() {
+        return Err("expected an address that browsers can send to".to_owned());
+    }
+    Ok(address)
+}
+
+fn stun_url(text: &str) -> Result<String, String> {
+    let host = text
+        .strip_prefix("stun:")
+        .or_else(|| text.strip_prefix("stuns:"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', ' ']) => Ok(text.to_owned()),
+        _ => Err("expected stun:HOST or stun:HOST:PORT".to_owned()),
+    }
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', ' ', '*']) => {
+            Ok(text.to_ascii_lowercase())
+        }
+        _ => Err("expected an origin without a path, such as https://example.org".to_owned()),
+    }
+}
+
+fn admin_token(text: &str) -> Result<Secret, String> {
+    if text.len() < ADMIN_TOKEN_BYTES_MIN || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!(
+            "expected at least {ADMIN_TOKEN_BYTES_MIN} visible ASCII characters without spaces"
+        ));
+    }
+    Ok(Secret(text.to_owned()))
+}
+
+/// Shorter secrets can be guessed over the network.
+const ADMIN_TOKEN_BYTES_MIN: usize = 16;
+
+fn log_filter(text: &str) -> Result<String, String> {
+    tracing_subscriber::EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| {
+            "expected a level (error, warn, info, debug, trace) or module=level, with commas"
+                .to_owned()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn load(arguments: &[&str]) -> Result<Settings, String> {
+        let arguments = ["motet"].iter().chain(arguments);
+        let settings = Settings::load(arguments.map(|argument| (*argument).into()));
+        settings.map_err(|error| error.to_string())
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("motet.toml");
+        std::fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        (folder, path)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_has_a_variable_named_like_its_flag() {
+        for arg in command()
+            .get_arguments()
+            .filter(|arg| arg.get_action().takes_values())
+        {
+            let long = arg.get_long().unwrap();
+            let variable = format!("MOTET_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(
+                arg.get_env().and_then(|name| name.to_str()),
+                Some(variable.as_str())
+            );
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_the_promised_ones() {
+        let settings = load(&[]).unwrap();
+        assert_eq!(settings.http_listen, "[::]:8080".parse().unwrap());
+        assert_eq!((settings.media_port, settings.mesh_max), (3478, 4));
+        assert_eq!(settings.limits(), Limits::default());
+        assert_eq!(settings.topology(), TopologyConfig::default());
+    }
+
+    #[test]
+    fn a_flag_beats_the_file_and_the_file_beats_the_default() {
+        let text =
+            "mesh-max = 6\nmedia-port = 5000\nstun = [\"stun:a\", \"stun:b\"]\ntopology = \"sfu\"";
+        let (_folder, path) = file(text);
+        let settings = load(&["--config", &path, "--media-port", "6000"]).unwrap();
+        assert_eq!((settings.media_port, settings.mesh_max), (6000, 6));
+        assert_eq!(settings.stun, ["stun:a", "stun:b"]);
+        assert_eq!(settings.topology, TopologyChoice::Sfu);
+    }
+
+    #[test]
+    fn a_wrong_flag_says_which_and_why_and_what_is_allowed() {
+        for (arguments, expected) in [
+            (
+                ["--mesh-max", "99"],
+                "--mesh-max from the flag: \"99\": 99 is not in 2..=8",
+            ),
+            (
+                ["--topology", "star"],
+                "--topology from the flag: \"star\" is not one of auto, mesh, sfu",
+            ),
+            (
+                ["--http-listen", "localhost"],
+                "--http-listen from the flag: \"localhost\": expected an IP address and a port, \
+                 such as 0.0.0.0:8080 or [::1]:8080",
+            ),
+            (
+                ["--admin-token", "secret"],
+                "--admin-token from the flag: expected at least 16 visible ASCII characters \
+                 without spaces",
+            ),
+            (
+                ["--public-ip", "0.0.0.0"],
+                "--public-ip from the flag: \"0.0.0.0\": expected an address that browsers can send to",
+            ),
+            (
+                ["--media-prot", "1"],
+                "there is no --media-prot; the nearest is --media-port",
+            ),
+        ] {
+            assert_eq!(load(&arguments).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn a_wrong_file_says_where_and_why() {
+        for (text, expected) in [
+            (
+                "mesh-max = 99",
+                "--mesh-max from PATH: \"99\": 99 is not in 2..=8",
+            ),
+            (
+                "mesh_max = 3",
+                "PATH: there is no setting \"mesh_max\"; the nearest is \"mesh-max\"",
+            ),
+            (
+                "medai-port = 3",
+                "PATH: there is no setting \"medai-port\"; the nearest is \"media-port\"",
+            ),
+            (
+                "mesh-max = true",
+                "PATH: mesh-max: expected a text, a number, or a list of them",
+            ),
+            (
+                "config = \"a\"",
+                "PATH: there is no setting \"config\"; the nearest is \"log\"",
+            ),
+        ] {
+            let (_folder, path) = file(text);
+            let error = load(&["--config", &path]).unwrap_err();
+            assert_eq!(error.replace(&path, "PATH"), expected);
+        }
+        let (_folder, path) = file("mesh-max = 4\nmedia-port =\n");
+        let error = load(&["--config", &path]).unwrap_err();
+        assert!(
+            error.contains(": line 2: ") && !error.contains('\n'),
+            "{error}"
+        );
+        let error = load(&["--config", "no/such/file"]).unwrap_err();
+        assert!(error.starts_with("no/such/file: No such file"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let settings = load(&["--admin-token", "0123456789abcdef"]).unwrap();
+        assert!(!format!("{settings:?}").contains("0123456789abcdef"));
+    }
+
+    #[test]
+    fn edit_distance_counts_changes() {
+        for (from, to, distance) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("", "ab", 2),
+            ("stun", "stnu", 2),
+            ("log", "logs", 1),
+        ] {
+            assert_eq!(edit_distance(from, to), distance, "{from} {to}");
+        }
+    }
+}

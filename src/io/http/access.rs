@@ -1,0 +1,354 @@
+//! Who may do what: this machine and holders of the admin token manage the node; pages of its own
+//! origin open the WebSocket.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::problem::Problem;
+use crate::config::Settings;
+
+/// Headers that a proxy adds: with one of them a loopback peer is not a person on this machine.
+const PROXY_HEADERS: [&str; 6] = [
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// Whether this request may read and change what the API shows.
+///
+/// # Errors
+/// 401 for a wrong token, 403 for a stranger or for a page of another origin.
+pub(super) fn check_manager(
+    settings: &Settings,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    if is_cross_site(headers) {
+        let detail = "Pages of other origins may not use the API.";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    if let Some(given) = bearer(headers) {
+        let expected = settings.admin_token.as_ref();
+        return match expected {
+            Some(expected) if equal(expected.reveal().as_bytes(), given.as_bytes()) => Ok(()),
+            _ => Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "This is not the admin token.",
+            )),
+        };
+    }
+    if is_this_machine(peer, headers) {
+        return Ok(());
+    }
+    let detail = "The API answers calls from the node's own machine (http://localhost), or with \
+        `Authorization: Bearer <token>` where the node was started with --admin-token.";
+    Err(Problem::new(StatusCode::FORBIDDEN, detail))
+}
+
+/// Whether a page of the request's origin may open the WebSocket. Clients that are not browsers
+/// send no origin.
+///
+/// # Errors
+/// 403 for a page of another origin that is not allowed.
+pub(super) fn check_origin(settings: &Settings, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return Ok(());
+    };
+    let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
+    if is_same_origin(&origin, headers) || settings.allow_origin.contains(&origin) {
+        return Ok(());
+    }
+    let detail = "Pages of this origin may not connect; --allow-origin lets them.";
+    Err(Problem::new(StatusCode::FORBIDDEN, detail))
+}
+
+/// The address that a request counts for: the peer's, or what a trusted proxy says of it.
+pub(super) fn client_address(settings: &Settings, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    let peer = peer.ip().to_canonical();
+    if !settings.trusted_proxy.contains(&peer) {
+        return peer;
+    }
+    // Each proxy appends whom it talked to: only the last entry is the trusted proxy's own word.
+    let last = headers.get_all("x-forwarded-for").iter().next_back();
+    let last = last.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+    let address = last.and_then(|text| text.trim().parse::<IpAddr>().ok());
+    address.map_or(peer, |address| address.to_canonical())
+}
+
+/// The name or address by which the client reached this node: from the `Host` header, without the
+/// port; nothing if it is not one.
+pub(super) fn host_name(headers: &HeaderMap) -> Option<&str> {
+    let host = host(headers)?;
+    let name = match host.rfind(']') {
+        Some(end) => &host[..=end],
+        None => host.split(':').next()?,
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let is_name = !name.is_empty() && name.len() <= 253 && name.bytes().all(plain);
+    (is_name || bracketed(name).is_some()).then_some(name)
+}
+
+fn host(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST)?.to_str().ok()
+}
+
+fn bracketed(name: &str) -> Option<IpAddr> {
+    let inner = name.strip_prefix('[')?.strip_suffix(']')?;
+    inner.parse::<std::net::Ipv6Addr>().ok().map(IpAddr::V6)
+}
+
+/// A page that a browser loaded from elsewhere. `Sec-Fetch-Site` covers what carries no `Origin`.
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let origin = headers.get(header::ORIGIN);
+    if let Some(origin) = origin {
+        let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
+        return !is_same_origin(&origin, headers);
+    }
+    let site = headers.get("sec-fetch-site");
+    site.is_some_and(|site| site != "same-origin" && site != "none")
+}
+
+fn is_same_origin(origin: &str, headers: &HeaderMap) -> bool {
+    let authority = origin.split_once("://").map(|(_, authority)| authority);
+    let host = host(headers).map(str::to_ascii_lowercase);
+    authority.is_some() && authority == host.as_deref()
+}
+
+/// A loopback peer that is not a proxy, and that asked for this machine by a name that can mean
+/// nothing else: a page whose own name was pointed here (DNS rebinding) carries that name.
+fn is_this_machine(peer: SocketAddr, headers: &HeaderMap) -> bool {
+    let proxied = PROXY_HEADERS.iter().any(|name| headers.contains_key(*name));
+    let by_name = host_name(headers).is_some_and(|name| {
+        let address = bracketed(name).or_else(|| name.parse().ok());
+        name.eq_ignore_ascii_case("localhost") || address.is_some_and(|ip| ip.is_loopback())
+    });
+    peer.ip().to_canonical().is_loopback() && !proxied && by_name
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Takes the same time wherever the two differ.
+fn equal(expected: &[u8], given: &[u8]) -> bool {
+    let mut difference = u8::from(expected.len() != given.len());
+    for (index, byte) in given.iter().enumerate() {
+        difference |= byte ^ expected.get(index).copied().unwrap_or(!byte);
+    }
+    std::hint::black_box(difference) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use axum::http::HeaderName;
+
+    const TOKEN: &str = "0123456789abcdef";
+
+    fn settings(arguments: &[&str]) -> Settings {
+        let arguments = ["motet"].iter().chain(arguments);
+        Settings::load(arguments.map(|argument| (*argument).into())).unwrap()
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn this_machine_and_the_token_manage() {
+        let with_token = settings(&["--admin-token", TOKEN]);
+        let without = settings(&[]);
+        let here = "127.0.0.1:5";
+        let bearer = format!("Bearer {TOKEN}");
+        let token = ("authorization", bearer.as_str());
+        let local = ("host", "localhost:8080");
+        for (settings, peer, pairs, status) in [
+            (&without, here, vec![local], None),
+            (&without, "[::1]:5", vec![("host", "[::1]:8080")], None),
+            (
+                &without,
+                "[::ffff:127.0.0.1]:5",
+                vec![("host", "127.0.0.1")],
+                None,
+            ),
+            (&without, "192.0.2.7:5", vec![local], Some(403)),
+            (&without, here, vec![], Some(403)),
+            (
+                &without,
+                here,
+                vec![("host", "evil.example:8080")],
+                Some(403),
+            ),
+            (
+                &without,
+                here,
+                vec![("host", "localhost.evil.example")],
+                Some(403),
+            ),
+            (
+                &without,
+                here,
+                vec![local, ("x-forwarded-for", "192.0.2.7")],
+                Some(403),
+            ),
+            (
+                &without,
+                here,
+                vec![local, ("forwarded", "for=192.0.2.7")],
+                Some(403),
+            ),
+            (
+                &without,
+                here,
+                vec![local, ("origin", "http://evil.example")],
+                Some(403),
+            ),
+            (&without, here, vec![local, ("origin", "null")], Some(403)),
+            (
+                &without,
+                here,
+                vec![local, ("origin", "http://localhost:8080")],
+                None,
+            ),
+            (
+                &without,
+                here,
+                vec![local, ("sec-fetch-site", "cross-site")],
+                Some(403),
+            ),
+            (
+                &without,
+                here,
+                vec![local, ("sec-fetch-site", "none")],
+                None,
+            ),
+            (&without, here, vec![local, token], Some(401)),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("host", "node.example"), token],
+                None,
+            ),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("host", "node.example")],
+                Some(403),
+            ),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("authorization", "Bearer 0123456789abcdeX")],
+                Some(401),
+            ),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("authorization", "Bearer 0123456789abcdef0")],
+                Some(401),
+            ),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("authorization", "Bearer ")],
+                Some(401),
+            ),
+            (
+                &with_token,
+                "192.0.2.7:5",
+                vec![("origin", "https://evil.example"), token],
+                Some(403),
+            ),
+        ] {
+            let outcome = check_manager(settings, peer.parse().unwrap(), &headers(&pairs));
+            let got = outcome.err().map(|problem| problem.status().as_u16());
+            assert_eq!(got, status, "{peer} {pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_connects_to_its_own_node() {
+        let settings = settings(&["--allow-origin", "https://Friend.example"]);
+        for (pairs, allowed) in [
+            (vec![("host", "node.example")], true),
+            (
+                vec![("host", "node.example"), ("origin", "https://node.example")],
+                true,
+            ),
+            (
+                vec![
+                    ("host", "Node.example:80"),
+                    ("origin", "http://node.example:80"),
+                ],
+                true,
+            ),
+            (
+                vec![
+                    ("host", "node.example"),
+                    ("origin", "https://node.example:444"),
+                ],
+                false,
+            ),
+            (
+                vec![
+                    ("host", "node.example"),
+                    ("origin", "https://friend.example"),
+                ],
+                true,
+            ),
+            (
+                vec![("host", "node.example"), ("origin", "https://evil.example")],
+                false,
+            ),
+            (vec![("host", "node.example"), ("origin", "null")], false),
+            (vec![("origin", "https://node.example")], false),
+        ] {
+            let outcome = check_origin(&settings, &headers(&pairs));
+            assert_eq!(outcome.is_ok(), allowed, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_speaks_for_others() {
+        let trusting = settings(&["--trusted-proxy", "127.0.0.1"]);
+        let forwarded = headers(&[("x-forwarded-for", "198.51.100.1, 192.0.2.7")]);
+        let garbled = headers(&[("x-forwarded-for", "unknown")]);
+        for (settings, peer, headers, expected) in [
+            (&trusting, "127.0.0.1:5", &forwarded, "192.0.2.7"),
+            (&trusting, "[::ffff:127.0.0.1]:5", &forwarded, "192.0.2.7"),
+            (&trusting, "127.0.0.1:5", &garbled, "127.0.0.1"),
+            (&trusting, "127.0.0.2:5", &forwarded, "127.0.0.2"),
+            (&settings(&[]), "127.0.0.1:5", &forwarded, "127.0.0.1"),
+        ] {
+            let address = client_address(settings, peer.parse().unwrap(), headers);
+            assert_eq!(address, expected.parse::<IpAddr>().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_host_header_becomes_a_name_or_nothing() {
+        for (host, expected) in [
+            ("localhost:8080", Some("localhost")),
+            ("node.example", Some("node.example")),
+            ("192.0.2.7:80", Some("192.0.2.7")),
+            ("[2001:db8::7]:8080", Some("[2001:db8::7]")),
+            ("[2001:db8::7", None),
+            ("[x]:1", None),
+            ("a b", None),
+            ("node.example?transport=tcp", None),
+            (":8080", None),
+        ] {
+            assert_eq!(host_name(&headers(&[("host", host)])), expected, "{host}");
+        }
+    }
+}

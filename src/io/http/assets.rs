@@ -1,0 +1,119 @@
+//! The web client, out of the binary.
+
+use std::fmt::Write;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use super::problem::Problem;
+
+#[derive(RustEmbed)]
+#[folder = "web/"]
+#[include = "*.html"]
+#[include = "*.js"]
+#[include = "*.css"]
+#[include = "*.svg"]
+#[include = "*.webmanifest"]
+#[exclude = "*.test.js"]
+#[exclude = "*.config.js"]
+#[exclude = "test/*"]
+#[exclude = "tests/*"]
+#[exclude = "node_modules/*"]
+#[allow_missing = true]
+struct Web;
+
+/// Sent with every page and file.
+const HEADERS: [(HeaderName, &str); 7] = [
+    (header::CACHE_CONTROL, "no-cache"),
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        PERMISSIONS_POLICY,
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
+
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data: blob:; media-src 'self' blob: mediastream:; connect-src 'self' ws: wss:; \
+    object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+const PERMISSIONS_POLICY: &str = "camera=(self), microphone=(self), display-capture=(self), \
+    fullscreen=(self), picture-in-picture=(self), screen-wake-lock=(self), autoplay=(self), \
+    speaker-selection=(self), geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=()";
+
+/// The page, for `/` and for `/r/{room}`.
+pub(super) async fn page(headers: HeaderMap) -> Response {
+    serve("index.html", &headers)
+}
+
+/// Any other file of the web client; 404 for what is none.
+pub(super) async fn file(uri: Uri, headers: HeaderMap) -> Response {
+    serve(uri.path().trim_start_matches('/'), &headers)
+}
+
+fn serve(path: &str, headers: &HeaderMap) -> Response {
+    let Some(file) = Web::get(path) else {
+        return Problem::new(StatusCode::NOT_FOUND, "There is nothing here.").into_response();
+    };
+    let tag = entity_tag(&file);
+    let known = headers.get(header::IF_NONE_MATCH);
+    let mut response = match known.is_some_and(|known| matches(known, &tag)) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => content(path, file),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    response
+}
+
+fn content(path: &str, file: EmbeddedFile) -> Response {
+    let mut response = Body::from(file.data).into_response();
+    let kind = HeaderValue::from_static(content_type(path));
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("webmanifest") => "application/manifest+json",
+        _ => "application/octet-stream",
+    }
+}
+
+fn entity_tag(file: &EmbeddedFile) -> String {
+    let mut tag = String::from("\"");
+    for byte in &file.metadata.sha256_hash()[..12] {
+        let _ = write!(tag, "{byte:02x}");
+    }
+    tag.push('"');
+    tag
+}
+
+/// `If-None-Match` compares weakly (RFC 9110 §13.1.2).
+fn matches(known: &HeaderValue, tag: &str) -> bool {
+    let known = known.to_str().unwrap_or_default();
+    known
+        .split(',')
+        .map(str::trim)
+        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}

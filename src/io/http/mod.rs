@@ -1,0 +1,61 @@
+//! The HTTP side: the web client, the WebSocket, the API.
+
+mod access;
+mod assets;
+mod problem;
+mod rest;
+mod ws;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use self::problem::Problem;
+use super::server::Node;
+
+/// Bytes of a request's body; more is 413.
+const BODY_BYTES_MAX: usize = 16 * 1024;
+/// How long a request may take, its body included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Every address that the node answers.
+pub fn router(node: Arc<Node>) -> Router {
+    let rooms = get(rest::rooms).post(rest::create_room);
+    let room = get(rest::room).delete(rest::delete_room);
+    Router::new()
+        .route("/", get(assets::page))
+        .route("/r/{room}", get(assets::page))
+        .route("/ws", get(ws::upgrade))
+        .route("/health", get(rest::health))
+        .route("/ready", get(rest::ready))
+        .route("/metrics", get(rest::metrics))
+        .route("/api/stats", get(rest::stats))
+        .route("/api/rooms", rooms)
+        .route("/api/rooms/{id}", room)
+        .route("/{*file}", get(assets::file))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(limit_time))
+        .with_state(node)
+}
+
+async fn method_not_allowed() -> Problem {
+    let detail = "This address does not take that method.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+}
+
+async fn limit_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = "The request took too long.";
+            Problem::new(StatusCode::REQUEST_TIMEOUT, detail).into_response()
+        }
+    }
+}

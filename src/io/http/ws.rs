@@ -1,0 +1,433 @@
+//! `/ws`: one task per WebSocket. It limits, parses, and passes on; the shard decides.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+
+use super::access;
+use super::problem::Problem;
+use crate::ids::ConnectionId;
+use crate::io::outbox::{OutboxReader, Outgoing};
+use crate::io::rim::Membership;
+use crate::io::server::Node;
+use crate::io::shard_handle::ShardHandle;
+use crate::logic::limits::Bucket;
+use crate::logic::lobby::Refusal;
+use crate::logic::names::check_name;
+use crate::media::shard::ShardCommand;
+use crate::protocol::SUBPROTOCOL;
+use crate::protocol::client::{ClientFrame, ClientMessage, RequestId};
+use crate::protocol::reason::{ErrorCode, Reason};
+use crate::protocol::server::{IceServer, ServerFrame, ServerMessage};
+
+/// How long the operating system may refuse to take one message. Then the client counts as slow.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a closing socket may take for the other side's close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Opens the WebSocket, or says why not.
+///
+/// # Errors
+/// 426 for a plain request, 400 without the subprotocol, 403 for a foreign page, 429 for too many
+/// connections of one address, 503 while the node stops.
+pub(super) async fn upgrade(
+    State(node): State<Arc<Node>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|_| {
+        let detail = "This is the address of a WebSocket, and this was not an opening handshake.";
+        Problem::new(StatusCode::UPGRADE_REQUIRED, detail)
+    })?;
+    access::check_origin(&node.settings, &headers)?;
+    let upgrade = upgrade.protocols([SUBPROTOCOL]);
+    if upgrade.selected_protocol().is_none() {
+        let detail = format!("The WebSocket must ask for the subprotocol {SUBPROTOCOL}.");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
+    if node.is_stopping() {
+        let detail = "The node is shutting down.";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+    }
+    let address = access::client_address(&node.settings, peer, &headers);
+    let admission = Admission::new(&node, address)?;
+    let ice_servers = ice_servers(&node, &headers);
+    let bytes_max = node.limits.sdp_bytes as usize;
+    Ok(upgrade
+        .max_message_size(bytes_max)
+        .max_frame_size(bytes_max)
+        .on_upgrade(move |socket| async move {
+            serve(&node, socket, ice_servers).await;
+            drop(admission);
+        }))
+}
+
+/// The close code of RFC 6455 §7.4 (4000 and above are ours) and the text beside it.
+pub(super) fn close_code(reason: Reason) -> (u16, &'static str) {
+    match reason {
+        Reason::Left | Reason::Lost => (1000, "left"),
+        Reason::Shutdown => (1001, "the node stops"),
+        Reason::Misbehaved => (1008, "the protocol was broken again and again"),
+        Reason::Silent => (4000, "no sign of life"),
+        Reason::Slow => (4001, "too slow a reader"),
+        Reason::RoomClosed => (4002, "the room was closed"),
+    }
+}
+
+/// A place among the connections of an address, given back when it is dropped.
+struct Admission {
+    node: Arc<Node>,
+    address: IpAddr,
+}
+
+impl Admission {
+    fn new(node: &Arc<Node>, address: IpAddr) -> Result<Self, Problem> {
+        if let Err(refusal) = node.rim.lobby().connect(address) {
+            node.rim.counters.refused.add(1);
+            let detail = format!("{refusal}.");
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail));
+        }
+        let node = Arc::clone(node);
+        Ok(Self { node, address })
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.node.rim.lobby().disconnect(self.address);
+    }
+}
+
+/// This node, by the name that the client used for it, and what the settings add.
+fn ice_servers(node: &Node, headers: &HeaderMap) -> Vec<IceServer> {
+    let port = node.media_port;
+    let own: Vec<String> = match node.settings.public_ip.as_slice() {
+        [] => access::host_name(headers)
+            .map(|host| format!("stun:{host}:{port}"))
+            .into_iter()
+            .collect(),
+        public => public
+            .iter()
+            .map(|&ip| format!("stun:{}", SocketAddr::new(ip, port)))
+            .collect(),
+    };
+    let server = |urls: Vec<String>| IceServer {
+        urls,
+        username: None,
+        credential: None,
+    };
+    let lists = [own, node.settings.stun.clone()];
+    lists
+        .into_iter()
+        .filter(|urls| !urls.is_empty())
+        .map(server)
+        .collect()
+}
+
+async fn serve(node: &Arc<Node>, socket: WebSocket, ice_servers: Vec<IceServer>) {
+    node.rim.counters.websockets.add(1);
+    let (connection, outbox) = node.rim.open_socket(ice_servers);
+    tracing::debug!(connection = connection.0, "websocket opened");
+    let (mut sink, mut stream) = socket.split();
+    let mut conversation = Conversation::new(node, connection);
+    let reason = tokio::select! {
+        reason = write(&mut sink, outbox) => reason,
+        reason = conversation.read(&mut stream) => reason,
+    };
+    if reason == Reason::Slow {
+        node.rim.counters.slow.add(1);
+    }
+    if let Some(shard) = conversation.shard {
+        let gone = ShardCommand::Gone { connection, reason };
+        // A shard that has ended has nobody to tell.
+        let _ = shard.send(gone).await;
+    }
+    // Dropped with something unread, the connection would be reset and its last words lost.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, drain(&mut stream)).await;
+    node.rim.close_socket(connection);
+    tracing::debug!(connection = connection.0, ?reason, "websocket closed");
+}
+
+/// Reads until the other side has closed too.
+async fn drain(stream: &mut SplitStream<WebSocket>) {
+    while let Some(Ok(_)) = stream.next().await {}
+}
+
+/// Sends what the outbox holds until it says close, it overflows, or the socket fails.
+async fn write(sink: &mut SplitSink<WebSocket, Message>, mut outbox: OutboxReader) -> Reason {
+    let watch = outbox.watch();
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = watch.overflow() => Outgoing::Close(Reason::Slow),
+            next = outbox.next() => next,
+        };
+        match next {
+            Outgoing::Text(text) => {
+                let bytes = text.len();
+                let sent = tokio::select! {
+                    () = watch.overflow() => return refuse(sink, Reason::Slow).await,
+                    sent = tokio::time::timeout(SEND_TIMEOUT, sink.send(Message::text(text))) => sent,
+                };
+                match sent {
+                    Ok(Ok(())) => outbox.sent(bytes),
+                    Ok(Err(_)) => return Reason::Lost,
+                    Err(_) => return Reason::Slow,
+                }
+            }
+            Outgoing::Close(reason) => return refuse(sink, reason).await,
+            Outgoing::CloseTooLarge => {
+                close(sink, 1009, "too large a message").await;
+                return Reason::Misbehaved;
+            }
+        }
+    }
+}
+
+async fn refuse(sink: &mut SplitSink<WebSocket, Message>, reason: Reason) -> Reason {
+    let (code, text) = close_code(reason);
+    close(sink, code, text).await;
+    reason
+}
+
+async fn close(sink: &mut SplitSink<WebSocket, Message>, code: u16, text: &'static str) {
+    let reason = text.into();
+    let frame = Message::Close(Some(CloseFrame { code, reason }));
+    // The other side may be gone already.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, sink.send(frame)).await;
+}
+
+/// The reading half of a WebSocket and what is known of its client.
+struct Conversation<'a> {
+    node: &'a Node,
+    connection: ConnectionId,
+    messages: Bucket,
+    errors: Bucket,
+    /// Where its room lives, once it has asked to join one.
+    shard: Option<ShardHandle>,
+}
+
+/// Whether the conversation goes on.
+enum Next {
+    Read,
+    /// The outbox holds the last words: nothing more is read.
+    Finish,
+}
+
+impl<'a> Conversation<'a> {
+    fn new(node: &'a Node, connection: ConnectionId) -> Self {
+        let now = Instant::now();
+        Self {
+            node,
+            connection,
+            messages: node.limits.message_bucket(now),
+            errors: node.limits.error_bucket(now),
+            shard: None,
+        }
+    }
+
+    /// Reads until the client closes; never returns once the node itself closes, as the writing
+    /// half ends the connection then.
+    async fn read(&mut self, stream: &mut SplitStream<WebSocket>) -> Reason {
+        let patience = Duration::from_secs(self.node.limits.join_seconds.into());
+        let mut deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let outside = self.membership() != Membership::Joined;
+            let message = tokio::select! {
+                message = stream.next() => message,
+                () = tokio::time::sleep_until(deadline), if outside => {
+                    if self.membership() == Membership::None {
+                        return self.dismiss(Reason::Silent).await;
+                    }
+                    deadline += patience;
+                    continue;
+                }
+            };
+            let next = match message {
+                Some(Ok(Message::Text(text))) => self.hear(text.as_str()).await,
+                Some(Ok(Message::Binary(_))) => {
+                    self.object(None, ErrorCode::Malformed, "Messages are text, not binary.")
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.tick(),
+                Some(Ok(Message::Close(_))) => return Reason::Left,
+                Some(Err(error)) if is_too_large(&error) => {
+                    self.node.rim.counters.misbehaved.add(1);
+                    self.say(ServerMessage::Bye {
+                        reason: Reason::Misbehaved,
+                    });
+                    self.node.rim.close_too_large(self.connection);
+                    return std::future::pending().await;
+                }
+                Some(Err(_)) | None => return Reason::Lost,
+            };
+            if let Next::Finish = next {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    async fn hear(&mut self, text: &str) -> Next {
+        self.node.rim.counters.messages_in.add(1);
+        if !self.messages.take(Instant::now()) {
+            return self.object(
+                None,
+                ErrorCode::TooFast,
+                "Too many messages in a short time.",
+            );
+        }
+        let frame = match ClientFrame::parse(text) {
+            Ok(frame) => frame,
+            Err(error) => return self.object(error.id, ErrorCode::Malformed, &error.message),
+        };
+        if text.len() > self.node.limits.bytes_max(&frame.message) {
+            return self.object(
+                frame.id,
+                ErrorCode::TooLarge,
+                "A message of this kind may not be that long.",
+            );
+        }
+        match (frame.message, self.membership()) {
+            (
+                ClientMessage::Join {
+                    room,
+                    name,
+                    sfu_only,
+                },
+                Membership::None,
+            ) => self.join(frame.id, &room, &name, sfu_only).await,
+            (ClientMessage::Join { .. }, _) => self.object(
+                frame.id,
+                ErrorCode::AlreadyJoined,
+                "This connection is in a room.",
+            ),
+            (ClientMessage::Bye {}, Membership::None) => {
+                self.node.rim.close(self.connection, Reason::Left);
+                Next::Finish
+            }
+            (_, Membership::None) => self.object(
+                frame.id,
+                ErrorCode::NotJoined,
+                "The first message must be `join`.",
+            ),
+            (message, _) => {
+                self.pass_on(ClientFrame {
+                    id: frame.id,
+                    message,
+                })
+                .await
+            }
+        }
+    }
+
+    async fn join(
+        &mut self,
+        id: Option<RequestId>,
+        room: &str,
+        name: &str,
+        sfu_only: bool,
+    ) -> Next {
+        let (room, name) = match (check_name(room), check_name(name)) {
+            (Ok(room), Ok(name)) => (room, name),
+            (Err(error), _) | (_, Err(error)) => {
+                return self.object(id, ErrorCode::BadName, &error.to_string());
+            }
+        };
+        let shard = match self.node.rim.enter_for_join(self.connection, &room) {
+            Ok(index) => self.node.shard(index),
+            Err(Refusal::NodeFull) => {
+                return self.object(
+                    id,
+                    ErrorCode::NodeFull,
+                    "This node holds as many rooms as it may.",
+                );
+            }
+            Err(refusal) => return self.object(id, ErrorCode::Limit, &refusal.to_string()),
+        };
+        self.shard = Some(shard);
+        let connection = self.connection;
+        self.send(ShardCommand::Join {
+            connection,
+            id,
+            room,
+            name,
+            sfu_only,
+        })
+        .await
+    }
+
+    async fn pass_on(&mut self, frame: ClientFrame) -> Next {
+        let connection = self.connection;
+        self.send(ShardCommand::Said { connection, frame }).await
+    }
+
+    async fn send(&mut self, command: ShardCommand) -> Next {
+        let Some(shard) = &self.shard else {
+            return Next::Read;
+        };
+        if shard.send(command).await.is_ok() {
+            return Next::Read;
+        }
+        self.bye(Reason::Shutdown);
+        Next::Finish
+    }
+
+    /// Control frames count as messages, but need no answer.
+    fn tick(&mut self) -> Next {
+        match self.messages.take(Instant::now()) {
+            true => Next::Read,
+            false => self.object(
+                None,
+                ErrorCode::TooFast,
+                "Too many messages in a short time.",
+            ),
+        }
+    }
+
+    /// Answers what cannot be passed on; too many of these end the connection.
+    fn object(&mut self, id: Option<RequestId>, code: ErrorCode, message: &str) -> Next {
+        self.node.rim.counters.violations.add(1);
+        let message = message.to_owned();
+        self.say(ServerMessage::Error { id, code, message });
+        if self.errors.take(Instant::now()) {
+            return Next::Read;
+        }
+        self.node.rim.counters.misbehaved.add(1);
+        self.bye(Reason::Misbehaved);
+        Next::Finish
+    }
+
+    async fn dismiss(&mut self, reason: Reason) -> Reason {
+        self.bye(reason);
+        std::future::pending().await
+    }
+
+    fn bye(&self, reason: Reason) {
+        self.say(ServerMessage::Bye { reason });
+        self.node.rim.close(self.connection, reason);
+    }
+
+    fn say(&self, message: ServerMessage) {
+        let frame = ServerFrame { seq: None, message };
+        self.node.rim.send(self.connection, frame);
+    }
+
+    fn membership(&self) -> Membership {
+        self.node.rim.membership(self.connection)
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    use tungstenite::Error;
+    let source = std::error::Error::source(error);
+    let cause = source.and_then(|source| source.downcast_ref::<Error>());
+    matches!(cause, Some(Error::Capacity(_)))
+}

@@ -1,0 +1,43 @@
+//! Asks a running node on this machine whether it takes joins: `motet --check`, for containers.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Asks `/ready` of the node that listens there.
+///
+/// # Errors
+/// One line that says why it is not ready.
+pub fn check(http_listen: SocketAddr) -> Result<(), String> {
+    let address = nearest(http_listen);
+    let status =
+        status_line(address).map_err(|error| format!("no answer from {address}: {error}"))?;
+    match status.split(' ').nth(1) {
+        Some("200") => Ok(()),
+        _ => Err(format!("the node at {address} is not ready: {status:?}")),
+    }
+}
+
+fn status_line(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    let request = format!("GET /ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut head = Vec::new();
+    stream.take(4096).read_to_end(&mut head)?;
+    let head = String::from_utf8_lossy(&head);
+    Ok(head.lines().next().unwrap_or_default().to_owned())
+}
+
+fn nearest(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        // Where there is no IPv6, [::] is served as 0.0.0.0, and [::] takes IPv4 too.
+        IpAddr::V6(ip) if ip == Ipv6Addr::UNSPECIFIED => Ipv4Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}

@@ -1,0 +1,237 @@
+//! Carries out what a shard wants, other than datagrams: messages to sockets, answers to questions.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::outbox::{Outbox, OutboxReader, outbox};
+use crate::ids::{ConnectionId, Ticket};
+use crate::logic::limits::Limits;
+use crate::logic::lobby::{Lobby, Refusal, ShardIndex};
+use crate::media::shard::ShardEffect;
+use crate::metrics::RimCounters;
+use crate::protocol::reason::Reason;
+use crate::protocol::server::{IceServer, ServerFrame, ServerMessage};
+
+/// How often a stopping node looks whether its sockets are closed.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Everything that a shard's thread and the sockets' tasks share.
+#[derive(Debug)]
+pub struct Rim {
+    /// Counters of the rim.
+    pub counters: RimCounters,
+    next: AtomicU64,
+    outbox_bytes_max: usize,
+    // Touched once per message, never per packet: a plain lock is cheap here.
+    sockets: Mutex<BTreeMap<ConnectionId, Socket>>,
+    tickets: Mutex<BTreeMap<Ticket, oneshot::Sender<Value>>>,
+    lobby: Mutex<Lobby>,
+    /// Joins that the shard has not answered: the lobby is told when it does, even if the socket
+    /// is gone by then.
+    arrivals: Mutex<BTreeMap<ConnectionId, String>>,
+}
+
+#[derive(Debug)]
+struct Socket {
+    outbox: Outbox,
+    ice_servers: Vec<IceServer>,
+    membership: Membership,
+}
+
+/// How far a socket has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// It has not said `join`, or was refused.
+    None,
+    /// The shard has its `join` and has not answered.
+    Joining,
+    /// It is in a room.
+    Joined,
+}
+
+impl Rim {
+    /// For a node with that many shards.
+    pub fn new(shards: usize, limits: &Limits) -> Self {
+        Self {
+            counters: RimCounters::default(),
+            next: AtomicU64::new(1),
+            outbox_bytes_max: limits.outgoing_queue_bytes as usize,
+            sockets: Mutex::default(),
+            tickets: Mutex::default(),
+            lobby: Mutex::new(Lobby::new(shards, limits)),
+            arrivals: Mutex::default(),
+        }
+    }
+
+    /// Registers a new socket, which will tell its client of `ice_servers`.
+    pub fn open_socket(&self, ice_servers: Vec<IceServer>) -> (ConnectionId, OutboxReader) {
+        let connection = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
+        let (outbox, reader) = outbox(self.outbox_bytes_max);
+        let socket = Socket {
+            outbox,
+            ice_servers,
+            membership: Membership::None,
+        };
+        lock(&self.sockets).insert(connection, socket);
+        (connection, reader)
+    }
+
+    /// Forgets a socket: what is sent to it from now on is dropped.
+    pub fn close_socket(&self, connection: ConnectionId) {
+        lock(&self.sockets).remove(&connection);
+    }
+
+    /// Waits until there is no socket left.
+    pub async fn empty(&self) {
+        while self.sockets() > 0 {
+            tokio::time::sleep(DRAIN_INTERVAL).await;
+        }
+    }
+
+    /// Waits until no socket is in a room any more.
+    pub async fn empty_of_members(&self) {
+        let is_member = |socket: &Socket| socket.membership != Membership::None;
+        while lock(&self.sockets).values().any(is_member) {
+            tokio::time::sleep(DRAIN_INTERVAL).await;
+        }
+    }
+
+    /// How many sockets there are.
+    pub fn sockets(&self) -> usize {
+        lock(&self.sockets).len()
+    }
+
+    /// How far a socket has come.
+    pub fn membership(&self, connection: ConnectionId) -> Membership {
+        let sockets = lock(&self.sockets);
+        sockets
+            .get(&connection)
+            .map_or(Membership::None, |socket| socket.membership)
+    }
+
+    /// Finds the shard for a `join` of this socket, which must be sent there then.
+    ///
+    /// # Errors
+    /// [`Refusal`], if the node is full.
+    pub fn enter_for_join(
+        &self,
+        connection: ConnectionId,
+        room: &str,
+    ) -> Result<ShardIndex, Refusal> {
+        let shard = self.lobby().enter(room)?;
+        lock(&self.arrivals).insert(connection, room.to_owned());
+        if let Some(socket) = lock(&self.sockets).get_mut(&connection) {
+            socket.membership = Membership::Joining;
+        }
+        Ok(shard)
+    }
+
+    /// Which room lives where, and who may come in.
+    pub fn lobby(&self) -> MutexGuard<'_, Lobby> {
+        lock(&self.lobby)
+    }
+
+    /// Sends to a socket.
+    pub fn send(&self, connection: ConnectionId, frame: ServerFrame) {
+        let sockets = lock(&self.sockets);
+        let Some(socket) = sockets.get(&connection) else {
+            return;
+        };
+        let Ok(text) = serde_json::to_string(&frame) else {
+            tracing::error!("a message cannot be written as JSON");
+            return;
+        };
+        self.counters.messages_out.add(1);
+        if socket.outbox.push(text).is_err() {
+            self.counters.messages_dropped.add(1);
+        }
+    }
+
+    /// Closes a socket once everything sent before is out.
+    pub fn close(&self, connection: ConnectionId, reason: Reason) {
+        if let Some(socket) = lock(&self.sockets).get(&connection) {
+            socket.outbox.close(reason);
+        }
+    }
+
+    /// Closes a socket for a message beyond every limit, once everything sent before is out.
+    pub fn close_too_large(&self, connection: ConnectionId) {
+        if let Some(socket) = lock(&self.sockets).get(&connection) {
+            socket.outbox.close_too_large();
+        }
+    }
+
+    /// Tells every socket to close.
+    pub fn close_all(&self, reason: Reason) {
+        for socket in lock(&self.sockets).values() {
+            socket.outbox.close(reason);
+        }
+    }
+
+    /// Carries out what a shard wants. Called on the shard's thread; never waits.
+    pub fn effect(&self, effect: ShardEffect) {
+        match effect {
+            ShardEffect::Send {
+                connection,
+                mut frame,
+            } => {
+                self.follow(connection, &mut frame.message);
+                self.send(connection, frame);
+            }
+            ShardEffect::Close { connection, reason } => self.close(connection, reason),
+            ShardEffect::Reply { ticket, answer } => {
+                if let Some(asker) = lock(&self.tickets).remove(&ticket) {
+                    // Who asked may have given up.
+                    let _ = asker.send(answer);
+                }
+            }
+            ShardEffect::RoomClosed { room } => {
+                tracing::info!(room, "room closed");
+                self.lobby().closed(&room);
+            }
+        }
+    }
+
+    /// Follows a socket's way into a room. The answer to its `join` is the first thing that a shard
+    /// sends to it; into that goes what only the rim knows, by which name the client reached us.
+    fn follow(&self, connection: ConnectionId, message: &mut ServerMessage) {
+        let (membership, ice_servers) = match message {
+            ServerMessage::Joined { ice_servers, .. } => (Membership::Joined, Some(ice_servers)),
+            ServerMessage::Error { .. } => (Membership::None, None),
+            _ => return,
+        };
+        let Some(room) = lock(&self.arrivals).remove(&connection) else {
+            return;
+        };
+        self.lobby().arrived(&room);
+        if let Some(socket) = lock(&self.sockets).get_mut(&connection) {
+            socket.membership = membership;
+            if let Some(told) = ice_servers {
+                told.splice(0..0, socket.ice_servers.drain(..));
+            }
+        }
+    }
+
+    /// Opens a question; the answer comes by the receiver.
+    pub fn open_ticket(&self) -> (Ticket, oneshot::Receiver<Value>) {
+        let ticket = Ticket(self.next.fetch_add(1, Ordering::Relaxed));
+        let (asker, answer) = oneshot::channel();
+        lock(&self.tickets).insert(ticket, asker);
+        (ticket, answer)
+    }
+
+    /// Gives up a question.
+    pub fn drop_ticket(&self, ticket: Ticket) {
+        lock(&self.tickets).remove(&ticket);
+    }
+}
+
+/// A panic elsewhere does not make these maps wrong.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

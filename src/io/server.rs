@@ -1,0 +1,402 @@
+//! The node as a whole: starts, takes connections, stops.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+use super::http::router;
+use super::listen::{BindError, MediaSockets, bind_http, bind_media};
+use super::rim::Rim;
+use super::shard_handle::{MAILBOX_COMMANDS_MAX, ShardError, ShardHandle};
+use super::worker::{self, WorkerConfig};
+use crate::config::Settings;
+use crate::logic::limits::Limits;
+use crate::logic::lobby::ShardIndex;
+use crate::media::shard::{Question, ShardCommand};
+use crate::protocol::reason::Reason;
+
+/// TCP connections at once. Beyond, the newest is closed without a word.
+const CONNECTIONS_MAX: usize = 16_384;
+/// TCP connections of one address at once, for every WebSocket it may have. Beyond, the newest is
+/// closed without a word. A browser opens six beside its WebSocket.
+const CONNECTIONS_PER_WEBSOCKET: u32 = 4;
+/// How long a request's head may take, and how long a connection may be idle.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long members may take to read their last messages when the node stops.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the shards may take for their last words. Then sockets are closed without them.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What every request's handler knows.
+#[derive(Debug)]
+pub struct Node {
+    /// How the node is set.
+    pub settings: Arc<Settings>,
+    /// What it accepts.
+    pub limits: Limits,
+    /// Sockets and open questions.
+    pub rim: Arc<Rim>,
+    /// The UDP port of all media.
+    pub media_port: u16,
+    shards: Vec<ShardHandle>,
+    stopping: watch::Sender<bool>,
+}
+
+/// A node that runs until it is stopped or dropped.
+#[derive(Debug)]
+pub struct RunningServer {
+    node: Arc<Node>,
+    http: SocketAddr,
+    media: Vec<SocketAddr>,
+    advertised: Vec<SocketAddr>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// Starts nodes.
+#[derive(Debug)]
+pub struct Server;
+
+/// Why a node did not start, in one line.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port or an address could not be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The system refused something else.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}
+
+impl Server {
+    /// Starts a node: binds its sockets, starts its threads, takes connections. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`], if a socket or a thread could not be had.
+    pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
+        let settings = Arc::new(settings);
+        let limits = settings.limits();
+        let listener = bind_http(settings.http_listen)?;
+        let sockets = bind_media(&settings)?;
+        let http = listener.local_addr()?;
+        let media: Vec<SocketAddr> = sockets.sockets.iter().map(|socket| socket.local).collect();
+        let advertised = sockets.advertised.clone();
+        let rim = Arc::new(Rim::new(1, &limits));
+        let (shard, worker) = start_shard(&settings, sockets, &rim)?;
+        let node = Arc::new(Node {
+            settings,
+            limits,
+            rim,
+            media_port: media.first().map_or(0, SocketAddr::port),
+            shards: vec![shard],
+            stopping: watch::channel(false).0,
+        });
+        let listener = TcpListener::from_std(listener)?;
+        tokio::spawn(take_connections(Arc::clone(&node), listener));
+        Ok(RunningServer {
+            node,
+            http,
+            media,
+            advertised,
+            workers: vec![worker],
+        })
+    }
+}
+
+impl RunningServer {
+    /// Where HTTP is served.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// What media is bound to.
+    pub fn media(&self) -> &[SocketAddr] {
+        &self.media
+    }
+
+    /// What browsers are told to send media to.
+    pub fn advertised(&self) -> &[SocketAddr] {
+        &self.advertised
+    }
+
+    /// Waits until a shard ends, which it never does by itself unless something broke.
+    pub async fn failed(&self) {
+        let ended = self.node.shards.iter().map(|shard| Box::pin(shard.ended()));
+        futures_util::future::select_all(ended).await;
+    }
+
+    /// Tells everyone, waits up to 3 s until they have it, and ends the threads.
+    pub async fn stop(self) {
+        self.node.stopping.send_replace(true);
+        for shard in &self.node.shards {
+            // A shard that has ended has nobody to tell.
+            let _ = shard.send(ShardCommand::Shutdown).await;
+        }
+        let flushed = tokio::time::timeout(FLUSH_TIMEOUT, self.flush()).await;
+        if flushed.is_err() {
+            tracing::warn!(
+                sockets = self.node.rim.sockets(),
+                "closing without the last words"
+            );
+        }
+        drop(self.node);
+        let joined = tokio::task::spawn_blocking(move || {
+            self.workers.into_iter().all(|worker| worker.join().is_ok())
+        });
+        // A thread that still waits for its mailbox to close ends with the process.
+        let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, joined).await;
+    }
+
+    async fn flush(&self) {
+        let rim = &self.node.rim;
+        let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, rim.empty_of_members()).await;
+        rim.close_all(Reason::Shutdown);
+        rim.empty().await;
+    }
+}
+
+impl Node {
+    /// The shard of that index; the lobby gives no index that is not there.
+    pub fn shard(&self, index: ShardIndex) -> ShardHandle {
+        let shard = self.shards.get(index.0).unwrap_or(&self.shards[0]);
+        shard.clone()
+    }
+
+    /// Every shard.
+    pub fn shards(&self) -> &[ShardHandle] {
+        &self.shards
+    }
+
+    /// Whether the node takes nobody in any more.
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// The figures of all shards, added up.
+    ///
+    /// # Errors
+    /// [`ShardError`], if one does not answer.
+    pub async fn stats(&self) -> Result<Value, ShardError> {
+        let mut sum = Value::Null;
+        for shard in &self.shards {
+            sum = add(sum, shard.ask(Question::Stats).await?);
+        }
+        Ok(sum)
+    }
+}
+
+fn start_shard(
+    settings: &Arc<Settings>,
+    media: MediaSockets,
+    rim: &Arc<Rim>,
+) -> Result<(ShardHandle, JoinHandle<()>), StartError> {
+    let (sender, mailbox) = mpsc::channel(MAILBOX_COMMANDS_MAX);
+    let config = WorkerConfig {
+        media,
+        settings: Arc::clone(settings),
+        seed: rand::random(),
+    };
+    let worker = worker::spawn(config, mailbox, Arc::clone(rim))?;
+    Ok((ShardHandle::new(sender, Arc::clone(rim)), worker))
+}
+
+async fn take_connections(node: Arc<Node>, listener: TcpListener) {
+    let router = router(Arc::clone(&node));
+    let doors = Arc::new(Doors::new(&node.limits));
+    let mut stopping = node.stopping.subscribe();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most likely: waiting lets some come free.
+                tracing::warn!(%error, "cannot take a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let proxied = node
+            .settings
+            .trusted_proxy
+            .contains(&peer.ip().to_canonical());
+        match Doors::enter(&doors, peer.ip().to_canonical(), proxied) {
+            Some(pass) => {
+                node.rim.counters.connections.add(1);
+                let stopping = node.stopping.subscribe();
+                tokio::spawn(serve_connection(
+                    stream,
+                    peer,
+                    router.clone(),
+                    stopping,
+                    pass,
+                ));
+            }
+            None => node.rim.counters.refused.add(1),
+        }
+    }
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+    _pass: Pass,
+) {
+    // Words are short and should not wait for one another.
+    let _ = stream.set_nodelay(true);
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        tower_service::Service::call(&mut router.clone(), request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // What goes wrong here is the client's affair.
+        _ = connection.as_mut() => return,
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+/// Who holds how many TCP connections.
+#[derive(Debug)]
+struct Doors {
+    free: Arc<Semaphore>,
+    per_address_max: u32,
+    // Touched once per connection.
+    addresses: Mutex<BTreeMap<IpAddr, u32>>,
+}
+
+/// A TCP connection's place, given back when it is dropped.
+#[derive(Debug)]
+struct Pass {
+    doors: Arc<Doors>,
+    address: Option<IpAddr>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Doors {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            per_address_max: limits
+                .connections_per_address
+                .saturating_mul(CONNECTIONS_PER_WEBSOCKET),
+            addresses: Mutex::default(),
+        }
+    }
+
+    /// Lets a connection in; a trusted proxy's connections are everybody's and are not counted.
+    fn enter(doors: &Arc<Self>, address: IpAddr, proxied: bool) -> Option<Pass> {
+        let permit = Arc::clone(&doors.free).try_acquire_owned().ok()?;
+        if !proxied {
+            let mut addresses = doors
+                .addresses
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let count = addresses.entry(address).or_default();
+            if *count >= doors.per_address_max {
+                return None;
+            }
+            *count += 1;
+        }
+        Some(Pass {
+            doors: Arc::clone(doors),
+            address: (!proxied).then_some(address),
+            _permit: permit,
+        })
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let Some(address) = self.address else {
+            return;
+        };
+        let mut addresses = self
+            .doors
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = addresses.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                addresses.remove(&address);
+            }
+        }
+    }
+}
+
+/// Adds figures of the same shape; what is not a number is taken from the first that has it.
+fn add(left: Value, right: Value) -> Value {
+    match (left, right) {
+        (Value::Null, right) => right,
+        (Value::Object(mut left), Value::Object(right)) => {
+            for (key, value) in right {
+                let sum = add(left.remove(&key).unwrap_or_default(), value);
+                left.insert(key, sum);
+            }
+            Value::Object(left)
+        }
+        (Value::Number(a), Value::Number(b)) => match (a.as_u64(), b.as_u64()) {
+            (Some(a), Some(b)) => a.saturating_add(b).into(),
+            _ => (a.as_f64().unwrap_or_default() + b.as_f64().unwrap_or_default()).into(),
+        },
+        (left, _) => left,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn figures_of_shards_add_up() {
+        let one = json!({"rooms": 1, "dropped": {"replay": 2}, "load": 0.5});
+        let two = json!({"rooms": 2, "dropped": {"replay": 3, "other": 1}, "load": 0.25});
+        let sum = json!({"rooms": 3, "dropped": {"replay": 5, "other": 1}, "load": 0.75});
+        assert_eq!(add(add(Value::Null, one), two), sum);
+    }
+
+    #[test]
+    fn an_address_gets_its_share_of_connections_and_no_more() {
+        let limits = Limits {
+            connections_per_address: 1,
+            ..Limits::default()
+        };
+        let doors = Arc::new(Doors::new(&limits));
+        let address = "192.0.2.7".parse().unwrap();
+        let mut passes: Vec<_> = (0..4)
+            .map(|_| Doors::enter(&doors, address, false).unwrap())
+            .collect();
+        assert!(Doors::enter(&doors, address, false).is_none());
+        assert!(Doors::enter(&doors, address, true).is_some());
+        assert!(Doors::enter(&doors, "192.0.2.8".parse().unwrap(), false).is_some());
+        passes.pop();
+        assert!(Doors::enter(&doors, address, false).is_some());
+        drop(passes);
+        assert!(doors.addresses.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,70 @@
+//! The way to a shard, which lives on a thread of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::rim::Rim;
+use crate::media::shard::{Question, ShardCommand};
+
+/// Commands that may wait for a shard. When it is full, sockets are not read until there is room.
+pub const MAILBOX_COMMANDS_MAX: usize = 1024;
+
+/// How long a shard may take for an answer.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Sends commands to one shard.
+#[derive(Debug, Clone)]
+pub struct ShardHandle {
+    mailbox: mpsc::Sender<ShardCommand>,
+    rim: Arc<Rim>,
+}
+
+/// Why a shard did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ShardError {
+    /// Its thread has ended.
+    #[error("the media thread has ended")]
+    Gone,
+    /// It did not answer within [`ANSWER_TIMEOUT`].
+    #[error("the media thread does not answer")]
+    Timeout,
+}
+
+impl ShardHandle {
+    /// A handle on the shard that reads the other end of `mailbox` and answers through `rim`.
+    pub fn new(mailbox: mpsc::Sender<ShardCommand>, rim: Arc<Rim>) -> Self {
+        Self { mailbox, rim }
+    }
+
+    /// Sends a command, once there is room in the mailbox.
+    ///
+    /// # Errors
+    /// [`ShardError::Gone`].
+    pub async fn send(&self, command: ShardCommand) -> Result<(), ShardError> {
+        let sent = self.mailbox.send(command).await;
+        sent.map_err(|_| ShardError::Gone)
+    }
+
+    /// Waits until the shard's thread has ended.
+    pub async fn ended(&self) {
+        self.mailbox.closed().await;
+    }
+
+    /// Asks, and waits for the answer: JSON, `null` for "no such thing".
+    ///
+    /// # Errors
+    /// [`ShardError`], if there is no answer.
+    pub async fn ask(&self, question: Question) -> Result<Value, ShardError> {
+        let (ticket, answer) = self.rim.open_ticket();
+        let asked = async {
+            self.send(ShardCommand::Ask { ticket, question }).await?;
+            answer.await.map_err(|_| ShardError::Gone)
+        };
+        let answered = tokio::time::timeout(ANSWER_TIMEOUT, asked).await;
+        self.rim.drop_ticket(ticket);
+        answered.unwrap_or(Err(ShardError::Timeout))
+    }
+}

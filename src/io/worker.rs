@@ -1,0 +1,147 @@
+//! One thread around one shard: datagrams and words in, datagrams and words out.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc;
+
+use super::listen::MediaSockets;
+use super::rim::Rim;
+use super::udp::UdpSockets;
+use crate::config::Settings;
+use crate::logic::forward::reports::NtpClock;
+use crate::logic::room::RoomConfig;
+use crate::media::dtls::Identity;
+use crate::media::peer::Transport;
+use crate::media::shard::{Shard, ShardCommand, ShardConfig, ShardOutput};
+
+/// Words taken from the mailbox between two looks at the sockets.
+const COMMANDS_PER_ROUND_MAX: usize = 64;
+/// Batches taken from the sockets before what they caused is sent.
+const BATCHES_PER_ROUND_MAX: usize = 4;
+
+/// What a worker starts with.
+#[derive(Debug)]
+pub struct WorkerConfig {
+    /// Its sockets, bound, and what to call them towards browsers.
+    pub media: MediaSockets,
+    /// The node's settings.
+    pub settings: Arc<Settings>,
+    /// For everything random.
+    pub seed: [u8; 32],
+}
+
+/// Starts the thread. It ends when every sender of the mailbox is gone.
+///
+/// # Errors
+/// If the certificate, the runtime or the thread cannot be made.
+pub fn spawn(
+    config: WorkerConfig,
+    mailbox: mpsc::Receiver<ShardCommand>,
+    rim: Arc<Rim>,
+) -> io::Result<JoinHandle<()>> {
+    let shard = Shard::new(shard_config(&config)?);
+    let sockets = config.media.sockets.into_iter().map(|bound| bound.socket).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    thread::Builder::new().name("media".into()).spawn(move || {
+        let ended = runtime.block_on(async {
+            let sockets = UdpSockets::new(sockets)?;
+            Worker { shard, sockets, mailbox, rim, out: ShardOutput::default() }.run().await;
+            io::Result::Ok(())
+        });
+        if let Err(error) = ended {
+            tracing::error!(%error, "the media sockets cannot be used");
+        }
+    })
+}
+
+fn shard_config(config: &WorkerConfig) -> io::Result<ShardConfig> {
+    let identity = Identity::generate().map_err(io::Error::other)?;
+    let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(ShardConfig {
+        transport: Transport {
+            identity: Arc::new(identity),
+            candidates: config.media.advertised.clone().into(),
+        },
+        room: Arc::new(RoomConfig {
+            limits: config.settings.limits(),
+            topology: config.settings.topology(),
+            // The rim adds the node's own: only it knows by which name a client reached the node.
+            ice_servers: Vec::new(),
+        }),
+        wall: NtpClock::new(Instant::now(), unix_time),
+        seed: config.seed,
+    })
+}
+
+struct Worker {
+    shard: Shard,
+    sockets: UdpSockets,
+    mailbox: mpsc::Receiver<ShardCommand>,
+    rim: Arc<Rim>,
+    out: ShardOutput,
+}
+
+impl Worker {
+    async fn run(mut self) {
+        while let Some(command) = self.wait().await {
+            if let Some(command) = command {
+                self.shard.handle(Instant::now(), command, &mut self.out);
+            }
+            self.drain_mailbox();
+            self.drain_sockets();
+            let now = Instant::now();
+            if self.shard.poll_timeout().is_some_and(|(at, _)| at <= now) {
+                self.shard.handle_timeout(now, &mut self.out);
+            }
+            self.flush();
+        }
+    }
+
+    /// Sleeps until there is something to do. `None`: nobody can say anything any more.
+    async fn wait(&mut self) -> Option<Option<ShardCommand>> {
+        let timeout = self.shard.poll_timeout().map(|(at, _)| at.into());
+        tokio::select! {
+            () = self.sockets.readable() => Some(None),
+            command = self.mailbox.recv() => command.map(Some),
+            () = sleep_until(timeout) => Some(None),
+        }
+    }
+
+    fn drain_mailbox(&mut self) {
+        for _ in 0..COMMANDS_PER_ROUND_MAX {
+            let Ok(command) = self.mailbox.try_recv() else { return };
+            self.shard.handle(Instant::now(), command, &mut self.out);
+        }
+    }
+
+    fn drain_sockets(&mut self) {
+        for _ in 0..BATCHES_PER_ROUND_MAX {
+            let now = Instant::now();
+            let (shard, out) = (&mut self.shard, &mut self.out);
+            let taken = self.sockets.receive(|path, bytes| shard.handle_datagram(now, path, bytes, out));
+            if taken == 0 {
+                return;
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.out.datagrams.is_empty() {
+            self.sockets.flush(&mut self.out.datagrams);
+            self.shard.send_failures = self.sockets.send_failures;
+        }
+        for effect in self.out.effects.drain(..) {
+            self.rim.effect(effect);
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,200 @@
+//! Every limit of the node in one table, and the bucket that keeps a rate.
+
+use std::time::{Duration, Instant};
+
+use crate::protocol::client::ClientMessage;
+use crate::protocol::server::ClientLimits;
+
+/// What the node accepts, holds and waits for. Beside each: what gives when it is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a WebSocket message without SDP. Beyond: `tooLarge`.
+    pub message_bytes: u32,
+    /// Bytes of a WebSocket message that carries SDP. Beyond: the WebSocket is closed.
+    pub sdp_bytes: u32,
+    /// Messages of one WebSocket per second, over time. Beyond: `tooFast`.
+    pub messages_per_second: u32,
+    /// Messages of one WebSocket at once. Beyond: `tooFast`.
+    pub messages_burst: u32,
+    /// Errors of one member within [`Self::errors_seconds`]. Beyond: `bye misbehaved`.
+    pub errors_burst: u32,
+    /// The time in which [`Self::errors_burst`] errors are forgiven, in seconds.
+    pub errors_seconds: u32,
+    /// Bytes waiting for one WebSocket. Beyond: `bye slow`.
+    pub outgoing_queue_bytes: u32,
+    /// Seconds within which a new WebSocket must say `join`. Beyond: it is closed.
+    pub join_seconds: u32,
+    /// Seconds without a word of a client. Beyond: `bye silent`.
+    pub silence_seconds: u32,
+    /// Unicode scalar values of a line of chat. Beyond: `tooLarge`.
+    pub chat_characters: u32,
+    /// Lines of chat that a newcomer gets. Beyond: the oldest are forgotten.
+    pub history_lines: u32,
+    /// Bytes of chat that a newcomer gets. Beyond: the oldest lines are forgotten.
+    pub history_bytes: u32,
+    /// Candidates from one member to another in one negotiation. Beyond: `limit`.
+    pub candidates: u32,
+    /// Bytes of a candidate line. Beyond: `tooLarge`.
+    pub candidate_bytes: u32,
+    /// Bytes of a mid, a stream id or a username fragment. Beyond: `tooLarge`.
+    pub token_bytes: u32,
+    /// Seats that one viewer can ask for. Beyond: `limit`.
+    pub seats: u32,
+    /// Members of a room. Beyond: `roomFull`.
+    pub room_members: u32,
+    /// Rooms on the node. Beyond: `nodeFull`.
+    pub rooms: u32,
+    /// WebSockets from one address (IPv6: from one /64). Beyond: refused before the upgrade.
+    pub connections_per_address: u32,
+    /// Seconds that a room made by a `join` outlives its last member, so that a reload finds it.
+    pub empty_room_seconds: u32,
+    /// Seconds that a room made over REST stays while empty.
+    pub reserved_room_seconds: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            message_bytes: 64 * 1024,
+            sdp_bytes: 256 * 1024,
+            messages_per_second: 100,
+            messages_burst: 200,
+            errors_burst: 20,
+            errors_seconds: 10,
+            outgoing_queue_bytes: 256 * 1024,
+            join_seconds: 10,
+            silence_seconds: 30,
+            chat_characters: 4_000,
+            history_lines: 100,
+            history_bytes: 64 * 1024,
+            candidates: 32,
+            candidate_bytes: 1_024,
+            token_bytes: 256,
+            seats: 25,
+            room_members: 500,
+            rooms: 1_000,
+            connections_per_address: 200,
+            empty_room_seconds: 5,
+            reserved_room_seconds: 600,
+        }
+    }
+}
+
+impl Limits {
+    /// The bytes that a WebSocket message with this content may have had.
+    pub fn bytes_max(&self, message: &ClientMessage) -> usize {
+        let bytes = match message {
+            ClientMessage::Offer { .. } | ClientMessage::Signal { .. } => self.sdp_bytes,
+            _ => self.message_bytes,
+        };
+        bytes as usize
+    }
+
+    /// A bucket for the messages of one WebSocket; every message takes one.
+    pub fn message_bucket(&self, now: Instant) -> Bucket {
+        Bucket::new(now, self.messages_per_second, 1, self.messages_burst)
+    }
+
+    /// A bucket for the errors of one client; every error takes one.
+    pub fn error_bucket(&self, now: Instant) -> Bucket {
+        Bucket::new(
+            now,
+            self.errors_burst,
+            self.errors_seconds,
+            self.errors_burst,
+        )
+    }
+
+    /// What a client is told in `joined`.
+    pub fn for_client(&self) -> ClientLimits {
+        ClientLimits {
+            message_bytes: self.message_bytes,
+            sdp_bytes: self.sdp_bytes,
+            seats: u16::try_from(self.seats).unwrap_or(u16::MAX),
+            silence_seconds: u16::try_from(self.silence_seconds).unwrap_or(u16::MAX),
+        }
+    }
+
+    /// [`Self::silence_seconds`].
+    pub fn silence(&self) -> Duration {
+        Duration::from_secs(self.silence_seconds.into())
+    }
+}
+
+/// A token bucket: full at first, filled evenly, never beyond its burst.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// The time between two tokens.
+    interval: Duration,
+    /// The time that fills an empty bucket.
+    capacity: Duration,
+    /// When the bucket is, or was, full again.
+    full_at: Instant,
+}
+
+impl Bucket {
+    /// A full bucket of `burst` tokens that gains `tokens` in every `seconds`. Zeros count as one.
+    pub fn new(now: Instant, tokens: u32, seconds: u32, burst: u32) -> Bucket {
+        let interval = Duration::from_secs(seconds.max(1).into()) / tokens.max(1);
+        Bucket {
+            interval,
+            capacity: interval * burst.max(1),
+            full_at: now,
+        }
+    }
+
+    /// Takes a token, if there is one.
+    pub fn take(&mut self, now: Instant) -> bool {
+        let full_at = self.full_at.max(now) + self.interval;
+        let fits = full_at.duration_since(now) <= self.capacity;
+        if fits {
+            self.full_at = full_at;
+        }
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::client::ClientMessage;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn taken(bucket: &mut Bucket, now: Instant) -> usize {
+        (0..1_000).take_while(|_| bucket.take(now)).count()
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_its_rate() {
+        let start = Instant::now();
+        let mut bucket = Limits::default().message_bucket(start);
+        assert_eq!(taken(&mut bucket, start), 200);
+        assert_eq!(taken(&mut bucket, start + 9 * MS), 0);
+        assert_eq!(taken(&mut bucket, start + 10 * MS), 1);
+        assert_eq!(taken(&mut bucket, start + 1_010 * MS), 100);
+        assert_eq!(taken(&mut bucket, start + 3_600_000 * MS), 200);
+        assert_eq!(taken(&mut bucket, start), 0, "a clock that went back");
+    }
+
+    #[test]
+    fn a_bucket_of_zeros_is_a_bucket_of_ones() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(start, 0, 0, 0);
+        assert_eq!(taken(&mut bucket, start), 1);
+        assert_eq!(taken(&mut bucket, start + 1_000 * MS), 1);
+    }
+
+    #[test]
+    fn only_messages_with_sdp_may_be_long() {
+        let limits = Limits::default();
+        let text = String::new();
+        assert_eq!(limits.bytes_max(&ClientMessage::Chat { text }), 65_536);
+        let offer = ClientMessage::Offer {
+            sdp: String::new(),
+            epoch: 1,
+            fresh: false,
+        };
+        assert_eq!(limits.bytes_max(&offer), 262_144);
+    }
+}

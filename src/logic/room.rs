@@ -1,0 +1,486 @@
+//! A room: its members, what they send and see, what they say, and how their media travels.
+//!
+//! Pure: words of members and facts about media come in, words and orders for media go out.
+
+mod chat;
+mod media;
+mod members;
+mod seats;
+mod signal;
+mod words;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::ids::MemberId;
+use crate::logic::limits::Limits;
+use crate::logic::topology::{Topology, TopologyConfig, TopologyEffect, TopologyInput};
+use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
+use crate::protocol::reason::{ErrorCode, Reason};
+use crate::protocol::server::{IceServer, ServerFrame, ServerMessage};
+
+use chat::History;
+use members::{Attendee, Roster};
+pub use words::{MediaFact, MediaOrder, RoomEffect, RoomInput, SeatOrder};
+
+/// What all rooms of a node have in common.
+#[derive(Debug, Clone, Default)]
+pub struct RoomConfig {
+    /// What it takes and holds.
+    pub limits: Limits,
+    /// Mesh or SFU.
+    pub topology: TopologyConfig,
+    /// Handed out in `joined`.
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// Who made a room; decides how long it stays while empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The first member: it stays for `empty_room_seconds`.
+    Join,
+    /// REST: it stays for `reserved_room_seconds`.
+    Rest,
+}
+
+/// One room.
+#[derive(Debug)]
+pub struct Room {
+    name: String,
+    origin: Origin,
+    config: Arc<RoomConfig>,
+    created: Instant,
+    /// Since when nobody is here.
+    empty_since: Option<Instant>,
+    /// Nobody is silent before; asking earlier than needed costs less than looking every time.
+    silence_due: Option<Instant>,
+    is_closed: bool,
+    topology: Topology,
+    roster: Roster,
+    history: History,
+    speakers: Vec<MemberId>,
+}
+
+impl Room {
+    /// An empty room of that (checked) name.
+    pub fn new(now: Instant, name: String, origin: Origin, config: Arc<RoomConfig>) -> Room {
+        Room {
+            name,
+            origin,
+            created: now,
+            empty_since: Some(now),
+            silence_due: None,
+            is_closed: false,
+            topology: Topology::new(now, config.topology),
+            roster: Roster::default(),
+            history: History::default(),
+            speakers: Vec::new(),
+            config,
+        }
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, now: Instant, input: RoomInput, out: &mut Vec<RoomEffect>) {
+        match input {
+            RoomInput::Join {
+                member,
+                name,
+                sfu_only,
+                id,
+            } => match self.refuses(member, sfu_only) {
+                Some(refusal) => out.push(refusal.to(member, id)),
+                None => self.join(
+                    now,
+                    Attendee::new(now, member, name, sfu_only, &self.config.limits),
+                    id,
+                    out,
+                ),
+            },
+            RoomInput::Said { member, frame } => self.said(now, member, frame, out),
+            RoomInput::Gone { member, reason } => self.leave(now, member, reason, out),
+            RoomInput::Media(fact) => self.learn(now, fact, out),
+            RoomInput::Close { reason } => self.close(now, reason, out),
+        }
+    }
+
+    /// Does what is due by now.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
+        if self.silence_due.is_some_and(|due| now >= due) {
+            self.send_away_the_silent(now, out);
+        }
+        let mut effects = Vec::new();
+        self.topology.handle_timeout(now, &mut effects);
+        self.announce(now, effects, None, out);
+    }
+
+    /// When [`Room::handle_timeout`] is to be called next, and why. For a room that
+    /// [is over](Room::is_over) the time is past.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let empty = self.empty_since.map(|since| since + self.linger());
+        let causes = [
+            self.silence_due.map(|at| (at, "a member may be silent")),
+            empty.map(|at| (at, "the room is empty")),
+            self.topology.poll_timeout(),
+        ];
+        causes.into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// The room is closed, or was empty for long enough: it can be dropped.
+    pub fn is_over(&self, now: Instant) -> bool {
+        let is_due = |since: Instant| now >= since + self.linger();
+        self.is_closed || self.empty_since.is_some_and(is_due)
+    }
+
+    /// Whether somebody of that id is in the room.
+    pub fn has(&self, member: MemberId) -> bool {
+        self.roster.get(member).is_some()
+    }
+
+    /// How many are in the room.
+    pub fn members(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// The room's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The room as REST shows it: `{name, mode, epoch, switching, ageMs, members}`, the members as
+    /// in `joined`.
+    pub fn describe(&self, now: Instant) -> serde_json::Value {
+        let topology = self.topology.view();
+        json!({
+            "name": self.name,
+            "mode": topology.mode,
+            "epoch": topology.epoch,
+            "switching": topology.switching,
+            "ageMs": self.age_ms(now),
+            "members": self.roster.list(),
+        })
+    }
+
+    fn send_away_the_silent(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
+        let silence = self.config.limits.silence();
+        for member in self.roster.silent_since(now, silence) {
+            self.send_away(now, member, Reason::Silent, out);
+        }
+        self.silence_due = self.roster.first_heard().map(|heard| heard + silence);
+    }
+
+    fn age_ms(&self, now: Instant) -> u64 {
+        let age = now.saturating_duration_since(self.created);
+        u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn linger(&self) -> Duration {
+        let limits = &self.config.limits;
+        let seconds = match self.origin {
+            Origin::Join => limits.empty_room_seconds,
+            Origin::Rest => limits.reserved_room_seconds,
+        };
+        Duration::from_secs(seconds.into())
+    }
+
+    fn refuses(&self, member: MemberId, sfu_only: bool) -> Option<Refusal> {
+        let members = self.roster.len();
+        if self.is_closed {
+            Some(Refusal::new(ErrorCode::RoomClosed, "The room was closed."))
+        } else if self.has(member) {
+            Some(Refusal::new(
+                ErrorCode::Internal,
+                "The member is in the room already.",
+            ))
+        } else if members >= self.config.limits.room_members as usize {
+            Some(Refusal::new(ErrorCode::RoomFull, "The room is full."))
+        } else if self.topology.admits(members, sfu_only) {
+            None
+        } else if sfu_only {
+            let message = "Media travels between the members here, never over the node.";
+            Some(Refusal::new(ErrorCode::Limit, message))
+        } else {
+            Some(Refusal::new(ErrorCode::RoomFull, "The room is full."))
+        }
+    }
+
+    fn join(
+        &mut self,
+        now: Instant,
+        attendee: Attendee,
+        id: Option<RequestId>,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        let (member, sfu_only) = (attendee.id, attendee.sfu_only);
+        let mut effects = Vec::new();
+        let input = TopologyInput::Joined { member, sfu_only };
+        self.topology.handle(now, input, &mut effects);
+        let others = ServerMessage::Member {
+            member: attendee.as_seen(),
+        };
+        self.roster.push(attendee);
+        self.empty_since = None;
+        self.silence_due
+            .get_or_insert(now + self.config.limits.silence());
+        out.push(answer(member, self.joined(member, id)));
+        self.roster.tell_all_but(Some(member), &others, out);
+        self.announce(now, effects, Some(member), out);
+        self.reseat(out);
+    }
+
+    fn joined(&self, you: MemberId, id: Option<RequestId>) -> ServerMessage {
+        ServerMessage::Joined {
+            id,
+            you,
+            members: self.roster.list(),
+            topology: self.topology.view(),
+            ice_servers: self.config.ice_servers.clone(),
+            limits: self.config.limits.for_client(),
+            history: self.history.lines(),
+        }
+    }
+
+    fn said(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        frame: ClientFrame,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        let Some(attendee) = self.roster.get_mut(member) else {
+            return;
+        };
+        attendee.heard = now;
+        let ClientFrame { id, message } = frame;
+        match self.carry_out(now, member, id, message, out) {
+            Ok(Answered::Yes) => {}
+            Ok(Answered::NotYet) => out.extend(acknowledge(member, id)),
+            Err(refusal) => self.refuse(now, member, id, refusal, out),
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        id: Option<RequestId>,
+        message: ClientMessage,
+        out: &mut Vec<RoomEffect>,
+    ) -> Result<Answered, Refusal> {
+        match message {
+            ClientMessage::Join { .. } => {
+                let message = "A connection joins one room, once.";
+                return Err(Refusal::new(ErrorCode::AlreadyJoined, message));
+            }
+            ClientMessage::Signal { to, epoch, signal } => {
+                self.signal(member, to, epoch, signal, out)?;
+            }
+            ClientMessage::Offer { sdp, epoch, fresh } => {
+                out.push(RoomEffect::Media(
+                    self.check_offer(member, id, sdp, epoch, fresh)?,
+                ));
+                return Ok(Answered::Yes);
+            }
+            ClientMessage::Publish {
+                source,
+                mid,
+                stream,
+                muted,
+            } => {
+                let publication = members::Publication { mid, stream, muted };
+                self.publish(member, source, publication, out)?;
+            }
+            ClientMessage::Mute { source, muted } => self.mute(member, source, muted, out)?,
+            ClientMessage::Unpublish { source } => self.unpublish(member, source, out),
+            ClientMessage::View { wants } => self.view(member, wants, out)?,
+            ClientMessage::Ready { epoch } => self.ready(now, member, epoch, out)?,
+            ClientMessage::Chat { text } => self.chat(now, member, text, out)?,
+            ClientMessage::Ping {} => {
+                out.push(answer(member, ServerMessage::Pong { id }));
+                return Ok(Answered::Yes);
+            }
+            ClientMessage::Bye {} => {
+                out.extend(acknowledge(member, id));
+                self.send_away(now, member, Reason::Left, out);
+                return Ok(Answered::Yes);
+            }
+        }
+        Ok(Answered::NotYet)
+    }
+
+    fn ready(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        epoch: Epoch,
+        out: &mut Vec<RoomEffect>,
+    ) -> Result<(), Refusal> {
+        if epoch != self.topology.epoch() {
+            return Err(Refusal::stale());
+        }
+        let mut effects = Vec::new();
+        let input = TopologyInput::Ready { member, epoch };
+        self.topology.handle(now, input, &mut effects);
+        self.announce(now, effects, None, out);
+        Ok(())
+    }
+
+    /// Tells what became of the topology, if anything, and seats everyone accordingly.
+    fn announce(
+        &mut self,
+        now: Instant,
+        effects: Vec<TopologyEffect>,
+        except: Option<MemberId>,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        if effects.is_empty() {
+            return;
+        }
+        for effect in effects {
+            let message = in_words(now, effect);
+            self.roster.tell_all_but(except, &message, out);
+        }
+        self.reseat(out);
+    }
+
+    fn refuse(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        id: Option<RequestId>,
+        refusal: Refusal,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        let is_fault = refusal.is_fault();
+        out.push(refusal.to(member, id));
+        if let Some(attendee) = self.roster.get_mut(member)
+            && is_fault
+            && !attendee.errors.take(now)
+        {
+            self.send_away(now, member, Reason::Misbehaved, out);
+        }
+    }
+
+    fn send_away(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        reason: Reason,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        if let Some(attendee) = self.roster.get_mut(member) {
+            attendee.tell(ServerMessage::Bye { reason }, out);
+            out.push(RoomEffect::Disconnect { member, reason });
+            self.leave(now, member, reason, out);
+        }
+    }
+
+    fn leave(&mut self, now: Instant, member: MemberId, reason: Reason, out: &mut Vec<RoomEffect>) {
+        if !self.roster.remove(member) {
+            return;
+        }
+        out.push(RoomEffect::Media(MediaOrder::ClosePeer { member }));
+        let left = ServerMessage::Left { member, reason };
+        self.roster.tell_all_but(None, &left, out);
+        if self.roster.len() == 0 {
+            self.empty_since = Some(now);
+            self.silence_due = None;
+        }
+        let mut effects = Vec::new();
+        self.topology
+            .handle(now, TopologyInput::Left { member }, &mut effects);
+        self.announce(now, effects, None, out);
+        self.reseat(out);
+    }
+
+    fn close(&mut self, now: Instant, reason: Reason, out: &mut Vec<RoomEffect>) {
+        for mut attendee in std::mem::take(&mut self.roster).into_attendees() {
+            let member = attendee.id;
+            attendee.tell(ServerMessage::Bye { reason }, out);
+            out.push(RoomEffect::Disconnect { member, reason });
+            out.push(RoomEffect::Media(MediaOrder::ClosePeer { member }));
+        }
+        self.is_closed = true;
+        self.silence_due = None;
+        self.empty_since.get_or_insert(now);
+        self.topology = Topology::new(now, self.config.topology);
+    }
+}
+
+/// Whether a request was answered, or will be once the media side has done its part.
+enum Answered {
+    Yes,
+    NotYet,
+}
+
+/// Why a request was not carried out.
+#[derive(Debug)]
+struct Refusal {
+    code: ErrorCode,
+    message: String,
+}
+
+impl Refusal {
+    fn new(code: ErrorCode, message: impl Into<String>) -> Refusal {
+        let message = message.into();
+        Refusal { code, message }
+    }
+
+    fn stale() -> Refusal {
+        Refusal::new(ErrorCode::StaleEpoch, "That epoch is over.")
+    }
+
+    fn no_such_member(member: MemberId) -> Refusal {
+        Refusal::new(
+            ErrorCode::NoSuchMember,
+            format!("{member} is not in the room."),
+        )
+    }
+
+    /// Whether it counts against the client. What crosses a change on the wire does not.
+    fn is_fault(&self) -> bool {
+        !matches!(
+            self.code,
+            ErrorCode::StaleEpoch | ErrorCode::NoSuchMember | ErrorCode::Internal
+        )
+    }
+
+    fn to(self, member: MemberId, id: Option<RequestId>) -> RoomEffect {
+        let Refusal { code, message } = self;
+        answer(member, ServerMessage::Error { id, code, message })
+    }
+}
+
+/// An answer has no place in the sequence of events.
+fn answer(to: MemberId, message: ServerMessage) -> RoomEffect {
+    let frame = ServerFrame { seq: None, message };
+    RoomEffect::Send { to, frame }
+}
+
+fn acknowledge(to: MemberId, id: Option<RequestId>) -> Option<RoomEffect> {
+    id.map(|id| answer(to, ServerMessage::Ok { id }))
+}
+
+fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
+    match effect {
+        TopologyEffect::Switch {
+            mode,
+            epoch,
+            deadline,
+        } => {
+            let left = deadline.saturating_duration_since(now).as_millis();
+            let deadline_ms = u32::try_from(left).unwrap_or(u32::MAX);
+            ServerMessage::Switch {
+                mode,
+                epoch,
+                deadline_ms,
+            }
+        }
+        TopologyEffect::Commit { mode, epoch } => ServerMessage::Commit { mode, epoch },
+        TopologyEffect::Rollback { mode, epoch } => ServerMessage::Rollback { mode, epoch },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,336 @@
+//! What members send and see over the node.
+
+use std::time::Instant;
+
+use crate::ids::MemberId;
+use crate::protocol::client::{Epoch, Feed, RequestId, Source, Want};
+use crate::protocol::reason::ErrorCode;
+use crate::protocol::server::{Seat, ServerMessage};
+
+use super::members::{Attendee, Peer, Publication};
+use super::seats::{Sitter, assign};
+use super::{MediaFact, MediaOrder, Refusal, Room, RoomEffect, SeatOrder, answer};
+
+/// A viewer who did not ask for a size gets the largest layer that flows.
+const MAX_HEIGHT_UNASKED: u16 = u16::MAX;
+
+impl Room {
+    pub(super) fn learn(&mut self, now: Instant, fact: MediaFact, out: &mut Vec<RoomEffect>) {
+        match fact {
+            MediaFact::Answered {
+                member,
+                id,
+                epoch,
+                sdp,
+                seats,
+            } => {
+                let message = ServerMessage::Answer { id, sdp, epoch };
+                self.answered(member, message, seats, out);
+            }
+            MediaFact::OfferRefused {
+                member,
+                id,
+                message,
+            } => {
+                if self.has(member) {
+                    let refusal = Refusal::new(ErrorCode::BadOffer, message);
+                    self.refuse(now, member, id, refusal, out);
+                }
+            }
+            // A connection that was answered is seated at once, so that media flows when it is up.
+            MediaFact::PeerUp { .. } => {}
+            MediaFact::PeerDown { member } => {
+                if let Some(attendee) = self.roster.get_mut(member) {
+                    attendee.peer = None;
+                }
+                self.reseat_one(member, false, out);
+            }
+            MediaFact::Speakers(members) => self.speak(members, out),
+        }
+    }
+
+    pub(super) fn check_offer(
+        &self,
+        member: MemberId,
+        id: Option<RequestId>,
+        sdp: String,
+        epoch: Epoch,
+        fresh: bool,
+    ) -> Result<MediaOrder, Refusal> {
+        if !self.topology.is_node_epoch(epoch) {
+            return Err(Refusal::stale());
+        }
+        if sdp.len() > self.config.limits.sdp_bytes as usize {
+            return Err(Refusal::new(ErrorCode::TooLarge, "The offer is too long."));
+        }
+        Ok(MediaOrder::Answer {
+            member,
+            id,
+            epoch,
+            sdp,
+            fresh,
+        })
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        member: MemberId,
+        source: Source,
+        publication: Publication,
+        out: &mut Vec<RoomEffect>,
+    ) -> Result<(), Refusal> {
+        self.check_tokens(&publication)?;
+        let Some(attendee) = self.roster.get_mut(member) else {
+            return Ok(());
+        };
+        check_mid(attendee, source, &publication)?;
+        let before = attendee.as_seen();
+        let old = attendee.published.insert(source, publication.clone());
+        let was_on_node = old.is_some_and(|old| old.mid.is_some());
+        let has_changed = attendee.as_seen() != before;
+        match publication.mid {
+            Some(mid) => out.push(RoomEffect::Media(MediaOrder::Publish {
+                member,
+                source,
+                mid,
+                muted: publication.muted,
+            })),
+            None if was_on_node => {
+                out.push(RoomEffect::Media(MediaOrder::Unpublish { member, source }));
+            }
+            None => {}
+        }
+        if has_changed {
+            self.show(member, out);
+        }
+        self.reseat(out);
+        Ok(())
+    }
+
+    pub(super) fn mute(
+        &mut self,
+        member: MemberId,
+        source: Source,
+        muted: bool,
+        out: &mut Vec<RoomEffect>,
+    ) -> Result<(), Refusal> {
+        let attendee = self.roster.get_mut(member);
+        let published = attendee.and_then(|attendee| attendee.published.get_mut(&source));
+        let Some(publication) = published else {
+            let message = format!("{source:?} is not published.");
+            return Err(Refusal::new(ErrorCode::NotPublished, message));
+        };
+        if publication.muted == muted {
+            return Ok(());
+        }
+        publication.muted = muted;
+        if publication.mid.is_some() {
+            out.push(RoomEffect::Media(MediaOrder::Mute {
+                member,
+                source,
+                muted,
+            }));
+        }
+        self.show(member, out);
+        Ok(())
+    }
+
+    pub(super) fn unpublish(
+        &mut self,
+        member: MemberId,
+        source: Source,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        let attendee = self.roster.get_mut(member);
+        let removed = attendee.and_then(|attendee| attendee.published.remove(&source));
+        let Some(publication) = removed else {
+            return;
+        };
+        if publication.mid.is_some() {
+            out.push(RoomEffect::Media(MediaOrder::Unpublish { member, source }));
+        }
+        self.show(member, out);
+        self.reseat(out);
+    }
+
+    pub(super) fn view(
+        &mut self,
+        viewer: MemberId,
+        wants: Vec<Want>,
+        out: &mut Vec<RoomEffect>,
+    ) -> Result<(), Refusal> {
+        let seats_max = self.config.limits.seats;
+        if wants.len() > seats_max as usize {
+            let message = format!("At most {seats_max} seats can be asked for.");
+            return Err(Refusal::new(ErrorCode::Limit, message));
+        }
+        if let Some(stranger) = wants.iter().find(|want| !self.has(want.member)) {
+            return Err(Refusal::no_such_member(stranger.member));
+        }
+        if let Some(attendee) = self.roster.get_mut(viewer) {
+            attendee.view = Some(wants);
+        }
+        self.reseat_one(viewer, false, out);
+        Ok(())
+    }
+
+    /// Works out who should sit where, and tells what is different.
+    pub(super) fn reseat(&mut self, out: &mut Vec<RoomEffect>) {
+        let available = self.available();
+        for viewer in self.roster.iter_mut() {
+            seat(viewer, &available, false, out);
+        }
+    }
+
+    /// As [`Self::reseat`], where one viewer alone can be concerned. If their connection was
+    /// `renewed` they are told all the same: its seats are bare.
+    fn reseat_one(&mut self, viewer: MemberId, is_renewed: bool, out: &mut Vec<RoomEffect>) {
+        let available = self.available();
+        if let Some(viewer) = self.roster.get_mut(viewer) {
+            seat(viewer, &available, is_renewed, out);
+        }
+    }
+
+    /// What the node can put on seats.
+    fn available(&self) -> Vec<Sitter> {
+        match self.topology.involves_sfu() {
+            true => self.roster.feeds(),
+            false => Vec::new(),
+        }
+    }
+
+    fn answered(
+        &mut self,
+        member: MemberId,
+        message: ServerMessage,
+        seats: usize,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        let seats = seats.min(self.config.limits.seats as usize);
+        let Some(attendee) = self.roster.get_mut(member) else {
+            return;
+        };
+        attendee.peer = Some(Peer { seats });
+        out.push(answer(member, message));
+        for (&source, publication) in &attendee.published {
+            if let Some(mid) = publication.mid.clone() {
+                out.push(RoomEffect::Media(MediaOrder::Publish {
+                    member,
+                    source,
+                    mid,
+                    muted: publication.muted,
+                }));
+            }
+        }
+        self.reseat_one(member, true, out);
+    }
+
+    fn speak(&mut self, mut members: Vec<MemberId>, out: &mut Vec<RoomEffect>) {
+        members.retain(|&member| self.has(member));
+        if self.topology.involves_sfu() && members != self.speakers {
+            self.speakers.clone_from(&members);
+            self.roster
+                .tell_all_but(None, &ServerMessage::Speakers { members }, out);
+        }
+    }
+
+    /// Tells the others how a member is now.
+    fn show(&mut self, member: MemberId, out: &mut Vec<RoomEffect>) {
+        if let Some(seen) = self.roster.get(member).map(Attendee::as_seen) {
+            let message = ServerMessage::Member { member: seen };
+            self.roster.tell_all_but(Some(member), &message, out);
+        }
+    }
+
+    fn check_tokens(&self, publication: &Publication) -> Result<(), Refusal> {
+        let bytes_max = self.config.limits.token_bytes as usize;
+        for token in [&publication.mid, &publication.stream]
+            .into_iter()
+            .flatten()
+        {
+            if token.is_empty() {
+                let message = "A mid or a stream's id is not empty.";
+                return Err(Refusal::new(ErrorCode::Malformed, message));
+            }
+            if token.len() > bytes_max {
+                let message = format!("A mid or a stream's id has at most {bytes_max} bytes.");
+                return Err(Refusal::new(ErrorCode::TooLarge, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An m-line carries one source.
+fn check_mid(
+    attendee: &Attendee,
+    source: Source,
+    publication: &Publication,
+) -> Result<(), Refusal> {
+    let Some(mid) = &publication.mid else {
+        return Ok(());
+    };
+    let mut others = attendee
+        .published
+        .iter()
+        .filter(|(other, _)| **other != source);
+    match others.find(|(_, other)| other.mid.as_ref() == Some(mid)) {
+        None => Ok(()),
+        Some((other, _)) => {
+            let message = format!("The m-line {mid:?} carries {other:?}.");
+            Err(Refusal::new(ErrorCode::Malformed, message))
+        }
+    }
+}
+
+fn seat(viewer: &mut Attendee, available: &[Sitter], is_renewed: bool, out: &mut Vec<RoomEffect>) {
+    let plan = plan(viewer, available);
+    if plan == viewer.plan && !is_renewed {
+        return;
+    }
+    let is_other = sitters(&plan) != sitters(&viewer.plan);
+    viewer.plan = plan;
+    if is_other || (is_renewed && !viewer.plan.is_empty()) {
+        let seats = sitters(&viewer.plan).into_iter().map(as_seat).collect();
+        viewer.tell(ServerMessage::Seats { seats }, out);
+    }
+    if viewer.peer.is_some() {
+        out.push(RoomEffect::Media(MediaOrder::Seat {
+            viewer: viewer.id,
+            seats: viewer.plan.clone(),
+        }));
+    }
+}
+
+fn plan(viewer: &Attendee, available: &[Sitter]) -> Vec<Option<SeatOrder>> {
+    let seats = viewer.peer.map_or(0, |peer| peer.seats);
+    let wants = viewer.view.as_deref();
+    if wants.is_some_and(<[Want]>::is_empty) {
+        return vec![None; seats];
+    }
+    let wants = wants.unwrap_or_default();
+    let previous = sitters(&viewer.plan);
+    let placed = assign(seats, viewer.id, wants, available, &previous);
+    let order = |(member, feed): Sitter| SeatOrder {
+        member,
+        feed,
+        max_height: max_height(wants, member, feed),
+    };
+    placed.into_iter().map(|sitter| sitter.map(order)).collect()
+}
+
+fn max_height(wants: &[Want], member: MemberId, feed: Feed) -> u16 {
+    let want = wants
+        .iter()
+        .find(|want| want.member == member && want.feed == feed);
+    want.map_or(MAX_HEIGHT_UNASKED, |want| want.max_height)
+}
+
+fn sitters(plan: &[Option<SeatOrder>]) -> Vec<Option<Sitter>> {
+    let sitter = |order: SeatOrder| (order.member, order.feed);
+    plan.iter().map(|seat| seat.map(sitter)).collect()
+}
+
+fn as_seat(sitter: Option<Sitter>) -> Option<Seat> {
+    sitter.map(|(member, feed)| Seat { member, feed })
+}

@@ -1,0 +1,192 @@
+//! Who is in a room, and what the room knows about each.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::ids::MemberId;
+use crate::logic::limits::{Bucket, Limits};
+use crate::protocol::client::{Feed, Source, Want};
+use crate::protocol::server::{Member, Published, ServerFrame, ServerMessage};
+
+use super::{RoomEffect, SeatOrder};
+
+/// Everyone in a room, in the order of their coming. At most `room_members`; more are refused.
+#[derive(Debug, Default)]
+pub(super) struct Roster(Vec<Attendee>);
+
+/// A member.
+#[derive(Debug)]
+pub(super) struct Attendee {
+    pub(super) id: MemberId,
+    pub(super) name: String,
+    pub(super) sfu_only: bool,
+    pub(super) published: BTreeMap<Source, Publication>,
+    /// When something was last heard of the client.
+    pub(super) heard: Instant,
+    /// What is left of the room's patience.
+    pub(super) errors: Bucket,
+    /// Candidates sent to others in the current negotiation with each.
+    pub(super) candidates: BTreeMap<MemberId, u32>,
+    /// What they want to see; `None`: everyone.
+    pub(super) view: Option<Vec<Want>>,
+    /// Their connection to the node, once it was answered.
+    pub(super) peer: Option<Peer>,
+    /// Who sits on their seats, as was told.
+    pub(super) plan: Vec<Option<SeatOrder>>,
+    /// The number of the last event that was sent to them.
+    seq: u64,
+}
+
+/// A member's connection to the node, as far as a room cares.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer {
+    pub(super) seats: usize,
+}
+
+/// A source that a member sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Publication {
+    pub(super) mid: Option<String>,
+    pub(super) stream: Option<String>,
+    pub(super) muted: bool,
+}
+
+impl Attendee {
+    pub(super) fn new(
+        now: Instant,
+        id: MemberId,
+        name: String,
+        sfu_only: bool,
+        limits: &Limits,
+    ) -> Attendee {
+        Attendee {
+            id,
+            name,
+            sfu_only,
+            published: BTreeMap::new(),
+            heard: now,
+            errors: limits.error_bucket(now),
+            candidates: BTreeMap::new(),
+            view: None,
+            peer: None,
+            plan: Vec::new(),
+            seq: 0,
+        }
+    }
+
+    /// The member as others see them.
+    pub(super) fn as_seen(&self) -> Member {
+        let published = self
+            .published
+            .iter()
+            .map(|(&source, publication)| Published {
+                source,
+                stream: publication.stream.clone(),
+                muted: publication.muted,
+            });
+        Member {
+            id: self.id,
+            name: self.name.clone(),
+            sfu_only: self.sfu_only,
+            published: published.collect(),
+        }
+    }
+
+    /// What of theirs the node can put on a seat.
+    pub(super) fn feeds(&self) -> impl Iterator<Item = Feed> + '_ {
+        let has = |source| {
+            let publication: Option<&Publication> = self.published.get(&source);
+            publication.is_some_and(|publication| publication.mid.is_some())
+        };
+        let camera = has(Source::Camera) || has(Source::Microphone);
+        let screen = has(Source::Screen);
+        let camera = camera.then_some(Feed::Camera);
+        camera.into_iter().chain(screen.then_some(Feed::Screen))
+    }
+
+    /// Sends an event.
+    pub(super) fn tell(&mut self, message: ServerMessage, out: &mut Vec<RoomEffect>) {
+        self.seq += 1;
+        let seq = Some(self.seq);
+        let frame = ServerFrame { seq, message };
+        out.push(RoomEffect::Send { to: self.id, frame });
+    }
+}
+
+impl Roster {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn get(&self, member: MemberId) -> Option<&Attendee> {
+        self.0.iter().find(|attendee| attendee.id == member)
+    }
+
+    pub(super) fn get_mut(&mut self, member: MemberId) -> Option<&mut Attendee> {
+        self.0.iter_mut().find(|attendee| attendee.id == member)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Attendee> {
+        self.0.iter_mut()
+    }
+
+    pub(super) fn push(&mut self, attendee: Attendee) {
+        self.0.push(attendee);
+    }
+
+    /// Forgets a member and what others had to do with them; false if there was none.
+    pub(super) fn remove(&mut self, member: MemberId) -> bool {
+        let before = self.0.len();
+        self.0.retain(|attendee| attendee.id != member);
+        for other in &mut self.0 {
+            other.candidates.remove(&member);
+            if let Some(wants) = &mut other.view {
+                wants.retain(|want| want.member != member);
+            }
+        }
+        self.0.len() < before
+    }
+
+    pub(super) fn into_attendees(self) -> Vec<Attendee> {
+        self.0
+    }
+
+    /// Everyone as others see them.
+    pub(super) fn list(&self) -> Vec<Member> {
+        self.0.iter().map(Attendee::as_seen).collect()
+    }
+
+    /// What can be put on seats, in the order of coming.
+    pub(super) fn feeds(&self) -> Vec<(MemberId, Feed)> {
+        let feeds_of = |member: &Attendee| {
+            let id = member.id;
+            member
+                .feeds()
+                .map(move |feed| (id, feed))
+                .collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(feeds_of).collect()
+    }
+
+    /// Sends an event to everyone, or to everyone else.
+    pub(super) fn tell_all_but(
+        &mut self,
+        except: Option<MemberId>,
+        message: &ServerMessage,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        let others = self.0.iter_mut().filter(|other| Some(other.id) != except);
+        others.for_each(|other| other.tell(message.clone(), out));
+    }
+
+    /// Those of whom nothing was heard for that long.
+    pub(super) fn silent_since(&self, now: Instant, silence: Duration) -> Vec<MemberId> {
+        let silent = self.0.iter().filter(|member| now >= member.heard + silence);
+        silent.map(|member| member.id).collect()
+    }
+
+    /// When the one who is silent for longest was last heard.
+    pub(super) fn first_heard(&self) -> Option<Instant> {
+        self.0.iter().map(|member| member.heard).min()
+    }
+}

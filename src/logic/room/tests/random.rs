@@ -1,0 +1,287 @@
+//! Whatever members say, in whatever order: what every client believes is what the room holds.
+
+use proptest::prelude::*;
+
+use super::harness::Table;
+use crate::ids::MemberId;
+use crate::logic::limits::Limits;
+use crate::logic::room::{MediaFact, MediaOrder, RoomConfig, RoomInput};
+use crate::protocol::client::*;
+use crate::protocol::server::{Mode, Topology};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Join {
+        sfu_only: bool,
+    },
+    /// By somebody's place among all who ever came; `late`: said with an epoch that may be over.
+    Say {
+        who: usize,
+        what: ClientMessage,
+        late: u32,
+    },
+    Gone {
+        who: usize,
+    },
+    PeerDown {
+        who: usize,
+    },
+    Speakers {
+        who: Vec<usize>,
+    },
+    Pass {
+        seconds: u64,
+    },
+    /// The media side gets to its orders.
+    Answer {
+        refuse: bool,
+        seats: usize,
+    },
+}
+
+/// More than will ever come: the others are strangers.
+const WHO: std::ops::Range<u64> = 1..12;
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let who = 0..8usize;
+    let step = prop_oneof![
+        3 => proptest::bool::weighted(0.1).prop_map(|sfu_only| Step::Join { sfu_only }),
+        20 => (who.clone(), message(), 0..3u32).prop_map(|(who, what, late)| Step::Say { who, what, late }),
+        1 => who.clone().prop_map(|who| Step::Gone { who }),
+        1 => who.clone().prop_map(|who| Step::PeerDown { who }),
+        1 => proptest::collection::vec(who, 0..4).prop_map(|who| Step::Speakers { who }),
+        2 => (0..12u64).prop_map(|seconds| Step::Pass { seconds }),
+        4 => (any::<bool>(), 0..4usize).prop_map(|(refuse, seats)| Step::Answer { refuse, seats }),
+    ];
+    proptest::collection::vec(step, 1..120)
+}
+
+fn message() -> impl Strategy<Value = ClientMessage> {
+    let text = "[a-c]{0,3}";
+    let token = || proptest::option::of("[0-2]{1}");
+    let source = || {
+        prop_oneof![
+            Just(Source::Microphone),
+            Just(Source::Camera),
+            Just(Source::ScreenAudio),
+            Just(Source::Screen),
+        ]
+    };
+    let feed = || prop_oneof![Just(Feed::Camera), Just(Feed::Screen)];
+    let want = (WHO, feed(), 0..3u16).prop_map(|(member, feed, max_height)| Want {
+        member: MemberId(member),
+        feed,
+        max_height,
+    });
+    let candidate = Signal::Candidate(Candidate {
+        candidate: "c".into(),
+        sdp_mid: None,
+        sdp_m_line_index: None,
+        username_fragment: None,
+    });
+    let description = Signal::Description(Description {
+        kind: DescriptionKind::Offer,
+        sdp: String::new(),
+    });
+    let signal = prop_oneof![Just(candidate), Just(description)];
+    prop_oneof![
+        1 => text.prop_map(|room| ClientMessage::Join { room, name: String::new(), sfu_only: false }),
+        4 => (WHO, signal).prop_map(|(to, signal)| ClientMessage::Signal { to: MemberId(to), epoch: 0, signal }),
+        4 => any::<bool>().prop_map(|fresh| ClientMessage::Offer { sdp: "o".into(), epoch: 0, fresh }),
+        6 => (source(), token(), token(), any::<bool>())
+            .prop_map(|(source, mid, stream, muted)| ClientMessage::Publish { source, mid, stream, muted }),
+        3 => (source(), any::<bool>()).prop_map(|(source, muted)| ClientMessage::Mute { source, muted }),
+        2 => source().prop_map(|source| ClientMessage::Unpublish { source }),
+        3 => proptest::collection::vec(want, 0..4).prop_map(|wants| ClientMessage::View { wants }),
+        6 => Just(ClientMessage::Ready { epoch: 0 }),
+        2 => text.prop_map(|text| ClientMessage::Chat { text }),
+        2 => Just(ClientMessage::Ping {}),
+        1 => Just(ClientMessage::Bye {}),
+    ]
+}
+
+fn with_epoch(mut what: ClientMessage, now: Epoch) -> ClientMessage {
+    match &mut what {
+        ClientMessage::Signal { epoch, .. }
+        | ClientMessage::Offer { epoch, .. }
+        | ClientMessage::Ready { epoch } => *epoch = now,
+        _ => {}
+    }
+    what
+}
+
+/// Plays the steps and checks the room after each.
+struct Play {
+    table: Table,
+    comers: Vec<u64>,
+    requests: RequestId,
+    /// Requests of those who were there.
+    asked: Vec<(MemberId, RequestId)>,
+    /// Offers that the media side has not got to; they need not be answered yet.
+    waiting: Vec<MediaOrder>,
+}
+
+impl Play {
+    fn new() -> Play {
+        let mut config = RoomConfig::default();
+        config.limits = Limits {
+            room_members: 7,
+            candidates: 3,
+            ..Limits::default()
+        };
+        Play {
+            table: Table::new(config),
+            comers: Vec::new(),
+            requests: 0,
+            asked: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Join { sfu_only } => self.join(sfu_only),
+            Step::Say { who, what, late } => {
+                let epoch = self.table.room.topology.epoch();
+                let late = late.saturating_sub(1);
+                self.say(who, with_epoch(what, epoch.saturating_sub(late)));
+            }
+            Step::Gone { who } => {
+                if let Some(&member) = self.comers.get(who) {
+                    self.table.gone(member);
+                }
+            }
+            Step::PeerDown { who } => {
+                let member = MemberId(self.comers.get(who).copied().unwrap_or(99));
+                self.table
+                    .feed(RoomInput::Media(MediaFact::PeerDown { member }));
+            }
+            Step::Speakers { who } => {
+                let members = who.iter().filter_map(|&who| self.comers.get(who));
+                let members = members.copied().map(MemberId).collect();
+                self.table
+                    .feed(RoomInput::Media(MediaFact::Speakers(members)));
+            }
+            Step::Pass { seconds } => self.table.pass(seconds),
+            Step::Answer { refuse, seats } => self.answer(refuse, seats),
+        }
+        self.collect_orders();
+        self.check();
+    }
+
+    fn join(&mut self, sfu_only: bool) {
+        self.requests += 1;
+        let member = self.comers.len() as u64 + 1;
+        self.comers.push(member);
+        self.asked.push((MemberId(member), self.requests));
+        self.table.join_as(member, sfu_only, Some(self.requests));
+    }
+
+    fn say(&mut self, who: usize, message: ClientMessage) {
+        let Some(&member) = self.comers.get(who) else {
+            return;
+        };
+        self.requests += 1;
+        let id = Some(self.requests);
+        if self.table.room.has(MemberId(member)) {
+            self.asked.push((MemberId(member), self.requests));
+        }
+        self.table.says_frame(member, ClientFrame { id, message });
+    }
+
+    fn answer(&mut self, refuse: bool, seats: usize) {
+        for order in std::mem::take(&mut self.waiting) {
+            let MediaOrder::Answer {
+                member, id, epoch, ..
+            } = order
+            else {
+                continue;
+            };
+            let fact = if refuse {
+                let message = "no".into();
+                MediaFact::OfferRefused {
+                    member,
+                    id,
+                    message,
+                }
+            } else {
+                let sdp = "a".into();
+                MediaFact::Answered {
+                    member,
+                    id,
+                    epoch,
+                    sdp,
+                    seats,
+                }
+            };
+            self.table.feed(RoomInput::Media(fact));
+        }
+    }
+
+    fn collect_orders(&mut self) {
+        let answers = |order: &MediaOrder| matches!(order, MediaOrder::Answer { .. });
+        let orders = std::mem::take(&mut self.table.orders);
+        self.waiting.extend(orders.into_iter().filter(answers));
+    }
+
+    fn check(&self) {
+        let room = &self.table.room;
+        let topology = room.topology.view();
+        let truth = room.roster.list();
+        for member in &truth {
+            let client = &self.table.clients[&member.id];
+            let mut known: Vec<_> = client.members.values().cloned().collect();
+            let mut expected = truth.clone();
+            // Of themselves they know what they did, not what they were told.
+            known.retain(|known| known.id != member.id);
+            expected.retain(|known| known.id != member.id);
+            expected.sort_by_key(|member| member.id);
+            assert_eq!(known, expected, "as {} sees it", member.id);
+            assert_eq!(client.topology, Some(topology));
+            self.check_seats(member.id, topology);
+        }
+        for (member, id) in &self.asked {
+            let is_waiting = |order: &MediaOrder| matches!(order, MediaOrder::Answer { id: waiting, .. } if *waiting == Some(*id));
+            let client = &self.table.clients[member];
+            let count = client.answers.get(id).copied().unwrap_or(0);
+            let may_miss = self.waiting.iter().any(is_waiting) || client.closed.is_some();
+            assert!(
+                count == 1 || (count == 0 && may_miss),
+                "{count} answers to {id}"
+            );
+        }
+    }
+
+    fn check_seats(&self, viewer: MemberId, topology: Topology) {
+        let attendee = self.table.room.roster.get(viewer).unwrap();
+        let told = &self.table.clients[&viewer].seats;
+        let seated: Vec<_> = told
+            .iter()
+            .flatten()
+            .map(|seat| (seat.member, seat.feed))
+            .collect();
+        let planned = attendee.plan.iter().flatten();
+        let planned: Vec<_> = planned.map(|order| (order.member, order.feed)).collect();
+        assert_eq!(seated, planned);
+        let feeds = self.table.room.roster.feeds();
+        for (at, sitter) in seated.iter().enumerate() {
+            assert!(feeds.contains(sitter) && sitter.0 != viewer);
+            assert!(!seated[..at].contains(sitter), "twice");
+        }
+        assert!(attendee.peer.is_some() || seated.is_empty());
+        let is_mesh = topology.mode == Mode::Mesh && !topology.switching;
+        assert!(!is_mesh || seated.is_empty());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn clients_and_room_agree_whatever_is_said(steps in steps()) {
+        let mut play = Play::new();
+        for step in steps {
+            play.step(step);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What a room is told, and what it wants done.
+
+use crate::ids::MemberId;
+use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
+use crate::protocol::reason::Reason;
+use crate::protocol::server::ServerFrame;
+
+/// What happens to a room.
+#[derive(Debug, Clone)]
+pub enum RoomInput {
+    /// Someone asks to be let in. If they are not, an `error` is sent to `member` all the same, and
+    /// [`Room::has`](super::Room::has) says so.
+    Join {
+        /// Their id, new to the room.
+        member: MemberId,
+        /// Their name, checked.
+        name: String,
+        /// They are served over the node always.
+        sfu_only: bool,
+        /// Of the request.
+        id: Option<RequestId>,
+    },
+    /// A member said something.
+    Said {
+        /// Who. From somebody who is not a member it is dropped.
+        member: MemberId,
+        /// What.
+        frame: ClientFrame,
+    },
+    /// A member's connection is gone; nothing more is sent to them.
+    Gone {
+        /// Who.
+        member: MemberId,
+        /// Why, for those who stay.
+        reason: Reason,
+    },
+    /// Something happened to the media.
+    Media(MediaFact),
+    /// Everyone is sent away; the room is over.
+    Close {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// What the media side tells a room.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MediaFact {
+    /// [`MediaOrder::Answer`] was carried out.
+    Answered {
+        /// Whose connection.
+        member: MemberId,
+        /// Of the request.
+        id: Option<RequestId>,
+        /// Of the offer.
+        epoch: Epoch,
+        /// The answer.
+        sdp: String,
+        /// How many seats the connection has now.
+        seats: usize,
+    },
+    /// [`MediaOrder::Answer`] was not carried out, and nothing was changed.
+    OfferRefused {
+        /// Whose.
+        member: MemberId,
+        /// Of the request.
+        id: Option<RequestId>,
+        /// A sentence for people.
+        message: String,
+    },
+    /// A member's connection to the node carries media.
+    PeerUp {
+        /// Whose.
+        member: MemberId,
+    },
+    /// A member's connection to the node is gone. Not told for one that a fresh offer or
+    /// [`MediaOrder::ClosePeer`] ended.
+    PeerDown {
+        /// Whose.
+        member: MemberId,
+    },
+    /// Who is speaking, loudest first.
+    Speakers(Vec<MemberId>),
+}
+
+/// What a room wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RoomEffect {
+    /// A message for a member.
+    Send {
+        /// For whom.
+        to: MemberId,
+        /// With its number in their sequence, if it is an event.
+        frame: ServerFrame,
+    },
+    /// Close a member's WebSocket once what was sent before is out; the member is gone already.
+    Disconnect {
+        /// Whose.
+        member: MemberId,
+        /// As in the `bye` that was sent.
+        reason: Reason,
+    },
+    /// Something for the media side.
+    Media(MediaOrder),
+}
+
+/// What a room wants of the media side. Each is safe to repeat.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MediaOrder {
+    /// Answer an offer; [`MediaFact::Answered`] or [`MediaFact::OfferRefused`] follows.
+    Answer {
+        /// Whose.
+        member: MemberId,
+        /// Of the request.
+        id: Option<RequestId>,
+        /// Of the offer.
+        epoch: Epoch,
+        /// The offer.
+        sdp: String,
+        /// If it is answered, the member's old connection is forgotten.
+        fresh: bool,
+    },
+    /// Forget a member's connection and all that they send and see.
+    ClosePeer {
+        /// Whose.
+        member: MemberId,
+    },
+    /// A source is on that m-line from now on (and no longer on another). Told again after every
+    /// answer, so that it may come before the m-line does.
+    Publish {
+        /// Whose.
+        member: MemberId,
+        /// Which.
+        source: Source,
+        /// The m-line of their connection to the node.
+        mid: String,
+        /// Silent or black for now.
+        muted: bool,
+    },
+    /// A source falls silent or comes back.
+    Mute {
+        /// Whose.
+        member: MemberId,
+        /// Which.
+        source: Source,
+        /// Whether it is silent.
+        muted: bool,
+    },
+    /// A source is no longer there.
+    Unpublish {
+        /// Whose.
+        member: MemberId,
+        /// Which.
+        source: Source,
+    },
+    /// Who sits on the viewer's seats: the whole plan, by seat number.
+    Seat {
+        /// Whose seats.
+        viewer: MemberId,
+        /// One entry for every seat of the viewer's connection.
+        seats: Vec<Option<SeatOrder>>,
+    },
+}
+
+/// What a seat shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatOrder {
+    /// Whose.
+    pub member: MemberId,
+    /// Which of theirs.
+    pub feed: Feed,
+    /// The height in pixels beyond which a larger layer is not needed; 0: sound only.
+    pub max_height: u16,
+}

@@ -1,0 +1,419 @@
+//! One room with its peer connections: carries out what the room decides.
+//!
+//! The [`Room`] decides about words and members; here its orders become connections, tracks and
+//! legs. What happens to packets is in [`forwarding`](super::forwarding), what is reported and
+//! asked for in [`feedback`](super::feedback), who sits where in [`seating`](super::seating).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+use crate::ids::{ConnectionId, MemberId, Path};
+use crate::logic::forward::packet::TrackId;
+use crate::logic::forward::reports::NtpClock;
+use crate::logic::forward::speakers::Speakers;
+use crate::logic::room::{MediaFact, MediaOrder, Room, RoomEffect, RoomInput, SeatOrder};
+use crate::media::egress::SendArena;
+use crate::media::outlet::{Outlet, OutletId};
+use crate::media::participant::Participant;
+use crate::media::peer::{Arrived, Peer, PeerState, Transport};
+use crate::media::sdp::Line;
+use crate::media::shard::{Counters, ShardEffect, ShardOutput};
+use crate::media::slots::Slots;
+use crate::media::switchboard::{Place, Switchboard};
+use crate::media::track::{Track, TrackSlot};
+use crate::protocol::client::{Epoch, RequestId, Source};
+
+/// What a conference works with and does not own.
+pub struct Surroundings<'a> {
+    /// The node's side of every connection.
+    pub transport: &'a Transport,
+    /// Routes of the shard.
+    pub switchboard: &'a mut Switchboard,
+    /// The shard's randomness.
+    pub rng: &'a mut StdRng,
+    /// What time it is for reports.
+    pub wall: &'a NtpClock,
+    /// The shard's counters.
+    pub counters: &'a mut Counters,
+    /// What is to be sent.
+    pub out: &'a mut ShardOutput,
+}
+
+/// One room with its peer connections.
+pub struct Conference {
+    /// Decides.
+    pub room: Room,
+    slot: usize,
+    connections: BTreeMap<MemberId, ConnectionId>,
+    by_member: BTreeMap<MemberId, usize>,
+    pub(super) participants: Slots<Participant>,
+    pub(super) tracks: Slots<Track>,
+    pub(super) outlets: Slots<Outlet>,
+    /// By viewer: who is to sit where.
+    pub(super) plans: BTreeMap<MemberId, Vec<Option<SeatOrder>>>,
+    pub(super) speakers: Speakers,
+    next_track: u32,
+    room_wake: Option<(Instant, &'static str)>,
+    transport_wake: Option<(Instant, &'static str)>,
+    pub(super) tick_at: Option<Instant>,
+    /// Media came since the last tick.
+    pub(super) busy: bool,
+}
+
+impl Conference {
+    /// An empty room in that slot of the shard.
+    pub fn new(room: Room, slot: usize) -> Self {
+        Self {
+            room_wake: room.poll_timeout(),
+            room,
+            slot,
+            connections: BTreeMap::new(),
+            by_member: BTreeMap::new(),
+            participants: Slots::default(),
+            tracks: Slots::default(),
+            outlets: Slots::default(),
+            plans: BTreeMap::new(),
+            speakers: Speakers::new(),
+            next_track: 0,
+            transport_wake: None,
+            tick_at: None,
+            busy: false,
+        }
+    }
+
+    /// Whose words to a member go over this WebSocket from now on.
+    pub fn connect(&mut self, member: MemberId, connection: ConnectionId) {
+        self.connections.insert(member, connection);
+    }
+
+    /// A member's WebSocket is no more.
+    pub fn disconnect(&mut self, member: MemberId) {
+        self.connections.remove(&member);
+    }
+
+    /// Takes in what happened and carries out all that follows from it.
+    pub fn handle(&mut self, now: Instant, input: RoomInput, around: &mut Surroundings<'_>) {
+        let mut decided = Vec::new();
+        self.room.handle(now, input, &mut decided);
+        self.carry_out(now, decided, around);
+    }
+
+    fn carry_out(&mut self, now: Instant, decided: Vec<RoomEffect>, around: &mut Surroundings<'_>) {
+        let mut queue = VecDeque::from(decided);
+        let mut decided = Vec::new();
+        while let Some(effect) = queue.pop_front() {
+            match effect {
+                RoomEffect::Send { to, frame } => {
+                    if let Some(&connection) = self.connections.get(&to) {
+                        around.out.effects.push(ShardEffect::Send { connection, frame });
+                    }
+                }
+                RoomEffect::Disconnect { member, reason } => {
+                    if let Some(connection) = self.connections.remove(&member) {
+                        around.out.effects.push(ShardEffect::Close { connection, reason });
+                    }
+                }
+                RoomEffect::Media(order) => {
+                    if let Some(fact) = self.order(now, order, around) {
+                        self.room.handle(now, RoomInput::Media(fact), &mut decided);
+                        queue.extend(decided.drain(..));
+                    }
+                }
+            }
+        }
+        self.room_wake = self.room.poll_timeout();
+        self.transport_wake = self.next_transport_timeout();
+    }
+
+    fn order(&mut self, now: Instant, order: MediaOrder, around: &mut Surroundings<'_>) -> Option<MediaFact> {
+        match order {
+            MediaOrder::Answer { member, id, epoch, sdp, fresh } => {
+                return Some(self.answer(now, (member, id, epoch), &sdp, fresh, around));
+            }
+            MediaOrder::ClosePeer { member } => self.close_peer(now, member, around),
+            MediaOrder::Publish { member, source, mid, muted } => {
+                self.publish(now, member, source, &mid, muted, around);
+            }
+            MediaOrder::Mute { member, source, muted } => self.mute(now, member, source, muted),
+            MediaOrder::Unpublish { member, source } => self.unpublish(now, member, source, around),
+            MediaOrder::Seat { viewer, seats } => {
+                self.plans.insert(viewer, seats);
+                self.reseat(now, viewer, around);
+            }
+        }
+        None
+    }
+
+    fn answer(
+        &mut self,
+        now: Instant,
+        (member, id, epoch): (MemberId, Option<RequestId>, Epoch),
+        offer: &str,
+        fresh: bool,
+        around: &mut Surroundings<'_>,
+    ) -> MediaFact {
+        let existing = self.by_member.get(&member).copied().filter(|_| !fresh);
+        let answered = match existing.and_then(|place| self.participants.get_mut(place)) {
+            Some(participant) => {
+                let answered = participant.peer.renegotiate(offer, around.transport, around.rng);
+                around.switchboard.bind_ufrags(participant.key, &participant.peer);
+                answered
+            }
+            None => Peer::accept(now, offer, around.transport, around.rng).map(|(peer, answer)| {
+                self.close_peer(now, member, around);
+                self.seat_peer(now, member, peer, around);
+                answer
+            }),
+        };
+        match answered {
+            Ok(sdp) => {
+                let seats = self.follow_negotiation(now, member, around);
+                MediaFact::Answered { member, id, epoch, sdp, seats }
+            }
+            Err(error) => MediaFact::OfferRefused { member, id, message: error.to_string() },
+        }
+    }
+
+    fn seat_peer(&mut self, now: Instant, member: MemberId, peer: Peer, around: &mut Surroundings<'_>) {
+        let place = Place { room: self.slot, participant: self.participants.next() };
+        let key = around.switchboard.register(place);
+        around.switchboard.bind_ufrags(key, &peer);
+        let participant = Participant::new(now, member, key, peer, around.rng);
+        self.by_member.insert(member, self.participants.insert(participant));
+        self.tick_at.get_or_insert(now);
+    }
+
+    /// Makes the tracks and outlets of new m-lines and tells the old ones what changed. Returns how
+    /// many seats there are.
+    fn follow_negotiation(&mut self, now: Instant, member: MemberId, around: &mut Surroundings<'_>) -> usize {
+        let Some(&place) = self.by_member.get(&member) else { return 0 };
+        let Some(participant) = self.participants.get_mut(place) else { return 0 };
+        participant.negotiated();
+        let lines = participant.peer.negotiated().lines.clone();
+        participant.tracks.resize(lines.len(), None);
+        for (index, line) in lines.iter().enumerate() {
+            match line {
+                Line::Publish(line) => match participant.tracks[index].and_then(|slot| self.tracks.get_mut(slot.0)) {
+                    Some(track) => track.renegotiate(line),
+                    None => {
+                        self.next_track += 1;
+                        let track = Track::new(now, TrackId(self.next_track), member, line);
+                        participant.tracks[index] = Some(TrackSlot(self.tracks.insert(track)));
+                    }
+                },
+                Line::Seat(line) => match participant.outlet(line.ssrc).and_then(|id| self.outlets.get_mut(id.0)) {
+                    Some(outlet) => outlet.renegotiate(now, line),
+                    None => {
+                        let outlet = Outlet::new(now, place, line, around.rng);
+                        participant.add_outlet(line, OutletId(self.outlets.insert(outlet)));
+                    }
+                },
+                Line::Inactive { .. } | Line::Refused { .. } => {}
+            }
+        }
+        participant.seats.len()
+    }
+
+    /// Forgets a member's connection and everything on it.
+    fn close_peer(&mut self, now: Instant, member: MemberId, around: &mut Surroundings<'_>) {
+        let removed = self.by_member.remove(&member).and_then(|place| self.participants.remove(place));
+        let Some(mut participant) = removed else { return };
+        participant.peer.close(now, &mut around.out.datagrams);
+        around.switchboard.release(participant.key);
+        for slot in participant.tracks.iter().flatten() {
+            self.take_off_air(now, *slot);
+            self.tracks.remove(slot.0);
+        }
+        for &(_, id) in &participant.outlets {
+            self.unseat(now, id);
+            self.outlets.remove(id.0);
+        }
+        self.plans.remove(&member);
+        self.speakers.remove(member);
+    }
+
+    fn publish(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        source: Source,
+        mid: &str,
+        muted: bool,
+        around: &mut Surroundings<'_>,
+    ) {
+        let wanted = self.track_of_line(member, mid);
+        if let Some(former) = self.track_of(member, source).filter(|former| Some(*former) != wanted) {
+            self.take_off_air(now, former);
+            self.set_source(former, None);
+        }
+        if let Some(slot) = wanted {
+            self.set_source(slot, Some(source));
+            self.set_muted(now, slot, muted);
+        }
+        self.reseat_everyone(now, around);
+    }
+
+    fn unpublish(&mut self, now: Instant, member: MemberId, source: Source, around: &mut Surroundings<'_>) {
+        if let Some(slot) = self.track_of(member, source) {
+            self.take_off_air(now, slot);
+            self.set_source(slot, None);
+            self.reseat_everyone(now, around);
+        }
+    }
+
+    fn mute(&mut self, now: Instant, member: MemberId, source: Source, muted: bool) {
+        if let Some(slot) = self.track_of(member, source) {
+            self.set_muted(now, slot, muted);
+        }
+    }
+
+    fn set_source(&mut self, slot: TrackSlot, source: Option<Source>) {
+        if let Some(track) = self.tracks.get_mut(slot.0) {
+            track.source = source;
+        }
+    }
+
+    /// Takes a datagram of one of the room's peer connections.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        place: usize,
+        path: Path,
+        datagram: &[u8],
+        around: &mut Surroundings<'_>,
+    ) {
+        let Some(participant) = self.participants.get_mut(place) else { return };
+        let member = participant.member;
+        match participant.peer.handle(now, path, datagram, &mut around.out.datagrams) {
+            Arrived::Rtp(packet) => self.rtp(now, place, &packet, around),
+            Arrived::Rtcp(packet) => self.rtcp(now, place, &packet, around),
+            Arrived::Nothing => {}
+            Arrived::Checked(checked) => {
+                around.switchboard.checked(participant.key, path, checked);
+                self.transport_wake = earlier(self.transport_wake, participant.peer.poll_timeout());
+            }
+            Arrived::Connected => {
+                around.counters.connected += 1;
+                self.handle(now, RoomInput::Media(MediaFact::PeerUp { member }), around);
+            }
+            Arrived::Gone => self.lose(now, member, around),
+        }
+        if let Some(participant) = self.participants.get(place)
+            && participant.peer.state() == PeerState::Connecting
+        {
+            self.transport_wake = earlier(self.transport_wake, participant.peer.poll_timeout());
+        }
+    }
+
+    /// A connection ended by itself.
+    fn lose(&mut self, now: Instant, member: MemberId, around: &mut Surroundings<'_>) {
+        self.close_peer(now, member, around);
+        self.handle(now, RoomInput::Media(MediaFact::PeerDown { member }), around);
+    }
+
+    /// Does what is due by now.
+    pub fn handle_timeout(&mut self, now: Instant, around: &mut Surroundings<'_>) {
+        if is_due(self.room_wake, now) {
+            let mut decided = Vec::new();
+            self.room.handle_timeout(now, &mut decided);
+            self.carry_out(now, decided, around);
+        }
+        if is_due(self.transport_wake, now) {
+            self.transport_timeout(now, around);
+        }
+        if self.tick_at.is_some_and(|at| at <= now) {
+            self.tick(now, around);
+        }
+    }
+
+    fn transport_timeout(&mut self, now: Instant, around: &mut Surroundings<'_>) {
+        let mut gone = Vec::new();
+        let mut removed = Vec::new();
+        for participant in self.participants.iter_mut() {
+            participant.peer.handle_timeout(now, &mut removed, &mut around.out.datagrams);
+            removed.drain(..).for_each(|path| around.switchboard.unbind_path(path));
+            if participant.peer.state() == PeerState::Gone {
+                gone.push(participant.member);
+            }
+        }
+        for member in gone {
+            self.lose(now, member, around);
+        }
+        self.transport_wake = self.next_transport_timeout();
+    }
+
+    fn next_transport_timeout(&self) -> Option<(Instant, &'static str)> {
+        self.participants.iter().fold(None, |next, participant| earlier(next, participant.peer.poll_timeout()))
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next, and why.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let tick = self.tick_at.map(|at| (at, "feedback"));
+        earlier(earlier(self.room_wake, self.transport_wake), tick)
+    }
+
+    /// The participant of a member with a connection.
+    pub(super) fn participant_of(&self, member: MemberId) -> Option<usize> {
+        self.by_member.get(&member).copied()
+    }
+
+    /// A number for a track whose own numbering starts anew.
+    pub(super) fn new_track_id(&mut self) -> TrackId {
+        self.next_track += 1;
+        TrackId(self.next_track)
+    }
+
+    /// Says goodbye on every connection: the node stops or the room was closed.
+    pub fn close_all(&mut self, now: Instant, around: &mut Surroundings<'_>) {
+        let members: Vec<_> = self.by_member.keys().copied().collect();
+        for member in members {
+            self.close_peer(now, member, around);
+        }
+    }
+
+    /// Peer connections, tracks and outlets that there are.
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        (self.participants.iter().count(), self.tracks.iter().count(), self.outlets.iter().count())
+    }
+
+    /// The room as REST shows it, with its media.
+    pub fn describe(&self, now: Instant) -> Value {
+        let mut description = self.room.describe(now);
+        let tracks: Vec<Value> = self.tracks.iter().map(|track| describe_track(now, track)).collect();
+        if let Some(object) = description.as_object_mut() {
+            object.insert("peers".into(), json!(self.participants.iter().count()));
+            object.insert("tracks".into(), json!(tracks));
+        }
+        description
+    }
+}
+
+fn describe_track(now: Instant, track: &Track) -> Value {
+    json!({
+        "member": track.member,
+        "source": track.source,
+        "codec": track.codec().map(|codec| format!("{codec:?}").to_lowercase()),
+        "muted": track.muted,
+        "bitsPerSecond": track.bits_per_second(now),
+        "layers": track.layers().iter().filter(|layer| layer.stream.flows(now)).count(),
+        "viewers": track.outlets.len(),
+    })
+}
+
+fn is_due(wake: Option<(Instant, &'static str)>, now: Instant) -> bool {
+    wake.is_some_and(|(at, _)| at <= now)
+}
+
+/// The earlier of two timeouts.
+pub fn earlier(
+    one: Option<(Instant, &'static str)>,
+    other: Option<(Instant, &'static str)>,
+) -> Option<(Instant, &'static str)> {
+    one.into_iter().chain(other).min_by_key(|(at, _)| *at)
+}
+
+/// Where datagrams go; a short name for what the packet path passes along.
+pub(super) type Datagrams = SendArena;

@@ -1,0 +1,302 @@
+// Starts the real node and real browsers, one page per member.
+//
+// MOTET_BIN   the node's binary; target/debug/motet otherwise
+// MOTET_URL   a node that runs already, instead of starting one
+// CHROMIUM, FIREFOX   the browsers; Debian's otherwise
+//
+// Cameras give 320x180 at 15 frames a second, so that five members fit on two cores. Screenshots of
+// what was on the screens at the end of a test, or when it failed, are in out/.
+
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import puppeteer from 'puppeteer-core';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+const BINARY = process.env.MOTET_BIN ?? here('../../target/debug/motet');
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
+const OUT = here('out');
+const CAMERA = '320x180x15';
+const START_MS = 15_000;
+const WAIT_MS = 30_000;
+const POLL_MS = 200;
+
+const CHROMIUM_FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--use-fake-device-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required',
+  '--allow-loopback-in-peer-connection',
+  '--auto-select-desktop-capture-source=Entire screen',
+];
+
+const FIREFOX_PREFERENCES = {
+  'media.navigator.streams.fake': true,
+  'media.navigator.permission.disabled': true,
+  'media.autoplay.default': 0,
+  'media.peerconnection.ice.obfuscate_host_addresses': false,
+  'media.peerconnection.ice.loopback': true,
+};
+
+/**
+ * Everything that one test starts; `close` ends all of it.
+ */
+export class House {
+  #closers = [];
+  #members = [];
+
+  /** @param {import('node:test').TestContext} test */
+  constructor(test) {
+    this.name = test.name.replace(/[^a-z0-9]+/gi, '-').toLowerCase();
+    this.room = `${this.name.slice(0, 40)}-${process.pid}`;
+    test.after(() => this.close());
+  }
+
+  /**
+   * @param {string[]} [flags] more settings for the node
+   */
+  async node(flags = []) {
+    if (process.env.MOTET_URL) {
+      this.url = process.env.MOTET_URL;
+      return;
+    }
+    const listen = flags.includes('--http-listen') ? [] : ['--http-listen', '127.0.0.1:0'];
+    const child = spawn(BINARY, [...listen, '--media-port', '0', ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { RUST_LOG: 'info', ...process.env },
+    });
+    this.log = [];
+    this.#closers.push(() => end(child));
+    const address = await listening(child, this.log);
+    this.url = `http://${address}`;
+    this.process = child;
+  }
+
+  stopNode() {
+    return end(this.process);
+  }
+
+  /** @param {{denied?: boolean}} [options] `denied`: no page may open a camera or microphone */
+  async chromium({ denied = false } = {}) {
+    const browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: denied ? CHROMIUM_FLAGS : [...CHROMIUM_FLAGS, '--use-fake-ui-for-media-stream'],
+    });
+    this.#closers.push(() => browser.close());
+    return { newPage: async () => (await browser.newContext({ viewport: { width: 960, height: 600 } })).newPage() };
+  }
+
+  /** A Chromium that can be killed like a crash of the machine it runs on. */
+  async mortalChromium() {
+    const server = await chromium.launchServer({
+      executablePath: CHROMIUM,
+      args: [...CHROMIUM_FLAGS, '--use-fake-ui-for-media-stream'],
+    });
+    const browser = await chromium.connect(server.wsEndpoint());
+    this.#closers.push(() => process.kill(-server.process().pid, 'SIGKILL'));
+    return {
+      newPage: async () => (await browser.newContext()).newPage(),
+      /** @param {NodeJS.Signals} signal to the browser and all its processes */
+      kill: (signal) => process.kill(-server.process().pid, signal),
+    };
+  }
+
+  async firefox() {
+    const browser = await puppeteer.launch({
+      browser: 'firefox',
+      executablePath: FIREFOX,
+      headless: true,
+      extraPrefsFirefox: FIREFOX_PREFERENCES,
+    });
+    this.#closers.push(() => browser.close());
+    // A window each: tabs in the background have their timers slowed down.
+    return { newPage: () => browser.newPage({ type: 'window' }) };
+  }
+
+  /**
+   * Opens a page that joins the room, and waits until it has.
+   *
+   * @param {{newPage: () => Promise<any>}} browser
+   * @param {string} name
+   * @param {string} [query] more parameters, `&seats=2`
+   */
+  async member(browser, name, query = '') {
+    const page = await browser.newPage();
+    const member = new Member(page, name);
+    this.#members.push(member);
+    page.on('pageerror', (error) => member.complaints.push(String(error)));
+    page.on('console', (message) => {
+      if (['error', 'warn', 'warning'].includes(message.type())) member.complaints.push(message.text());
+    });
+    await page.goto(`${this.url}/r/${this.room}?join&name=${encodeURIComponent(name)}&video=${CAMERA}${query}`);
+    await member.until('has joined', () => window.motet?.state === 'joined');
+    return member;
+  }
+
+  /** Screenshots of every page that is still open. */
+  async photograph() {
+    mkdirSync(OUT, { recursive: true });
+    for (const { page, name, isGone } of this.#members) {
+      if (isGone) continue;
+      await page.screenshot({ path: `${OUT}/${this.name.slice(0, 60)}-${name}.png` }).catch(() => {});
+    }
+  }
+
+  async close() {
+    await this.photograph();
+    for (const closer of this.#closers.reverse()) await Promise.resolve(closer()).catch(() => {});
+    this.#closers = [];
+  }
+}
+
+/** One page in the room. */
+export class Member {
+  isGone = false;
+  /** What the page wrote to its console as a warning or an error. */
+  complaints = [];
+
+  constructor(page, name) {
+    this.page = page;
+    this.name = name;
+  }
+
+  /**
+   * @template T
+   * @param {(argument: any) => T} question runs in the page
+   * @param {unknown} [argument]
+   * @returns {Promise<T>}
+   */
+  ask(question, argument) {
+    return this.page.evaluate(question, argument);
+  }
+
+  /**
+   * Waits until the page answers with something true, and gives it back.
+   *
+   * @param {string} what for the failure's message
+   * @param {(argument: any) => unknown} question runs in the page
+   * @param {{argument?: unknown, timeout?: number}} [options]
+   */
+  async until(what, question, { argument, timeout = WAIT_MS } = {}) {
+    const deadline = Date.now() + timeout;
+    for (;;) {
+      const answer = await this.ask(question, argument);
+      if (answer) return answer;
+      if (Date.now() > deadline) throw new Error(`${this.name}, after ${timeout} ms not yet: ${what}\n${await this.#describe()}`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  /**
+   * Waits until frames of these members are decoded, and their sound arrives, from now on.
+   *
+   * @param {string[]} names
+   * @param {{path?: 'mesh' | 'node', frames?: number, timeout?: number}} [options]
+   */
+  async sees(names, { path, frames = 10, timeout = WAIT_MS } = {}) {
+    const before = await this.counts(names);
+    await this.until(
+      `sees and hears ${names.join(', ')}${path ? ` by ${path}` : ''}`,
+      ({ names, path, frames, before }) =>
+        names.every((name) => {
+          const camera = window.motet.quality()[name]?.camera;
+          if (!camera?.video || !camera.audio || (path && camera.path !== path)) return false;
+          // Another way counts from its own beginning.
+          const base = before[name].key === camera.key ? before[name] : { frames: 0, packets: 0 };
+          return camera.video.framesDecoded >= base.frames + frames && camera.audio.packets > base.packets;
+        }),
+      { argument: { names, path, frames, before }, timeout },
+    );
+  }
+
+  /** @param {string[]} names */
+  counts(names) {
+    return this.ask((names) => {
+      const quality = window.motet.quality();
+      const entries = names.map((name) => {
+        const camera = quality[name]?.camera;
+        return [name, { key: camera?.key, frames: camera?.video?.framesDecoded ?? 0, packets: camera?.audio?.packets ?? 0 }];
+      });
+      return Object.fromEntries(entries);
+    }, names);
+  }
+
+  /** @param {'mesh' | 'sfu'} mode the mode in which the room has come to rest */
+  async isIn(mode, timeout = WAIT_MS) {
+    await this.until(`is in ${mode}`, (mode) => window.motet.mode === mode && !window.motet.switching, { argument: mode, timeout });
+  }
+
+  /** @param {string} tool name of a button in the bar */
+  press(tool) {
+    return this.page.click(`[data-tool=${tool}]`);
+  }
+
+  async leave() {
+    await this.press('leave');
+    await this.page.close();
+    this.isGone = true;
+  }
+
+  async #describe() {
+    const state = await this.ask(() => ({
+      state: window.motet?.state,
+      mode: window.motet?.mode,
+      switching: window.motet?.switching,
+      epoch: window.motet?.epoch,
+      seats: window.motet?.seats,
+      connections: window.motet?.connections,
+      quality: Object.entries(window.motet?.quality() ?? {}).map(([name, { camera }]) =>
+        camera && [name, camera.path, camera.connection.state, camera.video?.framesDecoded, camera.audio?.packets].join(' '),
+      ),
+    })).catch(String);
+    return JSON.stringify({ ...state, complaints: this.complaints }, null, 1);
+  }
+}
+
+/** @param {number} ms */
+export function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Everyone waits at the same time. */
+export function all(members, what) {
+  return Promise.all(members.map(what));
+}
+
+/** Everyone but one, by name. */
+export function othersOf(members, one) {
+  return members.filter((member) => member !== one).map(({ name }) => name);
+}
+
+function listening(child, log) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the node does not listen:\n${log.join('')}`)), START_MS);
+    const read = (chunk) => {
+      log.push(String(chunk));
+      const address = /listening http=(\S+) media=\S+/.exec(log.join(''))?.[1];
+      if (!address) return;
+      clearTimeout(timer);
+      resolve(address);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new Error(`the node ended with ${code}:\n${log.join('')}`)));
+  });
+}
+
+async function end(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 3_000);
+  await gone;
+  clearTimeout(timer);
+}

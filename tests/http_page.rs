@@ -1,0 +1,124 @@
+//! The web client, as the node serves it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use common::Node;
+use reqwest::{Response, StatusCode};
+
+async fn get(node: &Node, path: &str) -> Response {
+    reqwest::get(node.url(path)).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_page_is_served_at_the_root_and_for_every_room() {
+    let node = Node::start(&[]);
+    let root = get(&node, "/").await;
+    assert_eq!(root.status(), StatusCode::OK);
+    assert_eq!(root.headers()["content-type"], "text/html; charset=utf-8");
+    let tag = root.headers()["etag"].clone();
+    for path in ["/r/room", "/r/Caf%C3%A9%20du%20Nord", "/r/room?name=Ada"] {
+        let page = get(&node, path).await;
+        assert_eq!(
+            (page.status(), &page.headers()["etag"]),
+            (StatusCode::OK, &tag),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_file_that_the_page_needs_is_served_with_its_type() {
+    let node = Node::start(&[]);
+    let page = get(&node, "/").await.text().await.unwrap();
+    let mut seen = 0;
+    for attribute in ["src=\"/", "href=\"/"] {
+        for (at, _) in page.match_indices(attribute) {
+            let rest = &page[at + attribute.len() - 1..];
+            let path = &rest[..rest.find(['"', '#']).unwrap()];
+            if path == "/" {
+                continue;
+            }
+            let file = get(&node, path).await;
+            assert_eq!(file.status(), StatusCode::OK, "{path}");
+            let expected = match path.rsplit('.').next().unwrap() {
+                "js" => "text/javascript; charset=utf-8",
+                "css" => "text/css; charset=utf-8",
+                "svg" => "image/svg+xml",
+                "webmanifest" => "application/manifest+json",
+                other => panic!("a type that is not served: {other}"),
+            };
+            assert_eq!(file.headers()["content-type"], expected, "{path}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "the page has a script and a style sheet");
+}
+
+#[tokio::test]
+async fn files_are_asked_for_again_but_not_sent_again() {
+    let node = Node::start(&[]);
+    let page = get(&node, "/").await;
+    assert_eq!(page.headers()["cache-control"], "no-cache");
+    let tag = page.headers()["etag"].to_str().unwrap().to_owned();
+    let weak = format!("\"other\", W/{tag}");
+    let client = reqwest::Client::new();
+    for (known, status) in [
+        (tag.as_str(), 304),
+        (weak.as_str(), 304),
+        ("*", 304),
+        ("\"other\"", 200),
+    ] {
+        let again = client
+            .get(node.url("/"))
+            .header("if-none-match", known)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(again.status().as_u16(), status, "{known}");
+        assert!(again.headers().contains_key("content-security-policy"));
+    }
+}
+
+#[tokio::test]
+async fn the_page_may_use_camera_and_microphone_and_nothing_from_elsewhere() {
+    let node = Node::start(&[]);
+    let page = get(&node, "/").await;
+    let header = |name: &str| page.headers()[name].to_str().unwrap().to_owned();
+    let policy = header("content-security-policy");
+    for part in [
+        "default-src 'self'",
+        "script-src 'self'",
+        "connect-src 'self' ws: wss:",
+        "object-src 'none'",
+    ] {
+        assert!(policy.contains(part), "{part}");
+    }
+    assert!(!policy.contains("unsafe"));
+    for part in [
+        "camera=(self)",
+        "microphone=(self)",
+        "display-capture=(self)",
+    ] {
+        assert!(header("permissions-policy").contains(part), "{part}");
+    }
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    assert_eq!(header("referrer-policy"), "no-referrer");
+}
+
+#[tokio::test]
+async fn only_what_a_browser_needs_is_served() {
+    let node = Node::start(&[]);
+    for path in [
+        "/jsconfig.json",
+        "/protocol.d.ts",
+        "/package.json",
+        "/../Cargo.toml",
+        "/%2e%2e/Cargo.toml",
+        "/nothing.js",
+        "/r/a/b",
+    ] {
+        let response = get(&node, path).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}

@@ -1,0 +1,409 @@
+import { bitrateFor, SCREEN_BITRATE, trimCodecs, withoutStrayFeedback } from './codecs.js';
+import { SOURCES } from './media.js';
+import { Meter } from './stats.js';
+
+/**
+ * @import { LocalMedia } from './media.js'
+ * @import { Candidate, Feed, Member, MemberId, Signal, Source } from './protocol'
+ * @import { Connection, Inbound } from './stats.js'
+ *
+ * @typedef {object} Incoming one feed of one member as it comes in on one path
+ * @property {MediaStreamTrack | null} audio
+ * @property {MediaStreamTrack | null} video
+ * @property {Inbound | null} audioStats
+ * @property {Inbound | null} videoStats
+ * @property {number} since when the tracks began to carry this feed, on `performance.now()`'s clock
+ * @property {Connection} connection
+ * @property {'mesh' | 'node'} path
+ * @property {string} key changes whenever other media may come out of the same tracks
+ */
+
+/** A pair that lost its path gets this long to find it again before ICE is restarted. */
+const PATIENCE_MS = 3_000;
+
+/** One peer connection to every other member. */
+export class Mesh {
+  /** @type {Map<MemberId, Pair>} */
+  #pairs = new Map();
+  #you;
+  #media;
+  #iceServers;
+  #send;
+  #changed;
+
+  /**
+   * @param {object} options
+   * @param {MemberId} options.you
+   * @param {LocalMedia} options.media
+   * @param {RTCIceServer[]} options.iceServers
+   * @param {(to: MemberId, signal: Signal) => void} options.send
+   * @param {() => void} options.changed a track or a connection's state did
+   */
+  constructor({ you, media, iceServers, send, changed }) {
+    this.#you = you;
+    this.#media = media;
+    this.#iceServers = iceServers;
+    this.#send = send;
+    this.#changed = changed;
+  }
+
+  /**
+   * Has a pair with each of these members and nobody else.
+   *
+   * @param {MemberId[]} others
+   * @param {boolean} mayGrow whether missing pairs are made, or only superfluous ones ended
+   */
+  reconcile(others, mayGrow) {
+    for (const [id, pair] of this.#pairs) {
+      if (others.includes(id)) continue;
+      pair.close();
+      this.#pairs.delete(id);
+    }
+    if (mayGrow) for (const id of others) this.#pair(id);
+  }
+
+  /** Begins anew with every pair that is not connected, under the epoch that holds now. */
+  renew() {
+    for (const pair of this.#pairs.values()) pair.renew();
+  }
+
+  /**
+   * @param {MemberId} from
+   * @param {Signal} signal
+   */
+  receive(from, signal) {
+    this.#pair(from).receive(signal);
+  }
+
+  syncTracks() {
+    for (const pair of this.#pairs.values()) pair.syncTracks();
+  }
+
+  /** @returns {Promise<void>} */
+  async sample() {
+    await Promise.all([...this.#pairs.values()].map((pair) => pair.meter.sample()));
+  }
+
+  /**
+   * @param {Member} member
+   * @param {Feed} feed
+   * @returns {Incoming | null}
+   */
+  incoming(member, feed) {
+    return this.#pairs.get(member.id)?.incoming(member, feed) ?? null;
+  }
+
+  /** @param {MemberId} id */
+  isConnected(id) {
+    return this.#pairs.get(id)?.state === 'connected';
+  }
+
+  /** @param {MemberId} id how loud they are now, 0 to 1 */
+  level(id) {
+    return this.#pairs.get(id)?.level() ?? 0;
+  }
+
+  /** @returns {[MemberId, Pair][]} */
+  pairs() {
+    return [...this.#pairs];
+  }
+
+  close() {
+    this.reconcile([], false);
+  }
+
+  /** @param {MemberId} id */
+  #pair(id) {
+    const known = this.#pairs.get(id);
+    if (known) return known;
+    const pair = new Pair({
+      polite: this.#you < id,
+      media: this.#media,
+      iceServers: this.#iceServers,
+      send: (signal) => this.#send(id, signal),
+      changed: this.#changed,
+    });
+    this.#pairs.set(id, pair);
+    return pair;
+  }
+}
+
+/**
+ * The connection to one other browser, by perfect negotiation (W3C WebRTC §10.7).
+ *
+ * The impolite side makes the first offer, with one m-line per source whether it sends it yet or
+ * not, so that devices and screens come and go without another negotiation.
+ */
+export class Pair {
+  #polite;
+  #media;
+  #iceServers;
+  #send;
+  #changed;
+  /** @type {RTCPeerConnection} */
+  #connection;
+  /** @type {Meter} */
+  meter;
+  #offering = false;
+  #ignoring = false;
+  #inbox = Promise.resolve();
+  #patience = 0;
+  #since = 0;
+  /** @type {Map<Source, RTCRtpTransceiver>} */
+  #slots = new Map();
+  /** @type {Map<RTCRtpTransceiver, string[]>} ids of the streams that they carry to us */
+  #streams = new Map();
+
+  /**
+   * @param {object} options
+   * @param {boolean} options.polite
+   * @param {LocalMedia} options.media
+   * @param {RTCIceServer[]} options.iceServers
+   * @param {(signal: Signal) => void} options.send
+   * @param {() => void} options.changed
+   */
+  constructor({ polite, media, iceServers, send, changed }) {
+    this.#polite = polite;
+    this.#media = media;
+    this.#iceServers = iceServers;
+    this.#send = send;
+    this.#changed = changed;
+    this.#connection = this.#open();
+    this.meter = new Meter(this.#connection);
+    if (!polite) this.#addSlots();
+  }
+
+  get state() {
+    return this.#connection.connectionState;
+  }
+
+  /** @param {Signal} signal */
+  receive(signal) {
+    this.#inbox = this.#inbox
+      .then(() => ('description' in signal ? this.#describe(signal.description) : this.#candidate(signal.candidate)))
+      .catch((error) => console.warn('mesh negotiation', error));
+  }
+
+  /** Replaces a connection that is not up; the other side notices by its new certificate. */
+  renew() {
+    if (this.state === 'connected') return;
+    this.#reopen();
+    if (!this.#polite) this.#addSlots();
+  }
+
+  syncTracks() {
+    for (const [source, transceiver] of this.#slots) this.#fill(source, transceiver);
+  }
+
+  /**
+   * @param {Member} member
+   * @param {Feed} feed
+   * @returns {Incoming}
+   */
+  incoming(member, feed) {
+    const audio = this.#carrier(member, feed === 'camera' ? 'microphone' : 'screenAudio', 'audio');
+    const video = this.#carrier(member, feed, 'video');
+    const inbound = this.meter.latest.inbound;
+    return {
+      audio: audio?.receiver.track ?? null,
+      video: video?.receiver.track ?? null,
+      audioStats: inbound.get(audio?.mid ?? '') ?? null,
+      videoStats: inbound.get(video?.mid ?? '') ?? null,
+      since: this.#since,
+      connection: this.meter.latest.connection,
+      path: 'mesh',
+      key: `mesh/${video?.receiver.track.id}`,
+    };
+  }
+
+  level() {
+    const sources = this.#connection.getReceivers().flatMap((receiver) =>
+      receiver.track.kind === 'audio' ? receiver.getSynchronizationSources() : [],
+    );
+    return Math.max(0, ...sources.map((source) => source.audioLevel ?? 0));
+  }
+
+  close() {
+    window.clearTimeout(this.#patience);
+    this.#connection.close();
+  }
+
+  #open() {
+    const connection = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: 'max-bundle' });
+    connection.onnegotiationneeded = () => this.#offer(connection);
+    connection.onicecandidate = ({ candidate }) => {
+      if (candidate) this.#send({ candidate: plain(candidate) });
+    };
+    connection.onconnectionstatechange = () => this.#watch(connection);
+    connection.ontrack = ({ transceiver, streams }) => {
+      this.#streams.set(transceiver, streams.map((stream) => stream.id));
+      this.#changed();
+    };
+    this.#since = performance.now();
+    return connection;
+  }
+
+  #reopen() {
+    this.close();
+    this.#slots.clear();
+    this.#streams.clear();
+    this.#offering = this.#ignoring = false;
+    this.#connection = this.#open();
+    this.meter = new Meter(this.#connection);
+  }
+
+  /** @param {RTCPeerConnection} connection */
+  async #offer(connection) {
+    try {
+      this.#offering = true;
+      await connection.setLocalDescription();
+      this.#sendDescription(connection);
+    } catch (error) {
+      if (connection === this.#connection) console.warn('mesh offer', error);
+    } finally {
+      this.#offering = false;
+    }
+  }
+
+  /** @param {RTCSessionDescriptionInit} description */
+  async #describe(description) {
+    if (this.#isOfAnother(description)) this.#reopen();
+    const connection = this.#connection;
+    const collides = description.type === 'offer' && (this.#offering || connection.signalingState !== 'stable');
+    this.#ignoring = collides && !this.#polite;
+    if (this.#ignoring) return;
+    await connection.setRemoteDescription(description);
+    if (description.type !== 'offer') return;
+    this.#adoptSlots();
+    await connection.setLocalDescription();
+    this.#sendDescription(connection);
+  }
+
+  /**
+   * An offer under another certificate comes from another peer connection.
+   *
+   * @param {RTCSessionDescriptionInit} description
+   */
+  #isOfAnother(description) {
+    const known = this.#connection.remoteDescription;
+    return description.type === 'offer' && known !== null && fingerprint(known) !== fingerprint(description);
+  }
+
+  /** @param {Candidate} candidate */
+  async #candidate(candidate) {
+    try {
+      await this.#connection.addIceCandidate(candidate);
+    } catch (error) {
+      if (!this.#ignoring) throw error;
+    }
+  }
+
+  /** @param {RTCPeerConnection} connection */
+  #sendDescription({ localDescription }) {
+    if (!localDescription || localDescription.type === 'pranswer' || localDescription.type === 'rollback') return;
+    const sdp = withoutStrayFeedback(localDescription.sdp);
+    this.#send({ description: { type: localDescription.type, sdp } });
+  }
+
+  #addSlots() {
+    for (const source of SOURCES) {
+      const kind = kindOf(source);
+      const streams = [this.#media.stream(source)];
+      this.#take(source, this.#connection.addTransceiver(kind, { direction: 'sendrecv', streams }));
+    }
+  }
+
+  /** Answers the other side's m-lines with our own sources, in the same order. */
+  #adoptSlots() {
+    const taken = [...this.#slots.values()];
+    for (const source of SOURCES) {
+      if (this.#slots.has(source)) continue;
+      const transceiver = this.#connection
+        .getTransceivers()
+        .find((free) => free.receiver.track.kind === kindOf(source) && !taken.includes(free));
+      if (!transceiver) continue;
+      taken.push(transceiver);
+      transceiver.direction = 'sendrecv';
+      transceiver.sender.setStreams?.(this.#media.stream(source));
+      this.#take(source, transceiver);
+    }
+  }
+
+  /**
+   * @param {Source} source
+   * @param {RTCRtpTransceiver} transceiver
+   */
+  #take(source, transceiver) {
+    trimCodecs(transceiver);
+    this.#slots.set(source, transceiver);
+    this.#fill(source, transceiver);
+  }
+
+  /**
+   * @param {Source} source
+   * @param {RTCRtpTransceiver} transceiver
+   */
+  #fill(source, { sender }) {
+    const track = this.#media.track(source);
+    if (sender.track === track) return;
+    sender.replaceTrack(track).catch((error) => console.warn('replaceTrack', error));
+    if (track?.kind === 'video') this.#limit(source, sender);
+  }
+
+  /**
+   * @param {Source} source
+   * @param {RTCRtpSender} sender
+   */
+  #limit(source, sender) {
+    const parameters = sender.getParameters();
+    const [encoding] = parameters.encodings;
+    if (!encoding) return;
+    encoding.maxBitrate = source === 'screen' ? SCREEN_BITRATE : bitrateFor(this.#media.cameraHeight);
+    sender.setParameters(parameters).catch(() => {
+      // The cap is a courtesy; congestion control rules without it.
+    });
+  }
+
+  /**
+   * @param {Member} member
+   * @param {Source} source
+   * @param {'audio' | 'video'} kind
+   */
+  #carrier(member, source, kind) {
+    const stream = member.published.find((published) => published.source === source)?.stream;
+    if (!stream) return undefined;
+    for (const [transceiver, streams] of this.#streams) {
+      if (transceiver.receiver.track.kind === kind && streams.includes(stream)) return transceiver;
+    }
+    return undefined;
+  }
+
+  /** @param {RTCPeerConnection} connection */
+  #watch(connection) {
+    window.clearTimeout(this.#patience);
+    this.#changed();
+    const state = connection.connectionState;
+    if (state !== 'failed' && state !== 'disconnected') return;
+    // Both sides see it; the polite one leaves the first try to the other.
+    const patience = (state === 'failed' ? 0 : PATIENCE_MS) + (this.#polite ? PATIENCE_MS : 0);
+    this.#patience = window.setTimeout(() => connection.restartIce(), patience);
+  }
+}
+
+/** @param {Source} source */
+function kindOf(source) {
+  return source === 'camera' || source === 'screen' ? 'video' : 'audio';
+}
+
+/** @param {RTCSessionDescriptionInit} description */
+function fingerprint({ sdp }) {
+  return /a=fingerprint:(.*)/.exec(sdp ?? '')?.[1]?.trim();
+}
+
+/**
+ * @param {RTCIceCandidate} candidate
+ * @returns {Candidate}
+ */
+function plain({ candidate, sdpMid, sdpMLineIndex, usernameFragment }) {
+  return { candidate, sdpMid, sdpMLineIndex, usernameFragment };
+}

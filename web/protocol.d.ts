@@ -1,0 +1,351 @@
+// The words on the wire of the WebSocket `/ws`, subprotocol `motet.v1`.
+// Written by `cargo test` from src/protocol; changes by hand are lost.
+
+/** A client's message, with the id that its answer is to carry. */
+export type ClientFrame = { id?: number } & ClientMessage;
+
+/** A message of the node; events carry their number, from 1 and without a gap. */
+export type ServerFrame = { seq?: number } & ServerMessage;
+
+/** A member of a room: random, chosen by the node, the same in every message about them.
+ *
+ * On the wire it is 13 characters of base 32, so comparing two of them as text gives the same
+ * order as comparing the numbers; perfect negotiation relies on that (the smaller is polite). */
+export type MemberId = string;
+
+/** Everything that a client may say. */
+export type ClientMessage =
+  /** The first message of a connection. Answered by `joined`. */
+  | { "type": "join",
+    /** The room's name. */
+    room: string,
+    /** The name that others will see. */
+    name: string,
+    /** The client cannot or will not do mesh (a recorder, a bot): it is served over the node. */
+    sfuOnly?: boolean, }
+  /** To another member, passed on as it is: perfect negotiation of a mesh pair. */
+  | { "type": "signal",
+    /** For whom. */
+    to: MemberId,
+    /** The topology epoch it belongs to. */
+    epoch: number, } & ({ "description": Description } | { "candidate": Candidate })
+  /** An SDP offer for the connection to the node. Answered by `answer`. A later offer on the same connection adds m-lines (more seats) or restarts ICE. */
+  | { "type": "offer",
+    /** The session description, at most 256 KiB. */
+    sdp: string,
+    /** The topology epoch it belongs to. */
+    epoch: number,
+    /** Starts a new peer connection: the node forgets the member's old one. */
+    fresh?: boolean, }
+  /** Something is sent now: announced to everyone. */
+  | { "type": "publish",
+    /** What it is. */
+    source: Source,
+    /** The m-line of the connection to the node that carries it, when there is one. */
+    mid?: string,
+    /** The id of the `MediaStream` that carries it in mesh connections. */
+    stream?: string,
+    /** Published, but silent or black for now. */
+    muted?: boolean, }
+  /** A published source falls silent or comes back. */
+  | { "type": "mute",
+    /** Which. */
+    source: Source,
+    /** Whether it is silent from now on. */
+    muted: boolean, }
+  /** A source is no longer sent. */
+  | { "type": "unpublish",
+    /** Which. */
+    source: Source, }
+  /** What the client wants to see on its seats, most wanted first. Without one: everyone, screens first; with an empty one: nobody. */
+  | { "type": "view",
+    /** The wanted feeds; at most 25 seats can be asked for at once. */
+    wants: Array<Want>, }
+  /** The new path of a switch plays: media decodes for everyone that this client should see. Said by those who have an old path to lose; a newcomer need not. */
+  | { "type": "ready",
+    /** The epoch of the `switch`. */
+    epoch: number, }
+  /** A line of text to everyone in the room. */
+  | { "type": "chat",
+    /** At most 4,000 characters. */
+    text: string, }
+  /** A sign of life, at least every 30 s; answered by `pong`. */
+  | { "type": "ping", }
+  /** Leaves the room; the node closes the connection. */
+  | { "type": "bye", };
+
+/** Everything that the node may say. */
+export type ServerMessage =
+  /** The request was carried out. */
+  | { "type": "ok",
+    /** The request's id. */
+    id: number, }
+  /** The request, or a message without an id, was refused. Nothing was changed. */
+  | { "type": "error",
+    /** The request's id, if it had one that could be read. */
+    id?: number,
+    /** For programs. */
+    code: ErrorCode,
+    /** For people. */
+    message: string, }
+  /** The answer to `join`. */
+  | { "type": "joined",
+    /** The request's id. */
+    id?: number,
+    /** The joining member. */
+    you: MemberId,
+    /** Everyone in the room, the joining member too, in the order of their coming. */
+    members: Array<Member>,
+    /** How media travels now. */
+    topology: Topology,
+    /** `RTCIceServer`s for mesh connections. */
+    iceServers: Array<IceServer>,
+    /** What the client must keep to. */
+    limits: ClientLimits,
+    /** The room's last lines of chat, oldest first. */
+    history: Array<ChatLine>, }
+  /** Someone came, or something about them changed: their whole state. */
+  | { "type": "member",
+    /** Who, as they are now. */
+    member: Member, }
+  /** Someone is gone. */
+  | { "type": "left",
+    /** Who. */
+    member: MemberId,
+    /** Why. */
+    reason: Reason, }
+  /** Passed on from another member. */
+  | { "type": "signal",
+    /** From whom. */
+    from: MemberId,
+    /** The topology epoch it belongs to. */
+    epoch: number, } & ({ "description": Description } | { "candidate": Candidate })
+  /** The answer to `offer`. */
+  | { "type": "answer",
+    /** The request's id. */
+    id?: number,
+    /** The session description. */
+    sdp: string,
+    /** The epoch of the offer. */
+    epoch: number, }
+  /** Who sits where from now on: the whole plan, sent before the media changes, and again after every `answer`. Seat `n` is the stream that the answer calls `seat-n`; seats beyond the list are empty. */
+  | { "type": "seats",
+    /** By seat number. */
+    seats: Array<Seat | null>, }
+  /** A switch begins: bring up the new path, keep the old one. */
+  | { "type": "switch",
+    /** Where to. */
+    mode: Mode,
+    /** The epoch that begins. */
+    epoch: number,
+    /** How long it may take, in milliseconds from now. */
+    deadlineMs: number, }
+  /** The switch of this epoch is done: drop the old path. */
+  | { "type": "commit",
+    /** What holds now. */
+    mode: Mode,
+    /** The epoch. */
+    epoch: number, }
+  /** The switch did not come about: drop the new path, keep the old one. */
+  | { "type": "rollback",
+    /** What holds on. */
+    mode: Mode,
+    /** The epoch that holds from now on. */
+    epoch: number, }
+  /** A line of text. */
+  | { "type": "chat" } & ChatLine
+  /** Who is speaking, loudest first; sent when it changes, in SFU mode. */
+  | { "type": "speakers",
+    /** The members. */
+    members: Array<MemberId>, }
+  /** The answer to `ping`. */
+  | { "type": "pong",
+    /** The request's id. */
+    id?: number, }
+  /** The last message: the connection closes. */
+  | { "type": "bye",
+    /** Why. */
+    reason: Reason, };
+
+/** One step of negotiation between two browsers. */
+export type Signal =
+  /** An offer or an answer. */
+  | { "description": Description }
+  /** A candidate, or the end of candidates (empty `candidate`). */
+  | { "candidate": Candidate };
+
+/** `RTCSessionDescriptionInit`. */
+export type Description = {
+    /** Offer or answer. */
+    type: DescriptionKind,
+    /** The text. */
+    sdp?: string, };
+
+/** `RTCSdpType`, less `pranswer` and `rollback`, which stays within a browser. */
+export type DescriptionKind =
+  /** A proposal. */
+  | "offer"
+  /** What was agreed on. */
+  | "answer";
+
+/** `RTCIceCandidateInit`. */
+export type Candidate = {
+    /** The candidate line, without `a=`; empty at the end of candidates. */
+    candidate: string,
+    /** The m-line's mid. */
+    sdpMid?: string | null,
+    /** The m-line's index. */
+    sdpMLineIndex?: number | null,
+    /** The ICE generation's username fragment. */
+    usernameFragment?: string | null, };
+
+/** What a member can send. */
+export type Source =
+  /** Their voice. */
+  | "microphone"
+  /** Their picture. */
+  | "camera"
+  /** The sound of what they share. */
+  | "screenAudio"
+  /** The picture of what they share. */
+  | "screen";
+
+/** What fills a seat: one picture and the sound that belongs to it. */
+export type Feed =
+  /** Camera and microphone. */
+  | "camera"
+  /** Shared screen and its sound. */
+  | "screen";
+
+/** One thing that a viewer wants to see. */
+export type Want = {
+    /** Whose. */
+    member: MemberId,
+    /** Which of theirs. */
+    feed: Feed,
+    /** The height in pixels at which it is shown; a larger layer is not needed. 0: sound only. */
+    maxHeight: number, };
+
+/** A member as others see them. */
+export type Member = {
+    /** Who. */
+    id: MemberId,
+    /** Their name. */
+    name: string,
+    /** Served over the node always. */
+    sfuOnly: boolean,
+    /** What they send, in the order of `Source`. */
+    published: Array<Published>, };
+
+/** One source that a member sends. */
+export type Published = {
+    /** What it is. */
+    source: Source,
+    /** The id of the `MediaStream` that carries it in mesh connections. */
+    stream?: string,
+    /** Silent or black for now. */
+    muted: boolean, };
+
+/** How media travels. */
+export type Mode =
+  /** Peer to peer. */
+  | "mesh"
+  /** Over the node. */
+  | "sfu";
+
+/** How media travels now, and where it is going. */
+export type Topology = {
+    /** What a newcomer brings up: the mode that holds, or the one being switched to. */
+    mode: Mode,
+    /** The epoch of that mode. */
+    epoch: number,
+    /** A switch to `mode` is under way; `commit` or `rollback` will follow. */
+    switching: boolean, };
+
+/** `RTCIceServer`. */
+export type IceServer = {
+    /** Where. */
+    urls: Array<string>,
+    /** For TURN. */
+    username?: string,
+    /** For TURN. */
+    credential?: string, };
+
+/** What a client must keep to. */
+export type ClientLimits = {
+    /** Bytes of a WebSocket message other than those that carry SDP. */
+    messageBytes: number,
+    /** Bytes of a WebSocket message that carries SDP. */
+    sdpBytes: number,
+    /** Seats that can be asked for at once. */
+    seats: number,
+    /** Seconds without a `ping` (or anything else) after which a client counts as gone. */
+    silenceSeconds: number, };
+
+/** What sits on a seat. */
+export type Seat = {
+    /** Whose. */
+    member: MemberId,
+    /** Which of theirs. */
+    feed: Feed, };
+
+/** A line of text in the room. */
+export type ChatLine = {
+    /** Who wrote it. */
+    from: MemberId,
+    /** Their name when they wrote it. */
+    name: string,
+    /** What. */
+    text: string,
+    /** When, in milliseconds since the room came to be. */
+    atMs: number, };
+
+/** The code of an `error`. */
+export type ErrorCode =
+  /** Not JSON, not a known message, a missing, unknown or ill-typed field. */
+  | "malformed"
+  /** Longer than a message may be. */
+  | "tooLarge"
+  /** Too many messages in a short time. */
+  | "tooFast"
+  /** The first message must be `join`. */
+  | "notJoined"
+  /** A second `join` on one connection. */
+  | "alreadyJoined"
+  /** A name is empty, too long, or holds characters that a name must not. */
+  | "badName"
+  /** The room holds as many members as it may. */
+  | "roomFull"
+  /** The node holds as many rooms as it may. */
+  | "nodeFull"
+  /** Nobody of that id is in the room. */
+  | "noSuchMember"
+  /** The source is not published. */
+  | "notPublished"
+  /** The request belongs to an epoch that is over. */
+  | "staleEpoch"
+  /** The session description cannot be answered; the message says why. */
+  | "badOffer"
+  /** A limit of the request's kind was reached; the message says which. */
+  | "limit"
+  /** The room is, or was just, closed. */
+  | "roomClosed"
+  /** The node failed; nothing that the client did. */
+  | "internal";
+
+/** Why the node ended a connection (`bye`), or why a member is gone (`left`). */
+export type Reason =
+  /** They left. */
+  | "left"
+  /** Their connection was lost. */
+  | "lost"
+  /** No sign of life for 30 s. */
+  | "silent"
+  /** They did not read what was sent to them fast enough. */
+  | "slow"
+  /** They broke the protocol or its limits again and again. */
+  | "misbehaved"
+  /** The room was closed. */
+  | "roomClosed"
+  /** The node stops. */
+  | "shutdown";

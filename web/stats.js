@@ -1,0 +1,182 @@
+/**
+ * @typedef {object} Inbound what a receiver got so far, and its rates since the last sample
+ * @property {'audio' | 'video'} kind
+ * @property {number} bytes
+ * @property {number} packets
+ * @property {number} lost packets
+ * @property {number} bitrate bits per second
+ * @property {number} lossPercent of the packets since the last sample
+ * @property {number} framesDecoded
+ * @property {number} fps
+ * @property {number} width
+ * @property {number} height
+ * @property {number} freezeCount
+ * @property {number} freezeSeconds
+ * @property {number} concealedSamples
+ * @property {number} energy of the sound that was played
+ * @property {number} level of the sound now, 0 to 1
+ * @property {string} codec
+ *
+ * @typedef {object} Outbound
+ * @property {'audio' | 'video'} kind
+ * @property {string} rid
+ * @property {number} bytes
+ * @property {number} bitrate
+ * @property {number} width
+ * @property {number} height
+ * @property {number} fps
+ * @property {string} limited what holds the quality back: `none`, `cpu`, `bandwidth`, `other`
+ *
+ * @typedef {object} Connection
+ * @property {RTCPeerConnectionState} state
+ * @property {string} local type of the candidate in use: `host`, `srflx`, `prflx`, `relay`, or empty
+ * @property {string} remote
+ * @property {string} protocol
+ * @property {number} rttMs
+ *
+ * @typedef {object} Sample
+ * @property {Map<string, Inbound>} inbound by mid
+ * @property {Map<string, Outbound[]>} outbound by mid
+ * @property {Connection} connection
+ */
+
+/** @returns {Sample} */
+function emptySample() {
+  return {
+    inbound: new Map(),
+    outbound: new Map(),
+    connection: { state: 'new', local: '', remote: '', protocol: '', rttMs: 0 },
+  };
+}
+
+/** Reads the statistics of one peer connection and keeps the latest sample. */
+export class Meter {
+  #connection;
+  /** @type {Map<string, {at: number, bytes: number, packets: number, lost: number}>} */
+  #before = new Map();
+  latest = emptySample();
+
+  /** @param {RTCPeerConnection} connection */
+  constructor(connection) {
+    this.#connection = connection;
+  }
+
+  /** @returns {Promise<Sample>} */
+  async sample() {
+    if (this.#connection.connectionState === 'closed') return this.latest;
+    const report = await this.#connection.getStats();
+    const sample = emptySample();
+    for (const entry of report.values()) {
+      if (entry.type === 'inbound-rtp' && entry.mid !== undefined) {
+        sample.inbound.set(entry.mid, this.#inbound(entry, report));
+      } else if (entry.type === 'outbound-rtp' && entry.mid !== undefined) {
+        const layers = sample.outbound.get(entry.mid) ?? [];
+        sample.outbound.set(entry.mid, [...layers, this.#outbound(entry)]);
+      }
+    }
+    sample.connection = connectionOf(this.#connection, report);
+    this.latest = sample;
+    return sample;
+  }
+
+  /**
+   * @param {any} entry
+   * @param {RTCStatsReport} report
+   * @returns {Inbound}
+   */
+  #inbound(entry, report) {
+    const rate = this.#rate(entry.id, entry.timestamp, entry.bytesReceived, entry.packetsReceived, entry.packetsLost);
+    return {
+      kind: entry.kind,
+      bytes: entry.bytesReceived ?? 0,
+      packets: entry.packetsReceived ?? 0,
+      lost: entry.packetsLost ?? 0,
+      ...rate,
+      framesDecoded: entry.framesDecoded ?? 0,
+      fps: entry.framesPerSecond ?? 0,
+      width: entry.frameWidth ?? 0,
+      height: entry.frameHeight ?? 0,
+      freezeCount: entry.freezeCount ?? 0,
+      freezeSeconds: entry.totalFreezesDuration ?? 0,
+      concealedSamples: entry.concealedSamples ?? 0,
+      energy: entry.totalAudioEnergy ?? 0,
+      level: entry.audioLevel ?? 0,
+      codec: codecOf(entry, report),
+    };
+  }
+
+  /**
+   * @param {any} entry
+   * @returns {Outbound}
+   */
+  #outbound(entry) {
+    return {
+      kind: entry.kind,
+      rid: entry.rid ?? '',
+      bytes: entry.bytesSent ?? 0,
+      bitrate: this.#rate(entry.id, entry.timestamp, entry.bytesSent, 0, 0).bitrate,
+      width: entry.frameWidth ?? 0,
+      height: entry.frameHeight ?? 0,
+      fps: entry.framesPerSecond ?? 0,
+      limited: entry.qualityLimitationReason ?? 'none',
+    };
+  }
+
+  /**
+   * @param {string} id
+   * @param {number} at milliseconds
+   */
+  #rate(id, at, bytes = 0, packets = 0, lost = 0) {
+    const before = this.#before.get(id) ?? { at, bytes, packets: 0, lost: 0 };
+    this.#before.set(id, { at, bytes, packets, lost });
+    const seconds = (at - before.at) / 1000;
+    const arrived = Math.max(0, packets - before.packets);
+    const missing = Math.max(0, lost - before.lost);
+    return {
+      bitrate: seconds > 0 ? Math.max(0, (8 * (bytes - before.bytes)) / seconds) : 0,
+      lossPercent: arrived + missing > 0 ? (100 * missing) / (arrived + missing) : 0,
+    };
+  }
+}
+
+/**
+ * @param {any} entry
+ * @param {RTCStatsReport} report
+ * @returns {string}
+ */
+function codecOf(entry, report) {
+  const codec = entry.codecId ? /** @type {any} */ (report).get(entry.codecId) : undefined;
+  return codec?.mimeType?.split('/')[1] ?? '';
+}
+
+/**
+ * @param {RTCPeerConnection} connection
+ * @param {any} report
+ * @returns {Connection}
+ */
+function connectionOf(connection, report) {
+  const pair = selectedPair(report);
+  return {
+    state: connection.connectionState,
+    local: report.get(pair?.localCandidateId)?.candidateType ?? '',
+    remote: report.get(pair?.remoteCandidateId)?.candidateType ?? '',
+    protocol: report.get(pair?.localCandidateId)?.protocol ?? '',
+    rttMs: Math.round((pair?.currentRoundTripTime ?? 0) * 1000),
+  };
+}
+
+/** @param {any} report */
+function selectedPair(report) {
+  for (const entry of report.values()) {
+    if (entry.type === 'transport' && entry.selectedCandidatePairId) {
+      return report.get(entry.selectedCandidatePairId);
+    }
+  }
+  // Firefox has no transport entry.
+  for (const entry of report.values()) {
+    if (entry.type === 'candidate-pair' && (entry.selected || (entry.nominated && entry.state === 'succeeded'))) {
+      return entry;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,23 @@
+/**
+ * @typedef {{name?: string, room?: string, microphone?: boolean, camera?: boolean}} Memory
+ */
+
+const KEY = 'motet';
+
+/** @returns {Memory} what was entered last; nothing if the browser keeps nothing */
+export function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? '{}');
+  } catch {
+    return {};
+  }
+}
+
+/** @param {Memory} memory */
+export function remember(memory) {
+  try {
+    localStorage.setItem(KEY, JSON.stringify({ ...remembered(), ...memory }));
+  } catch {
+    // Storage is blocked; it is a comfort only.
+  }
+}
