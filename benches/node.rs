@@ -38,11 +38,11 @@ mod process;
 #[path = "../examples/support/signaling.rs"]
 mod signaling;
 
+use common::Node;
 use connection::Layout;
 use light::Profile;
 use media::Camera;
 use member::Member;
-use common::Node;
 use process::{cpu, memory};
 
 /// Peers that only hold a connection with one seat.

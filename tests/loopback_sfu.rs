@@ -12,10 +12,10 @@ use motet::protocol::server::{Seat, ServerMessage};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
+mod common;
 #[path = "sim/media.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod media;
-mod common;
 #[path = "../examples/support/mod.rs"]
 mod support;
 

@@ -261,6 +261,25 @@ impl Browser {
         self.part.sends && over_node && self.connected.is_some() && !self.is_muted(source)
     }
 
+    /// What it is and what it has got, in a line per seat's m-line.
+    pub fn summary(&self) -> String {
+        let (number, part, mode) = (self.number, self.part, self.mode);
+        let sinks = self.sinks.values().map(|(seat, sink)| {
+            let (kind, packets, frames, holes) =
+                (sink.kind(), sink.packets, sink.frames, sink.holes);
+            format!(
+                "\n        seat {seat} {kind:?}: {packets} packets, {frames} frames, {holes} holes"
+            )
+        });
+        let sinks: String = sinks.collect();
+        let keys: Vec<u32> = self.cameras.iter().map(|camera| camera.keys).collect();
+        format!(
+            "browser {number}: {part:?} {mode:?} muted {:?} keys {keys:?} refused {}{sinks}",
+            self.muted,
+            self.connection.refused()
+        )
+    }
+
     fn is_muted(&self, source: Source) -> bool {
         self.muted.get(&source).copied().unwrap_or(false)
     }

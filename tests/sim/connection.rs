@@ -49,5 +49,9 @@ pub trait Connection {
     fn handle_timeout(&mut self, now: Instant);
     fn poll_timeout(&mut self) -> Option<Instant>;
     fn poll_datagram(&mut self) -> Option<(SocketAddr, Bytes)>;
+    /// Packets that it did not take for sending.
+    fn refused(&self) -> u64 {
+        0
+    }
     fn poll_event(&mut self) -> Option<ConnectionEvent>;
 }

@@ -11,6 +11,7 @@ mod browser;
 mod connection;
 mod description;
 mod invariants;
+mod key_frame_requests;
 mod light;
 mod media;
 mod network;

@@ -82,6 +82,8 @@ pub struct Camera {
     tl0_picture_index: u8,
     frame: u32,
     key_wanted: bool,
+    /// Key frames sent.
+    pub keys: u32,
     /// Bytes of each packet beside its headers.
     pub filling: usize,
     /// Packets of a frame; 0 means three of a key frame, one and two of the others by turns.
@@ -102,6 +104,7 @@ impl Camera {
             tl0_picture_index: start as u8,
             frame: 0,
             key_wanted: true,
+            keys: 0,
             filling: 60,
             parts: 0,
         }
@@ -115,6 +118,7 @@ impl Camera {
     /// The packets of the next frame. `elapsed` is the time since the last one, in 90 kHz ticks.
     pub fn frame(&mut self, elapsed: u32) -> Vec<Packet> {
         let key = std::mem::take(&mut self.key_wanted);
+        self.keys += u32::from(key);
         self.timestamp = self.timestamp.wrapping_add(elapsed);
         let parts = match self.parts {
             0 if key => 3,

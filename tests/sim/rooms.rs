@@ -34,6 +34,9 @@ fn rooms_hold_what_they_promise_whatever_happens() {
             .iter()
             .take(5)
             .for_each(|fault| println!("    {fault}"));
+        if count == 1 {
+            failure.state.iter().for_each(|line| println!("    {line}"));
+        }
     }
     let failed: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
     assert!(

@@ -11,7 +11,7 @@ use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::certificate::{CertificateParams, RTCCertificate};
 use rtc::peer_connection::configuration::RTCConfigurationBuilder;
 use rtc::peer_connection::configuration::interceptor_registry::{
-    Registry, configure_twcc_sender_only, register_default_interceptors,
+    Registry, Slot, configure_twcc_sender_only, register_default_interceptors,
 };
 use rtc::peer_connection::configuration::media_engine::{
     MIME_TYPE_OPUS, MIME_TYPE_RTX, MIME_TYPE_VP8, MediaEngine,
@@ -40,9 +40,12 @@ use rtp::packet::Packet;
 
 use crate::connection::{Connection, ConnectionEvent, Layout, RIDS};
 use crate::description::sections;
+use crate::key_frame_requests::KeyFrameRequests;
 
 /// Packets of an SSRC that carry its mid and rid; browsers stop after the first receiver report.
 const NAMED_PACKETS: u32 = 100;
+/// Behind everything that works on packets.
+const NEXT_TO_APPLICATION: usize = 20_000;
 
 /// See the module.
 pub struct RtcPeer {
@@ -54,6 +57,7 @@ pub struct RtcPeer {
     tracks: BTreeMap<u32, String>,
     datagrams: VecDeque<(SocketAddr, Bytes)>,
     events: VecDeque<ConnectionEvent>,
+    refused: u64,
 }
 
 /// One sent SSRC.
@@ -83,6 +87,10 @@ impl RtcPeer {
         let mut engine = media_engine();
         let registry = register_default_interceptors(Registry::new(), &mut engine).unwrap();
         let registry = configure_twcc_sender_only(registry, &mut engine).unwrap();
+        let registry = registry.with(
+            Slot::Custom(NEXT_TO_APPLICATION),
+            KeyFrameRequests::default(),
+        );
         let configuration = RTCConfigurationBuilder::new()
             .with_certificates(vec![certificate().clone()])
             .build();
@@ -102,6 +110,7 @@ impl RtcPeer {
             tracks: BTreeMap::new(),
             datagrams: VecDeque::new(),
             events: VecDeque::new(),
+            refused: 0,
         };
         peer.add_tracks();
         peer.add_candidate();
@@ -292,7 +301,8 @@ impl Connection for RtcPeer {
         }
         let id = sender.id;
         // Refused before the connection is up: a browser's encoder is not running then either.
-        let _ = self.inner.rtp_sender(id).unwrap().write_rtp(now, packet);
+        let sent = self.inner.rtp_sender(id).unwrap().write_rtp(now, packet);
+        self.refused += u64::from(sent.is_err());
         self.drain();
     }
 
@@ -339,6 +349,10 @@ impl Connection for RtcPeer {
 
     fn poll_datagram(&mut self) -> Option<(SocketAddr, Bytes)> {
         self.datagrams.pop_front()
+    }
+
+    fn refused(&self) -> u64 {
+        self.refused
     }
 
     fn poll_event(&mut self) -> Option<ConnectionEvent> {

@@ -63,6 +63,8 @@ pub struct Report {
 pub struct Failure {
     pub at: Duration,
     pub faults: Vec<String>,
+    /// What the node and the browsers had counted by then.
+    pub state: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -409,8 +411,18 @@ impl World {
         let at = self.now - self.start;
         match faults.is_empty() {
             true => Ok(()),
-            false => Err(Failure { at, faults }),
+            false => Err(Failure {
+                at,
+                faults,
+                state: self.state(),
+            }),
         }
+    }
+
+    fn state(&self) -> Vec<String> {
+        let browsers = self.browsers.values().map(Browser::summary);
+        let node = format!("{:?}", self.node.shard.counters());
+        browsers.chain([node]).collect()
     }
 
     fn schedule(&mut self, at: Instant, event: Event) {
