@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
+use motet::logic::forward::extension::Extension;
+use rtp::header::EXTENSION_PROFILE_ONE_BYTE;
 use rtp::packet::Packet;
 
 /// What a connection tells its browser.
@@ -34,6 +36,26 @@ pub struct Layout {
 
 /// The names of simulcast layers, lowest first.
 pub const RIDS: [&str; 3] = ["q", "h", "f"];
+
+/// Packets of an SSRC that carry its mid and rid; browsers stop after the first receiver report.
+pub const NAMED_PACKETS: u32 = 100;
+
+/// Says in a packet which m-line and which simulcast layer it belongs to, where that was negotiated.
+pub fn name_packet(
+    packet: &mut Packet,
+    id: impl Fn(Extension) -> Option<u8>,
+    mid: &str,
+    rid: Option<&str>,
+) {
+    for (extension, name) in [(Extension::Mid, Some(mid)), (Extension::Rid, rid)] {
+        if let (Some(id), Some(name)) = (id(extension), name) {
+            packet.header.extension = true;
+            packet.header.extension_profile = EXTENSION_PROFILE_ONE_BYTE;
+            let name = Bytes::copy_from_slice(name.as_bytes());
+            packet.header.set_extension(id, name).unwrap();
+        }
+    }
+}
 
 /// See the module. Every call that takes `now` may leave datagrams, events and a new timeout behind.
 pub trait Connection {

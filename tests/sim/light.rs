@@ -33,7 +33,7 @@ use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter};
 use rtc_stun::xoraddr::XorMappedAddress;
 use rtp::packet::Packet;
 
-use crate::connection::{Connection, ConnectionEvent, Layout, RIDS};
+use crate::connection::{Connection, ConnectionEvent, Layout, NAMED_PACKETS, RIDS, name_packet};
 
 /// Between two checks: until the first answer, and after.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -49,6 +49,8 @@ const EXTENSIONS: [(u8, Extension); 5] = [
     (5, Extension::AudioLevel),
 ];
 const REPLAY_WINDOW: usize = 1024;
+/// For all layers together.
+const MANY_NAMED: u32 = 3 * NAMED_PACKETS;
 /// The own address does not matter to DTLS.
 const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
@@ -66,6 +68,8 @@ pub struct LightPeer {
     srtp: Option<(Context, Context)>,
     datagrams: VecDeque<(SocketAddr, Bytes)>,
     events: VecDeque<ConnectionEvent>,
+    /// Packets that said which layer they belong to.
+    named: u32,
 }
 
 /// The SRTP profile that the client offers.
@@ -101,6 +105,7 @@ impl LightPeer {
             srtp: None,
             datagrams: VecDeque::new(),
             events: VecDeque::new(),
+            named: 0,
         }
     }
 
@@ -109,6 +114,24 @@ impl LightPeer {
         let (seal, _) = self.srtp.as_mut()?;
         let plain = packet.marshal().ok()?;
         Some(seal.encrypt_rtp(&plain).ok()?.freeze())
+    }
+
+    /// Only simulcast layers need it: all other SSRCs are in the offer.
+    fn name(&mut self, packet: &mut Packet) {
+        let mut layers = self.layout.camera.iter().zip(RIDS);
+        let layer = layers.find(|(ssrc, _)| **ssrc == packet.header.ssrc);
+        let simulcast = self.layout.camera.len() > 1;
+        if let Some((_, rid)) = layer.filter(|_| simulcast && self.named < MANY_NAMED) {
+            self.named += 1;
+            let ids = EXTENSIONS.into_iter();
+            let id = |wanted| ids.clone().find(|(_, it)| *it == wanted).map(|(id, _)| id);
+            let mid = if self.layout.microphone.is_some() {
+                "1"
+            } else {
+                "0"
+            };
+            name_packet(packet, id, mid, Some(rid));
+        }
     }
 
     fn check(&mut self, now: Instant) {
@@ -302,7 +325,8 @@ impl Connection for LightPeer {
         self.check(now);
     }
 
-    fn send(&mut self, _now: Instant, packet: Packet) {
+    fn send(&mut self, _now: Instant, mut packet: Packet) {
+        self.name(&mut packet);
         if let (Some(sealed), Some(remote)) = (self.seal(&packet), &self.remote) {
             self.datagrams.push_back((remote.address, sealed));
         }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use motet::logic::forward::extension::{Extension, ExtensionIds};
+use motet::logic::forward::extension::ExtensionIds;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::certificate::{CertificateParams, RTCCertificate};
 use rtc::peer_connection::configuration::RTCConfigurationBuilder;
@@ -38,12 +38,10 @@ use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use rtp::packet::Packet;
 
-use crate::connection::{Connection, ConnectionEvent, Layout, RIDS};
+use crate::connection::{Connection, ConnectionEvent, Layout, NAMED_PACKETS, RIDS, name_packet};
 use crate::description::sections;
 use crate::key_frame_requests::KeyFrameRequests;
 
-/// Packets of an SSRC that carry its mid and rid; browsers stop after the first receiver report.
-const NAMED_PACKETS: u32 = 100;
 /// Behind everything that works on packets.
 const NEXT_TO_APPLICATION: usize = 20_000;
 
@@ -286,18 +284,8 @@ impl Connection for RtcPeer {
         let sender = self.senders.get_mut(&packet.header.ssrc).unwrap();
         sender.sent += 1;
         if sender.sent < NAMED_PACKETS {
-            let names = [
-                (Extension::Mid, Some(sender.mid.as_str())),
-                (Extension::Rid, sender.rid),
-            ];
-            for (extension, name) in names {
-                if let (Some(id), Some(name)) = (sender.extensions.get(extension), name) {
-                    let name = Bytes::copy_from_slice(name.as_bytes());
-                    packet.header.extension = true;
-                    packet.header.extension_profile = rtp::header::EXTENSION_PROFILE_ONE_BYTE;
-                    packet.header.set_extension(id, name).unwrap();
-                }
-            }
+            let id = |extension| sender.extensions.get(extension);
+            name_packet(&mut packet, id, &sender.mid, sender.rid);
         }
         let id = sender.id;
         // Refused before the connection is up: a browser's encoder is not running then either.
