@@ -493,13 +493,11 @@ mod tests {
     fn authentic_requests_that_cannot_be_served_get_an_error() {
         let now = Instant::now();
         let mut ice = session(now);
-        let cases: [((u16, &[u8]), CheckError, [u8; 4]); 2] = [
-            ((0x7777, &[]), CheckError::UnknownAttribute, [0, 0, 4, 20]),
-            (
-                (stun::ICE_CONTROLLED, &[0; 8]),
-                CheckError::RoleConflict,
-                [0, 0, 4, 87],
-            ),
+        let unknown: (u16, &[u8]) = (0x7777, &[]);
+        let controlled: (u16, &[u8]) = (stun::ICE_CONTROLLED, &[0; 8]);
+        let cases = [
+            (unknown, CheckError::UnknownAttribute, [0, 0, 4, 20]),
+            (controlled, CheckError::RoleConflict, [0, 0, 4, 87]),
         ];
         for (attribute, error, code) in cases {
             let message = check("ours", "theirs", &[attribute]);
