@@ -232,13 +232,10 @@ fn check_answer(offer: &str, answer: &str, negotiated: &Negotiated) {
 
 fn check_bundle(offered: &Section<'_>, answered: &Section<'_>, negotiated: &Negotiated) {
     let group = |section: &Section<'_>| {
-        let groups = section.values("group").into_iter();
-        let bundle = groups
-            .filter_map(|group| group.strip_prefix("BUNDLE"))
-            .next();
-        bundle.map(|bundle| {
-            let mids = bundle.split_ascii_whitespace();
-            mids.map(str::to_owned).collect::<BTreeSet<_>>()
+        section.values("group").into_iter().find_map(|group| {
+            let mut fields = group.split_ascii_whitespace().map(str::to_owned);
+            let is_bundle = fields.next()? == "BUNDLE";
+            is_bundle.then(|| fields.collect::<BTreeSet<_>>())
         })
     };
     let accepted = negotiated.lines.iter().filter(|line| line.is_accepted());
@@ -246,10 +243,7 @@ fn check_bundle(offered: &Section<'_>, answered: &Section<'_>, negotiated: &Nego
     match group(answered) {
         Some(bundle) => {
             assert!(bundle.is_subset(&group(offered).unwrap()));
-            assert!(
-                bundle == accepted || accepted.len() == 1,
-                "only what is accepted"
-            );
+            assert_eq!(bundle, accepted, "what is accepted, and no more");
         }
         None => assert_eq!(accepted.len(), 1, "without a bundle there is one line"),
     }
