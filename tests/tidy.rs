@@ -478,10 +478,7 @@ fn collect(path: &Path, kinds: &[&str], files: &mut Vec<PathBuf>) {
         return;
     }
     let extension = path.extension().and_then(|extension| extension.to_str());
-    let is_test_file = name == "tests.rs";
-    if (extension.is_some_and(|extension| kinds.contains(&extension)) || kinds.contains(&name))
-        && !is_test_file
-    {
+    if extension.is_some_and(|extension| kinds.contains(&extension)) || kinds.contains(&name) {
         let relative = path.strip_prefix(root()).expect("below the root");
         files.push(relative.to_owned());
     }
