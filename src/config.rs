@@ -80,7 +80,7 @@ pub struct Settings {
     )]
     pub log_format: LogFormat,
 
-    /// Where the web page, the WebSocket and the API are served; [::] takes IPv4 as well
+    /// Where the web page, the WebSocket and the API are served; the default takes IPv4 and IPv6
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -210,10 +210,10 @@ pub struct Settings {
     )]
     pub admin_token: Option<Secret>,
 
-    /// A web page of another origin that may open the WebSocket (https://example.org); repeatable
+    /// A web page of another origin that may open the WebSocket; repeatable
     #[arg(
         long,
-        value_name = "ORIGIN",
+        value_name = "https://HOST",
         env = "MOTET_ALLOW_ORIGIN",
         value_delimiter = ',',
         value_parser = origin,

@@ -1,7 +1,7 @@
 //! The `motet` binary: settings, log, signals.
 #![allow(clippy::disallowed_methods)]
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use motet::config::{LoadError, LogFormat, Settings};
@@ -61,6 +61,7 @@ async fn run(settings: Settings) -> Result<(), StartError> {
 fn start_log(settings: &Settings) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&settings.log))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Text => log.init(),

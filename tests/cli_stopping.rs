@@ -47,3 +47,17 @@ async fn who_does_not_read_does_not_keep_the_node_from_stopping() {
     assert!(begun.elapsed() < Duration::from_secs(6));
     drop((idle, silent));
 }
+
+#[tokio::test]
+async fn a_second_signal_stops_at_once() {
+    let mut node = Node::start(&[]);
+    // It does not read, so that the node has something to wait for.
+    let (silent, _) = Client::join(&node, "room", "Ada").await;
+    node.terminate();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    node.terminate();
+    tokio::task::spawn_blocking(move || assert_eq!(node.wait().code(), Some(130)))
+        .await
+        .unwrap();
+    drop(silent);
+}

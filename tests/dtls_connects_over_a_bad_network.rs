@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use motet::media::dtls::{DtlsError, DtlsEvent, DtlsServer, Fingerprint, Identity};
+use motet::media::dtls::{DtlsError, DtlsEvent, DtlsServer, Identity};
+use motet::media::fingerprint::Fingerprint;
 use motet::media::srtp::{Profile, SrtpKeys};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

@@ -103,8 +103,13 @@ const FLOORS: [Floor; 4] = [
 #[test]
 fn no_floor_names_what_it_must_not() {
     let mut findings = Vec::new();
+    let tests: Vec<PathBuf> = files_under("src", &["rs"])
+        .iter()
+        .flat_map(|file| test_files(file, &code_of(&read(file))))
+        .collect();
     for floor in &FLOORS {
-        for file in files_under(floor.path, &["rs"]) {
+        let files = files_under(floor.path, &["rs"]);
+        for file in files.into_iter().filter(|file| !tests.contains(file)) {
             let code = without_tests(&code_of(&read(&file)));
             for forbidden in floor.never.iter().copied().flatten() {
                 if names(&code, forbidden) {
@@ -402,15 +407,39 @@ fn block_comment_length(rest: &str) -> usize {
 
 /// Tests may read the clock; they are at the end of a file.
 fn without_tests(code: &str) -> String {
-    let mut from = 0;
-    while let Some(at) = code[from..].find("#[cfg(test)]").map(|at| at + from) {
-        let after = code[at + "#[cfg(test)]".len()..].trim_start();
-        if after.starts_with("mod ") {
-            return code[..at].to_owned();
-        }
-        from = at + 1;
-    }
-    code.to_owned()
+    let end = test_modules(code)
+        .into_iter()
+        .find(|(_, rest)| rest.starts_with('{'));
+    let end = end.map_or(code.len(), |(_, rest)| code.len() - rest.len());
+    code[..end].to_owned()
+}
+
+/// The test modules that have a file of their own, as declared in `file`.
+fn test_files(file: &Path, code: &str) -> Vec<PathBuf> {
+    let is_folder = file
+        .file_name()
+        .is_some_and(|name| name == "mod.rs" || name == "lib.rs");
+    let folder = match is_folder {
+        true => file.parent().map(Path::to_owned).unwrap_or_default(),
+        false => file.with_extension(""),
+    };
+    let declared = test_modules(code)
+        .into_iter()
+        .filter(|(_, rest)| rest.starts_with(';'));
+    declared
+        .map(|(name, _)| folder.join(format!("{name}.rs")))
+        .collect()
+}
+
+/// The names of the modules under `#[cfg(test)]`, each with the code behind its name.
+fn test_modules(code: &str) -> Vec<(&str, &str)> {
+    let mark = "#[cfg(test)]";
+    let modules = code.match_indices(mark).filter_map(|(at, _)| {
+        let rest = code[at + mark.len()..].trim_start().strip_prefix("mod ")?;
+        let (name, _) = rest.split_once(['{', ';'])?;
+        Some((name.trim(), &rest[name.len()..]))
+    });
+    modules.collect()
 }
 
 fn root() -> PathBuf {
@@ -449,10 +478,7 @@ fn collect(path: &Path, kinds: &[&str], files: &mut Vec<PathBuf>) {
         return;
     }
     let extension = path.extension().and_then(|extension| extension.to_str());
-    let is_test_file = name == "tests.rs";
-    if (extension.is_some_and(|extension| kinds.contains(&extension)) || kinds.contains(&name))
-        && !is_test_file
-    {
+    if extension.is_some_and(|extension| kinds.contains(&extension)) || kinds.contains(&name) {
         let relative = path.strip_prefix(root()).expect("below the root");
         files.push(relative.to_owned());
     }
@@ -529,6 +555,15 @@ mod checker {
         assert!(!names(&without_tests(code), "tokio"));
         let code = "#[cfg(test)]\nuse a::b;\nfn f() { tokio::spawn(x) }";
         assert!(names(&without_tests(code), "tokio"));
+        let code = "#[cfg(test)]\nmod typescript;\nfn f() { tokio::spawn(x) }";
+        assert!(names(&without_tests(code), "tokio"));
+        for (file, expected) in [
+            ("src/a/mod.rs", "src/a/typescript.rs"),
+            ("src/a/b.rs", "src/a/b/typescript.rs"),
+            ("src/lib.rs", "src/typescript.rs"),
+        ] {
+            assert_eq!(test_files(Path::new(file), code), [Path::new(expected)]);
+        }
     }
 
     #[test]

@@ -64,8 +64,25 @@ pub fn bind_http(address: SocketAddr) -> Result<TcpListener, BindError> {
 /// [`BindError`], in words for the person who starts the node.
 pub fn bind_media(settings: &Settings) -> Result<MediaSockets, BindError> {
     let addresses = media_addresses(&settings.media_ip, &interface_addresses());
+    // A port that is free on the first address need not be free on the others.
+    let tries = if settings.media_port == 0 { 8 } else { 1 };
+    let mut bound = bind_all(&addresses, settings);
+    for _ in 1..tries {
+        if bound.is_err() {
+            bound = bind_all(&addresses, settings);
+        }
+    }
+    let sockets = bound?;
+    let advertised = advertised(&sockets, &settings.public_ip);
+    Ok(MediaSockets {
+        sockets,
+        advertised,
+    })
+}
+
+fn bind_all(addresses: &[IpAddr], settings: &Settings) -> Result<Vec<MediaSocket>, BindError> {
     let mut sockets: Vec<MediaSocket> = Vec::new();
-    for (index, ip) in addresses.into_iter().take(MEDIA_SOCKETS_MAX).enumerate() {
+    for &ip in addresses {
         let port = match sockets.first() {
             Some(first) => first.local.port(),
             None => settings.media_port,
@@ -74,7 +91,7 @@ pub fn bind_media(settings: &Settings) -> Result<MediaSockets, BindError> {
         match try_media(address) {
             Ok(socket) => sockets.push(socket),
             // An address of an interface may not be ready (IPv6 that is still being checked).
-            Err(error) if index > 0 && unavailable(&error) && !settings.media_ip.contains(&ip) => {
+            Err(error) if unavailable(&error) && !settings.media_ip.contains(&ip) => {
                 tracing::warn!(%ip, %error, "this address is left out for media");
             }
             Err(error) => {
@@ -82,11 +99,7 @@ pub fn bind_media(settings: &Settings) -> Result<MediaSockets, BindError> {
             }
         }
     }
-    let advertised = advertised(&sockets, &settings.public_ip);
-    Ok(MediaSockets {
-        sockets,
-        advertised,
-    })
+    Ok(sockets)
 }
 
 /// Addresses of this machine's interfaces, less those that nobody else can reach it by.
@@ -107,6 +120,7 @@ fn media_addresses(chosen: &[IpAddr], interfaces: &[IpAddr]) -> Vec<IpAddr> {
         chosen
     }
     .to_vec();
+    addresses.truncate(MEDIA_SOCKETS_MAX - 1);
     addresses.push(Ipv4Addr::LOCALHOST.into());
     let mut seen = Vec::new();
     addresses.retain(|ip| {

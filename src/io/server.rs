@@ -33,7 +33,7 @@ const CONNECTIONS_MAX: usize = 16_384;
 /// closed without a word. A browser opens six beside its WebSocket.
 const CONNECTIONS_PER_WEBSOCKET: u32 = 4;
 /// How long a request's head may take, and how long a connection may be idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long members may take to read their last messages when the node stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the shards may take for their last words. Then sockets are closed without them.

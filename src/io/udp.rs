@@ -44,7 +44,10 @@ impl UdpSockets {
     /// Takes bound sockets into the current tokio runtime. At most 256.
     pub fn new(sockets: Vec<std::net::UdpSocket>) -> io::Result<Self> {
         Ok(Self {
-            sockets: sockets.into_iter().map(UdpSocket::from_std).collect::<io::Result<_>>()?,
+            sockets: sockets
+                .into_iter()
+                .map(UdpSocket::from_std)
+                .collect::<io::Result<_>>()?,
             received: MultiHeaders::preallocate(RECEIVE_BATCH, None),
             sent: MultiHeaders::preallocate(SEND_BATCH, None),
             buffer: vec![0; RECEIVE_BATCH * DATAGRAM_BYTES_MAX].into_boxed_slice(),
@@ -59,8 +62,15 @@ impl UdpSockets {
     }
 
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
-        let ready = self.sockets.iter().filter(|socket| socket.poll_recv_ready(context).is_ready());
-        if ready.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
+        let ready = self
+            .sockets
+            .iter()
+            .filter(|socket| socket.poll_recv_ready(context).is_ready());
+        if ready.count() > 0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Takes one batch from every socket that has one and hands over each datagram.
@@ -69,20 +79,38 @@ impl UdpSockets {
         let mut count = 0;
         for (index, socket) in self.sockets.iter().enumerate() {
             let mut lengths = [(0usize, None); RECEIVE_BATCH];
-            let mut slices: Vec<[IoSliceMut<'_>; 1]> =
-                self.buffer.chunks_mut(DATAGRAM_BYTES_MAX).map(|chunk| [IoSliceMut::new(chunk)]).collect();
+            let mut slices: Vec<[IoSliceMut<'_>; 1]> = self
+                .buffer
+                .chunks_mut(DATAGRAM_BYTES_MAX)
+                .map(|chunk| [IoSliceMut::new(chunk)])
+                .collect();
             let headers = &mut self.received;
             let taken = socket.try_io(Interest::READABLE, || {
-                let messages = recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
-                Ok(messages.zip(&mut lengths).map(|(message, slot)| *slot = (message.bytes, message.address)).count())
+                let messages = recvmmsg(
+                    socket.as_raw_fd(),
+                    headers,
+                    slices.iter_mut(),
+                    MsgFlags::MSG_DONTWAIT,
+                    None,
+                )?;
+                Ok(messages
+                    .zip(&mut lengths)
+                    .map(|(message, slot)| *slot = (message.bytes, message.address))
+                    .count())
             });
-            drop(slices);
             let taken = taken.unwrap_or(0);
-            for ((length, address), chunk) in
-                lengths.into_iter().take(taken).zip(self.buffer.chunks_mut(DATAGRAM_BYTES_MAX))
+            for ((length, address), chunk) in lengths
+                .into_iter()
+                .take(taken)
+                .zip(self.buffer.chunks_mut(DATAGRAM_BYTES_MAX))
             {
-                let Some(remote) = address.and_then(to_std) else { continue };
-                let path = Path { local: LocalSocket(index as u8), remote };
+                let Some(remote) = address.and_then(to_std) else {
+                    continue;
+                };
+                let path = Path {
+                    local: LocalSocket(index as u8),
+                    remote,
+                };
                 each(path, &mut chunk[..length.min(DATAGRAM_BYTES_MAX)]);
             }
             count += taken;
@@ -125,7 +153,9 @@ impl UdpSockets {
     }
 
     fn send_run(&mut self, run: &[(Path, &[u8])]) {
-        let Some(socket) = self.sockets.get(usize::from(run[0].0.local.0)) else { return };
+        let Some(socket) = self.sockets.get(usize::from(run[0].0.local.0)) else {
+            return;
+        };
         let slices: Vec<IoSlice<'_>> = run.iter().map(|(_, bytes)| IoSlice::new(bytes)).collect();
         let segment = run[0].1.len() as u16;
         let address = SockaddrStorage::from(run[0].0.remote);
@@ -141,7 +171,8 @@ impl UdpSockets {
             // The kernel or the device cannot segment: never ask again.
             Err(Errno::EINVAL | Errno::EIO | Errno::ENOPROTOOPT | Errno::EOPNOTSUPP) => {
                 self.segments = false;
-                run.chunks(SEND_BATCH).for_each(|batch| self.send_singles(batch));
+                run.chunks(SEND_BATCH)
+                    .for_each(|batch| self.send_singles(batch));
             }
             Err(_) => self.send_failures += run.len() as u64,
         }
@@ -149,11 +180,17 @@ impl UdpSockets {
 
     fn send_singles(&mut self, mut singles: &[(Path, &[u8])]) {
         while let Some((first, _)) = singles.first() {
-            let Some(socket) = self.sockets.get(usize::from(first.local.0)) else { return };
-            let slices: Vec<[IoSlice<'_>; 1]> =
-                singles.iter().map(|(_, bytes)| [IoSlice::new(bytes)]).collect();
-            let addresses: Vec<Option<SockaddrStorage>> =
-                singles.iter().map(|(path, _)| Some(SockaddrStorage::from(path.remote))).collect();
+            let Some(socket) = self.sockets.get(usize::from(first.local.0)) else {
+                return;
+            };
+            let slices: Vec<[IoSlice<'_>; 1]> = singles
+                .iter()
+                .map(|(_, bytes)| [IoSlice::new(bytes)])
+                .collect();
+            let addresses: Vec<Option<SockaddrStorage>> = singles
+                .iter()
+                .map(|(path, _)| Some(SockaddrStorage::from(path.remote)))
+                .collect();
             let sent = sendmmsg(
                 socket.as_raw_fd(),
                 &mut self.sent,
@@ -195,7 +232,9 @@ fn to_std(address: SockaddrStorage) -> Option<SocketAddr> {
     if let Some(v4) = address.as_sockaddr_in() {
         return Some(SocketAddr::from((v4.ip(), v4.port())));
     }
-    address.as_sockaddr_in6().map(|v6| SocketAddr::from((v6.ip(), v6.port())))
+    address
+        .as_sockaddr_in6()
+        .map(|v6| SocketAddr::from((v6.ip(), v6.port())))
 }
 
 #[cfg(test)]
@@ -204,7 +243,10 @@ mod tests {
     use super::*;
 
     fn path(port: u16) -> Path {
-        Path { local: LocalSocket(0), remote: SocketAddr::from(([127, 0, 0, 1], port)) }
+        Path {
+            local: LocalSocket(0),
+            remote: SocketAddr::from(([127, 0, 0, 1], port)),
+        }
     }
 
     #[test]
@@ -219,7 +261,10 @@ mod tests {
             (&[(1, &long); 90], 59),
         ];
         for (datagrams, expected) in cases {
-            let datagrams: Vec<_> = datagrams.iter().map(|&(port, bytes)| (path(port), bytes)).collect();
+            let datagrams: Vec<_> = datagrams
+                .iter()
+                .map(|&(port, bytes)| (path(port), bytes))
+                .collect();
             assert_eq!(run_length(&datagrams), expected);
         }
     }
@@ -230,20 +275,30 @@ mod tests {
         ours.set_nonblocking(true).unwrap();
         let from = ours.local_addr().unwrap();
         let mut sockets = UdpSockets::new(vec![ours]).unwrap();
-        let others: Vec<_> = (0..3).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let others: Vec<_> = (0..3)
+            .map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap())
+            .collect();
         let mut arena = SendArena::default();
         // Interleaved destinations; sizes that make runs, shorter ends and singles.
         for n in 0u8..90 {
             let other = &others[usize::from(n % 3)];
             let mut bytes = vec![n; if n % 7 == 0 { 40 } else { 1000 }];
             bytes[0] = n;
-            arena.push(Path { local: LocalSocket(0), remote: other.local_addr().unwrap() }, &bytes);
+            arena.push(
+                Path {
+                    local: LocalSocket(0),
+                    remote: other.local_addr().unwrap(),
+                },
+                &bytes,
+            );
         }
         sockets.flush(&mut arena);
         assert!(arena.is_empty());
         assert_eq!(sockets.send_failures, 0);
         for (index, other) in others.iter().enumerate() {
-            other.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+            other
+                .set_read_timeout(Some(std::time::Duration::from_secs(5)))
+                .unwrap();
             for n in (index as u8..90).step_by(3) {
                 let mut bytes = [0; 2000];
                 let (length, source) = other.recv_from(&mut bytes).unwrap();
@@ -257,7 +312,10 @@ mod tests {
             sockets.readable().await;
             sockets.receive(|path, bytes| {
                 assert_eq!(bytes.len(), 10);
-                assert_eq!(path.remote, others[usize::from(bytes[0])].local_addr().unwrap());
+                assert_eq!(
+                    path.remote,
+                    others[usize::from(bytes[0])].local_addr().unwrap()
+                );
                 seen.push(bytes[0]);
             });
         }

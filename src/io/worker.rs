@@ -33,7 +33,8 @@ pub struct WorkerConfig {
     pub seed: [u8; 32],
 }
 
-/// Starts the thread. It ends when every sender of the mailbox is gone.
+/// Starts the thread. It ends when `Shutdown` was carried out, or every sender of the mailbox is
+/// gone.
 ///
 /// # Errors
 /// If the certificate, the runtime or the thread cannot be made.
@@ -43,12 +44,28 @@ pub fn spawn(
     rim: Arc<Rim>,
 ) -> io::Result<JoinHandle<()>> {
     let shard = Shard::new(shard_config(&config)?);
-    let sockets = config.media.sockets.into_iter().map(|bound| bound.socket).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let sockets = config
+        .media
+        .sockets
+        .into_iter()
+        .map(|bound| bound.socket)
+        .collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
     thread::Builder::new().name("media".into()).spawn(move || {
         let ended = runtime.block_on(async {
             let sockets = UdpSockets::new(sockets)?;
-            Worker { shard, sockets, mailbox, rim, out: ShardOutput::default() }.run().await;
+            Worker {
+                shard,
+                sockets,
+                mailbox,
+                rim,
+                out: ShardOutput::default(),
+            }
+            .run()
+            .await;
             io::Result::Ok(())
         });
         if let Err(error) = ended {
@@ -59,7 +76,9 @@ pub fn spawn(
 
 fn shard_config(config: &WorkerConfig) -> io::Result<ShardConfig> {
     let identity = Identity::generate().map_err(io::Error::other)?;
-    let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let unix_time = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Ok(ShardConfig {
         transport: Transport {
             identity: Arc::new(identity),
@@ -87,16 +106,20 @@ struct Worker {
 impl Worker {
     async fn run(mut self) {
         while let Some(command) = self.wait().await {
+            let last = matches!(command, Some(ShardCommand::Shutdown));
             if let Some(command) = command {
                 self.shard.handle(Instant::now(), command, &mut self.out);
             }
-            self.drain_mailbox();
+            let last = self.drain_mailbox() || last;
             self.drain_sockets();
             let now = Instant::now();
             if self.shard.poll_timeout().is_some_and(|(at, _)| at <= now) {
                 self.shard.handle_timeout(now, &mut self.out);
             }
             self.flush();
+            if last {
+                return;
+            }
         }
     }
 
@@ -110,18 +133,28 @@ impl Worker {
         }
     }
 
-    fn drain_mailbox(&mut self) {
+    /// Takes what else was said. Returns whether that was the last word.
+    fn drain_mailbox(&mut self) -> bool {
         for _ in 0..COMMANDS_PER_ROUND_MAX {
-            let Ok(command) = self.mailbox.try_recv() else { return };
+            let Ok(command) = self.mailbox.try_recv() else {
+                return false;
+            };
+            let last = matches!(command, ShardCommand::Shutdown);
             self.shard.handle(Instant::now(), command, &mut self.out);
+            if last {
+                return true;
+            }
         }
+        false
     }
 
     fn drain_sockets(&mut self) {
         for _ in 0..BATCHES_PER_ROUND_MAX {
             let now = Instant::now();
             let (shard, out) = (&mut self.shard, &mut self.out);
-            let taken = self.sockets.receive(|path, bytes| shard.handle_datagram(now, path, bytes, out));
+            let taken = self
+                .sockets
+                .receive(|path, bytes| shard.handle_datagram(now, path, bytes, out));
             if taken == 0 {
                 return;
             }

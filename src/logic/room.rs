@@ -5,7 +5,6 @@
 mod chat;
 mod media;
 mod members;
-mod seats;
 mod signal;
 mod words;
 

@@ -42,17 +42,29 @@ pub struct Bindings {
 impl Bindings {
     /// What is known of an SSRC.
     pub fn get(&self, ssrc: u32) -> Option<Binding> {
-        self.known.iter().find(|(known, _)| *known == ssrc).map(|&(_, binding)| binding)
+        self.known
+            .iter()
+            .find(|(known, _)| *known == ssrc)
+            .map(|&(_, binding)| binding)
     }
 
     /// The SSRCs that carry retransmissions of a layer.
     pub fn ssrc_of(&self, wanted: Binding) -> Option<u32> {
-        self.known.iter().rev().find(|(_, binding)| *binding == wanted).map(|&(ssrc, _)| ssrc)
+        self.known
+            .iter()
+            .rev()
+            .find(|(_, binding)| *binding == wanted)
+            .map(|&(ssrc, _)| ssrc)
     }
 
     /// Learns what an unknown SSRC is, from its labels, from the SSRCs that the offer names, or
     /// from a payload type that only one line has. `None`: nothing tells.
-    pub fn learn(&mut self, ssrc: u32, labels: Labels<'_>, negotiated: &Negotiated) -> Option<Binding> {
+    pub fn learn(
+        &mut self,
+        ssrc: u32,
+        labels: Labels<'_>,
+        negotiated: &Negotiated,
+    ) -> Option<Binding> {
         let binding = by_labels(labels, negotiated)
             .or_else(|| self.by_offer(ssrc, negotiated))
             .or_else(|| by_payload_type(labels.payload_type, negotiated))?;
@@ -67,7 +79,10 @@ impl Bindings {
     /// retransmissions of a layer whose media SSRC is known.
     fn by_offer(&self, ssrc: u32, negotiated: &Negotiated) -> Option<Binding> {
         publish_lines(negotiated).find_map(|(index, line)| {
-            let position = line.streams.iter().position(|s| s.media == ssrc || s.rtx == Some(ssrc))?;
+            let position = line
+                .streams
+                .iter()
+                .position(|s| s.media == ssrc || s.rtx == Some(ssrc))?;
             let stream = line.streams[position];
             let rtx = stream.rtx == Some(ssrc);
             let layer = match self.get(stream.media) {
@@ -77,7 +92,11 @@ impl Bindings {
                 _ if line.rids.len() == line.streams.len() => position as u8,
                 _ => return None,
             };
-            Some(Binding { line: index, layer, rtx })
+            Some(Binding {
+                line: index,
+                layer,
+                rtx,
+            })
         })
     }
 }
@@ -87,28 +106,52 @@ fn by_labels(labels: Labels<'_>, negotiated: &Negotiated) -> Option<Binding> {
     let (index, line) = publish_lines(negotiated).find(|(_, line)| line.mid.as_bytes() == mid)?;
     let rtx = is_rtx(&line.payload_types, labels.payload_type);
     if line.rids.is_empty() {
-        return Some(Binding { line: index, layer: 0, rtx });
+        return Some(Binding {
+            line: index,
+            layer: 0,
+            rtx,
+        });
     }
-    let rid = if rtx { labels.repaired_rid.or(labels.rid) } else { labels.rid }?;
+    let rid = if rtx {
+        labels.repaired_rid.or(labels.rid)
+    } else {
+        labels.rid
+    }?;
     let layer = line.rids.iter().position(|known| known.as_bytes() == rid)?;
-    Some(Binding { line: index, layer: layer as u8, rtx })
+    Some(Binding {
+        line: index,
+        layer: layer as u8,
+        rtx,
+    })
 }
 
 fn by_payload_type(payload_type: u8, negotiated: &Negotiated) -> Option<Binding> {
-    let mut lines = publish_lines(negotiated)
-        .filter(|(_, line)| line.rids.is_empty() && line.payload_types.meaning(payload_type).is_some());
+    let mut lines = publish_lines(negotiated).filter(|(_, line)| {
+        line.rids.is_empty() && line.payload_types.meaning(payload_type).is_some()
+    });
     let (line, only) = lines.next()?;
     let rtx = is_rtx(&only.payload_types, payload_type);
-    lines.next().is_none().then_some(Binding { line, layer: 0, rtx })
+    lines.next().is_none().then_some(Binding {
+        line,
+        layer: 0,
+        rtx,
+    })
 }
 
 fn is_rtx(payload_types: &PayloadTypes, payload_type: u8) -> bool {
-    matches!(payload_types.meaning(payload_type), Some(PayloadMeaning::Rtx(_)))
+    matches!(
+        payload_types.meaning(payload_type),
+        Some(PayloadMeaning::Rtx(_))
+    )
 }
 
 fn publish_lines(negotiated: &Negotiated) -> impl Iterator<Item = (usize, &PublishLine)> {
-    negotiated.lines.iter().enumerate().filter_map(|(index, line)| match line {
-        crate::media::sdp::Line::Publish(line) if line.active => Some((index, line)),
-        _ => None,
-    })
+    negotiated
+        .lines
+        .iter()
+        .enumerate()
+        .filter_map(|(index, line)| match line {
+            crate::media::sdp::Line::Publish(line) if line.active => Some((index, line)),
+            _ => None,
+        })
 }

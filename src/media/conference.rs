@@ -15,7 +15,6 @@ use crate::logic::forward::packet::TrackId;
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::forward::speakers::Speakers;
 use crate::logic::room::{MediaFact, MediaOrder, Room, RoomEffect, RoomInput, SeatOrder};
-use crate::media::egress::SendArena;
 use crate::media::outlet::{Outlet, OutletId};
 use crate::media::participant::Participant;
 use crate::media::peer::{Arrived, Peer, PeerState, Transport};
@@ -48,7 +47,7 @@ pub struct Conference {
     pub room: Room,
     slot: usize,
     connections: BTreeMap<MemberId, ConnectionId>,
-    by_member: BTreeMap<MemberId, usize>,
+    pub(super) by_member: BTreeMap<MemberId, usize>,
     pub(super) participants: Slots<Participant>,
     pub(super) tracks: Slots<Track>,
     pub(super) outlets: Slots<Outlet>,
@@ -108,12 +107,18 @@ impl Conference {
             match effect {
                 RoomEffect::Send { to, frame } => {
                     if let Some(&connection) = self.connections.get(&to) {
-                        around.out.effects.push(ShardEffect::Send { connection, frame });
+                        around
+                            .out
+                            .effects
+                            .push(ShardEffect::Send { connection, frame });
                     }
                 }
                 RoomEffect::Disconnect { member, reason } => {
                     if let Some(connection) = self.connections.remove(&member) {
-                        around.out.effects.push(ShardEffect::Close { connection, reason });
+                        around
+                            .out
+                            .effects
+                            .push(ShardEffect::Close { connection, reason });
                     }
                 }
                 RoomEffect::Media(order) => {
@@ -128,16 +133,36 @@ impl Conference {
         self.transport_wake = self.next_transport_timeout();
     }
 
-    fn order(&mut self, now: Instant, order: MediaOrder, around: &mut Surroundings<'_>) -> Option<MediaFact> {
+    fn order(
+        &mut self,
+        now: Instant,
+        order: MediaOrder,
+        around: &mut Surroundings<'_>,
+    ) -> Option<MediaFact> {
         match order {
-            MediaOrder::Answer { member, id, epoch, sdp, fresh } => {
+            MediaOrder::Answer {
+                member,
+                id,
+                epoch,
+                sdp,
+                fresh,
+            } => {
                 return Some(self.answer(now, (member, id, epoch), &sdp, fresh, around));
             }
             MediaOrder::ClosePeer { member } => self.close_peer(now, member, around),
-            MediaOrder::Publish { member, source, mid, muted } => {
+            MediaOrder::Publish {
+                member,
+                source,
+                mid,
+                muted,
+            } => {
                 self.publish(now, member, source, &mid, muted, around);
             }
-            MediaOrder::Mute { member, source, muted } => self.mute(now, member, source, muted),
+            MediaOrder::Mute {
+                member,
+                source,
+                muted,
+            } => self.mute(now, member, source, muted),
             MediaOrder::Unpublish { member, source } => self.unpublish(now, member, source, around),
             MediaOrder::Seat { viewer, seats } => {
                 self.plans.insert(viewer, seats);
@@ -158,8 +183,12 @@ impl Conference {
         let existing = self.by_member.get(&member).copied().filter(|_| !fresh);
         let answered = match existing.and_then(|place| self.participants.get_mut(place)) {
             Some(participant) => {
-                let answered = participant.peer.renegotiate(offer, around.transport, around.rng);
-                around.switchboard.bind_ufrags(participant.key, &participant.peer);
+                let answered = participant
+                    .peer
+                    .renegotiate(offer, around.transport, around.rng);
+                around
+                    .switchboard
+                    .bind_ufrags(participant.key, &participant.peer);
                 answered
             }
             None => Peer::accept(now, offer, around.transport, around.rng).map(|(peer, answer)| {
@@ -171,40 +200,74 @@ impl Conference {
         match answered {
             Ok(sdp) => {
                 let seats = self.follow_negotiation(now, member, around);
-                MediaFact::Answered { member, id, epoch, sdp, seats }
+                MediaFact::Answered {
+                    member,
+                    id,
+                    epoch,
+                    sdp,
+                    seats,
+                }
             }
-            Err(error) => MediaFact::OfferRefused { member, id, message: error.to_string() },
+            Err(error) => MediaFact::OfferRefused {
+                member,
+                id,
+                message: error.to_string(),
+            },
         }
     }
 
-    fn seat_peer(&mut self, now: Instant, member: MemberId, peer: Peer, around: &mut Surroundings<'_>) {
-        let place = Place { room: self.slot, participant: self.participants.next() };
+    fn seat_peer(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        peer: Peer,
+        around: &mut Surroundings<'_>,
+    ) {
+        let place = Place {
+            room: self.slot,
+            participant: self.participants.next(),
+        };
         let key = around.switchboard.register(place);
         around.switchboard.bind_ufrags(key, &peer);
         let participant = Participant::new(now, member, key, peer, around.rng);
-        self.by_member.insert(member, self.participants.insert(participant));
+        self.by_member
+            .insert(member, self.participants.insert(participant));
         self.tick_at.get_or_insert(now);
     }
 
     /// Makes the tracks and outlets of new m-lines and tells the old ones what changed. Returns how
     /// many seats there are.
-    fn follow_negotiation(&mut self, now: Instant, member: MemberId, around: &mut Surroundings<'_>) -> usize {
-        let Some(&place) = self.by_member.get(&member) else { return 0 };
-        let Some(participant) = self.participants.get_mut(place) else { return 0 };
+    fn follow_negotiation(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        around: &mut Surroundings<'_>,
+    ) -> usize {
+        let Some(&place) = self.by_member.get(&member) else {
+            return 0;
+        };
+        let Some(participant) = self.participants.get_mut(place) else {
+            return 0;
+        };
         participant.negotiated();
         let lines = participant.peer.negotiated().lines.clone();
         participant.tracks.resize(lines.len(), None);
         for (index, line) in lines.iter().enumerate() {
             match line {
-                Line::Publish(line) => match participant.tracks[index].and_then(|slot| self.tracks.get_mut(slot.0)) {
-                    Some(track) => track.renegotiate(line),
-                    None => {
-                        self.next_track += 1;
-                        let track = Track::new(now, TrackId(self.next_track), member, line);
-                        participant.tracks[index] = Some(TrackSlot(self.tracks.insert(track)));
+                Line::Publish(line) => {
+                    match participant.tracks[index].and_then(|slot| self.tracks.get_mut(slot.0)) {
+                        Some(track) => track.renegotiate(line),
+                        None => {
+                            self.next_track += 1;
+                            let track = Track::new(now, TrackId(self.next_track), member, line);
+                            participant.tracks[index] = Some(TrackSlot(self.tracks.insert(track)));
+                        }
                     }
-                },
-                Line::Seat(line) => match participant.outlet(line.ssrc).and_then(|id| self.outlets.get_mut(id.0)) {
+                }
+                Line::Seat(line) => match participant
+                    .outlet(line.ssrc)
+                    .and_then(|id| self.outlets.get_mut(id.0))
+                {
                     Some(outlet) => outlet.renegotiate(now, line),
                     None => {
                         let outlet = Outlet::new(now, place, line, around.rng);
@@ -219,8 +282,13 @@ impl Conference {
 
     /// Forgets a member's connection and everything on it.
     fn close_peer(&mut self, now: Instant, member: MemberId, around: &mut Surroundings<'_>) {
-        let removed = self.by_member.remove(&member).and_then(|place| self.participants.remove(place));
-        let Some(mut participant) = removed else { return };
+        let removed = self
+            .by_member
+            .remove(&member)
+            .and_then(|place| self.participants.remove(place));
+        let Some(mut participant) = removed else {
+            return;
+        };
         participant.peer.close(now, &mut around.out.datagrams);
         around.switchboard.release(participant.key);
         for slot in participant.tracks.iter().flatten() {
@@ -245,7 +313,10 @@ impl Conference {
         around: &mut Surroundings<'_>,
     ) {
         let wanted = self.track_of_line(member, mid);
-        if let Some(former) = self.track_of(member, source).filter(|former| Some(*former) != wanted) {
+        if let Some(former) = self
+            .track_of(member, source)
+            .filter(|former| Some(*former) != wanted)
+        {
             self.take_off_air(now, former);
             self.set_source(former, None);
         }
@@ -256,7 +327,13 @@ impl Conference {
         self.reseat_everyone(now, around);
     }
 
-    fn unpublish(&mut self, now: Instant, member: MemberId, source: Source, around: &mut Surroundings<'_>) {
+    fn unpublish(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        source: Source,
+        around: &mut Surroundings<'_>,
+    ) {
         if let Some(slot) = self.track_of(member, source) {
             self.take_off_air(now, slot);
             self.set_source(slot, None);
@@ -285,9 +362,14 @@ impl Conference {
         datagram: &[u8],
         around: &mut Surroundings<'_>,
     ) {
-        let Some(participant) = self.participants.get_mut(place) else { return };
+        let Some(participant) = self.participants.get_mut(place) else {
+            return;
+        };
         let member = participant.member;
-        match participant.peer.handle(now, path, datagram, &mut around.out.datagrams) {
+        match participant
+            .peer
+            .handle(now, path, datagram, &mut around.out.datagrams)
+        {
             Arrived::Rtp(packet) => self.rtp(now, place, &packet, around),
             Arrived::Rtcp(packet) => self.rtcp(now, place, &packet, around),
             Arrived::Nothing => {}
@@ -311,7 +393,11 @@ impl Conference {
     /// A connection ended by itself.
     fn lose(&mut self, now: Instant, member: MemberId, around: &mut Surroundings<'_>) {
         self.close_peer(now, member, around);
-        self.handle(now, RoomInput::Media(MediaFact::PeerDown { member }), around);
+        self.handle(
+            now,
+            RoomInput::Media(MediaFact::PeerDown { member }),
+            around,
+        );
     }
 
     /// Does what is due by now.
@@ -333,8 +419,12 @@ impl Conference {
         let mut gone = Vec::new();
         let mut removed = Vec::new();
         for participant in self.participants.iter_mut() {
-            participant.peer.handle_timeout(now, &mut removed, &mut around.out.datagrams);
-            removed.drain(..).for_each(|path| around.switchboard.unbind_path(path));
+            participant
+                .peer
+                .handle_timeout(now, &mut removed, &mut around.out.datagrams);
+            removed
+                .drain(..)
+                .for_each(|path| around.switchboard.unbind_path(path));
             if participant.peer.state() == PeerState::Gone {
                 gone.push(participant.member);
             }
@@ -346,7 +436,9 @@ impl Conference {
     }
 
     fn next_transport_timeout(&self) -> Option<(Instant, &'static str)> {
-        self.participants.iter().fold(None, |next, participant| earlier(next, participant.peer.poll_timeout()))
+        self.participants.iter().fold(None, |next, participant| {
+            earlier(next, participant.peer.poll_timeout())
+        })
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next, and why.
@@ -376,13 +468,21 @@ impl Conference {
 
     /// Peer connections, tracks and outlets that there are.
     pub fn sizes(&self) -> (usize, usize, usize) {
-        (self.participants.iter().count(), self.tracks.iter().count(), self.outlets.iter().count())
+        (
+            self.participants.iter().count(),
+            self.tracks.iter().count(),
+            self.outlets.iter().count(),
+        )
     }
 
     /// The room as REST shows it, with its media.
     pub fn describe(&self, now: Instant) -> Value {
         let mut description = self.room.describe(now);
-        let tracks: Vec<Value> = self.tracks.iter().map(|track| describe_track(now, track)).collect();
+        let tracks: Vec<Value> = self
+            .tracks
+            .iter()
+            .map(|track| describe_track(now, track))
+            .collect();
         if let Some(object) = description.as_object_mut() {
             object.insert("peers".into(), json!(self.participants.iter().count()));
             object.insert("tracks".into(), json!(tracks));
@@ -414,6 +514,3 @@ pub fn earlier(
 ) -> Option<(Instant, &'static str)> {
     one.into_iter().chain(other).min_by_key(|(at, _)| *at)
 }
-
-/// Where datagrams go; a short name for what the packet path passes along.
-pub(super) type Datagrams = SendArena;

@@ -1,6 +1,5 @@
 //! DTLS 1.2 (RFC 6347), passive, for the keys of SRTP (RFC 5764).
 
-mod fingerprint;
 mod records;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -16,8 +15,8 @@ use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc_shared::TransportProtocol;
 
+use crate::media::fingerprint::Fingerprint;
 use crate::media::srtp::{Profile, SrtpKeys};
-pub use fingerprint::{Fingerprint, FingerprintError};
 use records::{Gate, HelloBuffer, offered_srtp_profiles};
 
 /// From a whole ClientHello to the end of the handshake.
@@ -52,8 +51,9 @@ impl Identity {
             Certificate::generate_self_signed(names, provider.crypto()).map_err(setup)?;
         let der = certificate.certificate.first();
         let der = der.ok_or_else(|| setup("the certificate is empty"))?;
+        let fingerprint = Fingerprint::sha256(der).hex();
         Ok(Identity {
-            fingerprint: Fingerprint::sha256(der).hash().into(),
+            fingerprint: fingerprint.into(),
             config: Arc::new(configuration(provider, certificate)),
         })
     }

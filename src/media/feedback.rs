@@ -9,7 +9,7 @@ use crate::logic::forward::reports::{ReportBlock, SenderReport};
 use crate::logic::room::{MediaFact, RoomInput};
 use crate::media::conference::{Conference, Surroundings};
 use crate::media::participant::Participant;
-use crate::media::rtcp::{self, Compound, Feedback, Message};
+use crate::media::rtcp::{self, Composer, Compound, Feedback, Message};
 use crate::media::track::TrackSlot;
 
 /// Between two ticks while media flows: how late a retransmission is asked for at most.
@@ -28,19 +28,35 @@ impl Conference {
     }
 
     /// Takes an opened RTCP packet of a participant.
-    pub(super) fn rtcp(&mut self, now: Instant, place: usize, packet: &[u8], around: &mut Surroundings<'_>) {
+    pub(super) fn rtcp(
+        &mut self,
+        now: Instant,
+        place: usize,
+        packet: &[u8],
+        around: &mut Surroundings<'_>,
+    ) {
         around.counters.rtcp_in += 1;
         for item in rtcp::parse(packet) {
             self.take_feedback(now, place, item, around);
         }
     }
 
-    fn take_feedback(&mut self, now: Instant, place: usize, item: Feedback, around: &mut Surroundings<'_>) {
-        let Some(participant) = self.participants.get_mut(place) else { return };
+    fn take_feedback(
+        &mut self,
+        now: Instant,
+        place: usize,
+        item: Feedback,
+        around: &mut Surroundings<'_>,
+    ) {
+        let Some(participant) = self.participants.get_mut(place) else {
+            return;
+        };
         match item {
             Feedback::SenderReport(report) => self.sender_report(now, place, &report, around),
             Feedback::ReceptionReport(block) => {
-                let Some(round_trip) = block.round_trip(around.wall.ntp(now)) else { return };
+                let Some(round_trip) = block.round_trip(around.wall.ntp(now)) else {
+                    return;
+                };
                 participant.round_trip.observe(round_trip);
                 let round_trip = participant.round_trip.get();
                 let outlet = participant.outlet(block.ssrc);
@@ -48,14 +64,19 @@ impl Conference {
                     outlet.leg.set_round_trip(round_trip);
                 }
             }
-            Feedback::Nack { media_ssrc, sequences } => {
+            Feedback::Nack {
+                media_ssrc,
+                sequences,
+            } => {
                 around.counters.nacks_in += sequences.len() as u64;
                 self.resend(now, place, media_ssrc, &sequences, around);
             }
             Feedback::Pli { media_ssrc } | Feedback::Fir { media_ssrc, .. } => {
                 around.counters.key_frame_requests_in += 1;
                 let outlet = participant.outlet(media_ssrc);
-                let Some(outlet) = outlet.and_then(|id| self.outlets.get_mut(id.0)) else { return };
+                let Some(outlet) = outlet.and_then(|id| self.outlets.get_mut(id.0)) else {
+                    return;
+                };
                 outlet.leg.ask_key_frame();
                 if let Some(slot) = outlet.track {
                     self.request_key_frames(now, slot, around);
@@ -68,10 +89,25 @@ impl Conference {
         }
     }
 
-    fn sender_report(&mut self, now: Instant, place: usize, report: &SenderReport, around: &mut Surroundings<'_>) {
-        let Some(participant) = self.participants.get_mut(place) else { return };
-        participant.clock.observe(around.wall.ntp(now), report.clock.ntp);
-        let Some(binding) = participant.binding(report.ssrc).filter(|binding| !binding.rtx) else { return };
+    fn sender_report(
+        &mut self,
+        now: Instant,
+        place: usize,
+        report: &SenderReport,
+        around: &mut Surroundings<'_>,
+    ) {
+        let Some(participant) = self.participants.get_mut(place) else {
+            return;
+        };
+        participant
+            .clock
+            .observe(around.wall.ntp(now), report.clock.ntp);
+        let Some(binding) = participant
+            .binding(report.ssrc)
+            .filter(|binding| !binding.rtx)
+        else {
+            return;
+        };
         let slot = participant.tracks.get(binding.line).copied().flatten();
         if let Some(track) = slot.and_then(|slot| self.tracks.get_mut(slot.0))
             && let Some(layer) = track.layers_mut().get_mut(usize::from(binding.layer))
@@ -80,16 +116,36 @@ impl Conference {
         }
     }
 
-    fn resend(&mut self, now: Instant, place: usize, ssrc: u32, sequences: &[u16], around: &mut Surroundings<'_>) {
-        let Some(viewer) = self.participants.get_mut(place) else { return };
-        let Some(outlet) = viewer.outlet(ssrc).and_then(|id| self.outlets.get_mut(id.0)) else { return };
-        let Some(track) = outlet.track.and_then(|slot| self.tracks.get(slot.0)) else { return };
+    fn resend(
+        &mut self,
+        now: Instant,
+        place: usize,
+        ssrc: u32,
+        sequences: &[u16],
+        around: &mut Surroundings<'_>,
+    ) {
+        let Some(viewer) = self.participants.get_mut(place) else {
+            return;
+        };
+        let Some(outlet) = viewer
+            .outlet(ssrc)
+            .and_then(|id| self.outlets.get_mut(id.0))
+        else {
+            return;
+        };
+        let Some(track) = outlet.track.and_then(|slot| self.tracks.get(slot.0)) else {
+            return;
+        };
         for &sequence in sequences {
-            let Some(resend) = outlet.resend(now, sequence) else { continue };
+            let Some(resend) = outlet.resend(now, sequence) else {
+                continue;
+            };
             if resend.track != track.id {
                 continue;
             }
-            let Some(facts) = track.facts(now, resend.layer, resend.sequence) else { continue };
+            let Some(facts) = track.facts(now, resend.layer, resend.sequence) else {
+                continue;
+            };
             if outlet.retransmit(now, &resend, &facts, viewer, &mut around.out.datagrams) {
                 around.counters.resent += 1;
             }
@@ -98,24 +154,39 @@ impl Conference {
 
     /// Asks the publisher of a track for the key frames that its viewers wait for, as far as pacing
     /// allows now.
-    pub(super) fn request_key_frames(&mut self, now: Instant, slot: TrackSlot, around: &mut Surroundings<'_>) {
+    pub(super) fn request_key_frames(
+        &mut self,
+        now: Instant,
+        slot: TrackSlot,
+        around: &mut Surroundings<'_>,
+    ) {
         let requests = self.due_key_frames(now, slot);
         let owner = self.tracks.get(slot.0).map(|track| track.member);
         let place = owner.and_then(|member| self.participant_of(member));
-        let Some(publisher) = place.and_then(|place| self.participants.get_mut(place)) else { return };
+        let Some(publisher) = place.and_then(|place| self.participants.get_mut(place)) else {
+            return;
+        };
         let messages: Vec<_> = requests
             .into_iter()
-            .map(|(media_ssrc, request)| Message::KeyFrame { media_ssrc, request })
+            .map(|(media_ssrc, request)| Message::KeyFrame {
+                media_ssrc,
+                request,
+            })
             .collect();
         around.counters.key_frame_requests_out += messages.len() as u64;
         send(publisher, &[], &[], &messages, around);
     }
 
     fn due_key_frames(&mut self, now: Instant, slot: TrackSlot) -> Vec<(u32, KeyFrameRequest)> {
-        let Some(track) = self.tracks.get_mut(slot.0) else { return Vec::new() };
+        let Some(track) = self.tracks.get_mut(slot.0) else {
+            return Vec::new();
+        };
         let mut wanted = [false; crate::logic::forward::layer::MAX_LAYERS];
         for id in &track.outlets {
-            let layer = self.outlets.get(id.0).and_then(|outlet| outlet.leg.wants_key_frame(now));
+            let layer = self
+                .outlets
+                .get(id.0)
+                .and_then(|outlet| outlet.leg.wants_key_frame(now));
             if let Some(wanted) = layer.and_then(|layer| wanted.get_mut(usize::from(layer))) {
                 *wanted = true;
             }
@@ -141,13 +212,19 @@ impl Conference {
             let speakers = speakers.to_vec();
             self.handle(now, RoomInput::Media(MediaFact::Speakers(speakers)), around);
         }
-        let pause = if std::mem::take(&mut self.busy) { TICK_BUSY } else { TICK_IDLE };
+        let pause = if std::mem::take(&mut self.busy) {
+            TICK_BUSY
+        } else {
+            TICK_IDLE
+        };
         let someone = self.participants.iter().next().is_some();
         self.tick_at = someone.then(|| now + pause);
     }
 
     fn tick_participant(&mut self, now: Instant, place: usize, around: &mut Surroundings<'_>) {
-        let Some(participant) = self.participants.get_mut(place) else { return };
+        let Some(participant) = self.participants.get_mut(place) else {
+            return;
+        };
         let mut missing: Vec<(u32, Vec<u16>)> = Vec::new();
         let mut requests = Vec::new();
         let round_trip = participant.round_trip.get();
@@ -164,21 +241,46 @@ impl Conference {
                 blocks.extend(self.report_blocks(now, slot));
             }
         }
-        let senders = if report_due { self.sender_reports(now, place, around) } else { Vec::new() };
-        around.counters.nacks_out += missing.iter().map(|(_, numbers)| numbers.len() as u64).sum::<u64>();
+        let senders = if report_due {
+            self.sender_reports(now, place, around)
+        } else {
+            Vec::new()
+        };
+        around.counters.nacks_out += missing
+            .iter()
+            .map(|(_, numbers)| numbers.len() as u64)
+            .sum::<u64>();
         around.counters.key_frame_requests_out += requests.len() as u64;
-        let nacks = missing.iter().map(|(media_ssrc, sequences)| Message::Nack { media_ssrc: *media_ssrc, sequences });
+        let nacks = missing.iter().map(|(media_ssrc, sequences)| Message::Nack {
+            media_ssrc: *media_ssrc,
+            sequences,
+        });
         let messages: Vec<Message<'_>> = nacks
             .chain(arrivals.iter().map(Message::TransportCc))
-            .chain(requests.into_iter().map(|(media_ssrc, request)| Message::KeyFrame { media_ssrc, request }))
+            .chain(
+                requests
+                    .into_iter()
+                    .map(|(media_ssrc, request)| Message::KeyFrame {
+                        media_ssrc,
+                        request,
+                    }),
+            )
             .collect();
         if let Some(participant) = self.participants.get_mut(place) {
             send(participant, &senders, &blocks, &messages, around);
         }
     }
 
-    fn collect_missing(&mut self, now: Instant, slot: TrackSlot, round_trip: Duration, missing: &mut Vec<(u32, Vec<u16>)>) {
-        let Some(track) = self.tracks.get_mut(slot.0) else { return };
+    fn collect_missing(
+        &mut self,
+        now: Instant,
+        slot: TrackSlot,
+        round_trip: Duration,
+        missing: &mut Vec<(u32, Vec<u16>)>,
+    ) {
+        let Some(track) = self.tracks.get_mut(slot.0) else {
+            return;
+        };
         let mut lost_layers = Vec::new();
         for (index, layer) in track.layers_mut().iter_mut().enumerate() {
             let mut sequences = Vec::new();
@@ -192,7 +294,10 @@ impl Conference {
         }
         for id in track.outlets.iter().filter(|_| !lost_layers.is_empty()) {
             if let Some(outlet) = self.outlets.get_mut(id.0)
-                && outlet.leg.layer().is_some_and(|layer| lost_layers.contains(&layer))
+                && outlet
+                    .leg
+                    .layer()
+                    .is_some_and(|layer| lost_layers.contains(&layer))
             {
                 outlet.leg.ask_key_frame();
             }
@@ -200,18 +305,40 @@ impl Conference {
     }
 
     fn report_blocks(&mut self, now: Instant, slot: TrackSlot) -> Vec<ReportBlock> {
-        let layers = self.tracks.get_mut(slot.0).map(|track| track.layers_mut()).unwrap_or_default();
-        layers.iter_mut().filter_map(|layer| layer.stream.report_block(now)).collect()
+        let layers = self
+            .tracks
+            .get_mut(slot.0)
+            .map(|track| track.layers_mut())
+            .unwrap_or_default();
+        layers
+            .iter_mut()
+            .filter_map(|layer| layer.stream.report_block(now))
+            .collect()
     }
 
-    fn sender_reports(&mut self, now: Instant, place: usize, around: &Surroundings<'_>) -> Vec<SenderReport> {
-        let Some(participant) = self.participants.get(place) else { return Vec::new() };
+    fn sender_reports(
+        &mut self,
+        now: Instant,
+        place: usize,
+        around: &Surroundings<'_>,
+    ) -> Vec<SenderReport> {
+        let Some(participant) = self.participants.get(place) else {
+            return Vec::new();
+        };
         let mut reports = Vec::new();
         for &(_, id) in &participant.outlets {
-            let Some(outlet) = self.outlets.get_mut(id.0) else { continue };
-            let Some(track) = outlet.track.and_then(|slot| self.tracks.get(slot.0)) else { continue };
-            let publisher = self.by_member.get(&track.member).and_then(|&place| self.participants.get(place));
-            reports.extend(outlet.report(now, around.wall, publisher));
+            let Some(outlet) = self.outlets.get_mut(id.0) else {
+                continue;
+            };
+            let Some(track) = outlet.track.and_then(|slot| self.tracks.get(slot.0)) else {
+                continue;
+            };
+            let publisher = self
+                .by_member
+                .get(&track.member)
+                .and_then(|&place| self.participants.get(place));
+            reports
+                .extend(publisher.and_then(|publisher| outlet.report(now, around.wall, publisher)));
         }
         reports
     }
@@ -225,7 +352,7 @@ fn send(
     messages: &[Message<'_>],
     around: &mut Surroundings<'_>,
 ) {
-    let mut compound = Compound {
+    let mut composer = Composer::new(Compound {
         ssrc: participant.ssrc,
         cname: "motet",
         // Every browser negotiates it; a full compound is as good for all others.
@@ -233,10 +360,14 @@ fn send(
         senders,
         blocks,
         messages,
-    };
+    });
     loop {
         let mut more = false;
-        let sent = participant.peer.send_rtcp(&mut around.out.datagrams, |arena| more = compound.write(arena));
+        let sent = participant
+            .peer
+            .send_rtcp(&mut around.out.datagrams, |arena| {
+                more = composer.write(arena)
+            });
         if !more || !sent {
             return;
         }

@@ -9,8 +9,16 @@ use crate::protocol::client::Source;
 
 impl Conference {
     /// Takes an opened RTP packet of a participant.
-    pub(super) fn rtp(&mut self, now: Instant, place: usize, packet: &[u8], around: &mut Surroundings<'_>) {
-        let (Some(participant), Some(view)) = (self.participants.get_mut(place), RtpView::parse(packet)) else {
+    pub(super) fn rtp(
+        &mut self,
+        now: Instant,
+        place: usize,
+        packet: &[u8],
+        around: &mut Surroundings<'_>,
+    ) {
+        let (Some(participant), Some(view)) =
+            (self.participants.get_mut(place), RtpView::parse(packet))
+        else {
             return;
         };
         around.counters.packets_in += 1;
@@ -20,12 +28,18 @@ impl Conference {
             around.counters.unbound += 1;
             return;
         };
-        let Some(slot) = participant.tracks.get(binding.line).copied().flatten() else { return };
-        let Some(track) = self.tracks.get_mut(slot.0) else { return };
+        let Some(slot) = participant.tracks.get(binding.line).copied().flatten() else {
+            return;
+        };
+        let Some(track) = self.tracks.get_mut(slot.0) else {
+            return;
+        };
         if learnt && track.bind(now, binding, view.ssrc) {
             self.restart_track(now, slot);
         }
-        let Some(track) = self.tracks.get_mut(slot.0) else { return };
+        let Some(track) = self.tracks.get_mut(slot.0) else {
+            return;
+        };
         let extended = match track.receive(now, binding, &view, packet) {
             Intake::New(extended) => extended,
             Intake::Restarted(extended) => {
@@ -46,8 +60,12 @@ impl Conference {
         extended: u64,
         around: &mut Surroundings<'_>,
     ) {
-        let Some(track) = self.tracks.get(slot.0) else { return };
-        let Some(facts) = track.facts(now, layer, extended) else { return };
+        let Some(track) = self.tracks.get(slot.0) else {
+            return;
+        };
+        let Some(facts) = track.facts(now, layer, extended) else {
+            return;
+        };
         if track.muted {
             return;
         }
@@ -55,8 +73,12 @@ impl Conference {
             self.speakers.handle(now, track.member, level);
         }
         for id in &track.outlets {
-            let Some(outlet) = self.outlets.get_mut(id.0) else { continue };
-            let Some(viewer) = self.participants.get_mut(outlet.viewer) else { continue };
+            let Some(outlet) = self.outlets.get_mut(id.0) else {
+                continue;
+            };
+            let Some(viewer) = self.participants.get_mut(outlet.viewer) else {
+                continue;
+            };
             let bytes = outlet.forward(now, &facts, viewer, &mut around.out.datagrams);
             around.counters.sent(bytes);
         }

@@ -1,14 +1,14 @@
 //! ICE-lite (RFC 8445 §2.5): answers checks, never sends any.
 
-use std::fmt;
+mod credentials;
+
 use std::time::{Duration, Instant};
 
 use motet_turn::stun::{self, Message, Writer};
-use rand::Rng;
-use rand::rngs::StdRng;
 
 use crate::ids::Path;
 use crate::media::egress::SendArena;
+pub use credentials::Credentials;
 
 /// Without a valid check for this long there is no consent to send (RFC 7675 §5.1).
 pub const CONSENT: Duration = Duration::from_secs(30);
@@ -24,40 +24,6 @@ const KNOWN_ATTRIBUTES: [u16; 5] = [
     stun::PRIORITY,
     stun::USE_CANDIDATE,
 ];
-
-/// One side's username fragment and password (RFC 8839 §5.4).
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// Tells whose check it is.
-    pub ufrag: String,
-    /// Keys the message integrity.
-    pub password: String,
-}
-
-impl Credentials {
-    /// New ones: 48 and 144 random bits.
-    pub fn random(rng: &mut StdRng) -> Self {
-        Credentials {
-            ufrag: ice_chars(rng, 8),
-            password: ice_chars(rng, 24),
-        }
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credentials({})", self.ufrag)
-    }
-}
-
-/// Characters that need no escaping in SDP: `ice-char` of RFC 8839 §5.4.
-fn ice_chars(rng: &mut StdRng, len: usize) -> String {
-    const ICE_CHARS: &[u8; 64] =
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    (0..len)
-        .map(|_| char::from(ICE_CHARS[rng.random_range(0..ICE_CHARS.len())]))
-        .collect()
-}
 
 /// The username fragment of ours that a Binding request is for: the part of USERNAME before the
 /// colon (RFC 8445 §7.2.2). Nothing is verified yet.
@@ -347,7 +313,6 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use proptest::prelude::*;
-    use rand::SeedableRng;
 
     use super::*;
     use crate::ids::LocalSocket;
@@ -405,19 +370,9 @@ mod tests {
         (result, answer)
     }
 
-    #[test]
-    fn credentials_are_random_ice_chars() {
-        let mut rng = StdRng::seed_from_u64(1);
-        let (one, two) = (Credentials::random(&mut rng), Credentials::random(&mut rng));
-        assert_ne!(one, two);
-        assert_eq!((one.ufrag.len(), one.password.len()), (8, 24));
-        let chars = one.ufrag.chars().chain(one.password.chars());
-        assert!(
-            chars
-                .into_iter()
-                .all(|c| c.is_ascii_alphanumeric() || "+/".contains(c))
-        );
-        assert!(!format!("{one:?}").contains(&one.password));
+    /// Handles a check that must be valid.
+    fn valid(ice: &mut IceLite, now: Instant, port: u16, message: &[u8]) -> Checked {
+        handle(ice, now, path(port), message).0.unwrap()
     }
 
     #[test]
@@ -493,13 +448,11 @@ mod tests {
     fn authentic_requests_that_cannot_be_served_get_an_error() {
         let now = Instant::now();
         let mut ice = session(now);
-        let cases: [((u16, &[u8]), CheckError, [u8; 4]); 2] = [
-            ((0x7777, &[]), CheckError::UnknownAttribute, [0, 0, 4, 20]),
-            (
-                (stun::ICE_CONTROLLED, &[0; 8]),
-                CheckError::RoleConflict,
-                [0, 0, 4, 87],
-            ),
+        let unknown: (u16, &[u8]) = (0x7777, &[]);
+        let controlled: (u16, &[u8]) = (stun::ICE_CONTROLLED, &[0; 8]);
+        let cases = [
+            (unknown, CheckError::UnknownAttribute, [0, 0, 4, 20]),
+            (controlled, CheckError::RoleConflict, [0, 0, 4, 87]),
         ];
         for (attribute, error, code) in cases {
             let message = check("ours", "theirs", &[attribute]);
@@ -518,10 +471,8 @@ mod tests {
     fn nomination_selects_and_selects_again() {
         let now = Instant::now();
         let mut ice = session(now);
-        let (plain, nominating) = (
-            check("ours", "theirs", &[]),
-            check("ours", "theirs", &[NOMINATE]),
-        );
+        let plain = check("ours", "theirs", &[]);
+        let nominating = check("ours", "theirs", &[NOMINATE]);
         let steps = [
             (1, &plain, Some(1)),
             (2, &plain, Some(1)),
@@ -532,9 +483,9 @@ mod tests {
         ];
         for (port, message, selected) in steps {
             let before = ice.selected();
-            let (checked, _) = handle(&mut ice, now, path(port), message);
+            let checked = valid(&mut ice, now, port, message);
             assert_eq!(ice.selected(), selected.map(path));
-            assert_eq!(checked.unwrap().selected, before != ice.selected());
+            assert_eq!(checked.selected, before != ice.selected());
         }
         assert!(
             [1, 2, 3]
@@ -550,10 +501,8 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut ice = session(start);
         let message = check("ours", "theirs", &[NOMINATE]);
-        handle(&mut ice, at(1), path(1), &message).0.unwrap();
-        handle(&mut ice, at(2), path(2), &check("ours", "theirs", &[]))
-            .0
-            .unwrap();
+        valid(&mut ice, at(1), 1, &message);
+        valid(&mut ice, at(2), 2, &check("ours", "theirs", &[]));
         assert_eq!(ice.poll_timeout().unwrap().0, at(31));
         let mut removed = vec![];
         assert_eq!(ice.handle_timeout(at(30), &mut removed), Consent::Given);
@@ -579,7 +528,7 @@ mod tests {
         let now = Instant::now();
         let mut ice = session(now);
         let old = check("ours", "theirs", &[NOMINATE]);
-        handle(&mut ice, now, path(1), &old).0.unwrap();
+        valid(&mut ice, now, 1, &old);
         ice.restart(credentials("new"), credentials("their-new"));
         assert_eq!(
             ice.ufrags().collect::<Vec<_>>(),
@@ -592,15 +541,9 @@ mod tests {
         let answer = Message::parse(&answer).unwrap();
         assert!(answer.integrity_fits(b"new-password-of-22-chars"));
         assert_eq!(ice.selected(), Some(path(1)));
-        assert!(
-            handle(&mut ice, now, path(1), &old).0.is_ok(),
-            "the old ones still count"
-        );
-        let mixed = check("new", "theirs", &[]);
-        assert_eq!(
-            handle(&mut ice, now, path(2), &mixed).0,
-            Err(CheckError::Username)
-        );
+        valid(&mut ice, now, 1, &old);
+        let (mixed, _) = handle(&mut ice, now, path(2), &check("new", "theirs", &[]));
+        assert_eq!(mixed, Err(CheckError::Username));
 
         let nominating = check("new", "their-new", &[NOMINATE]);
         let (checked, _) = handle(&mut ice, now, path(2), &nominating);
@@ -611,32 +554,20 @@ mod tests {
             handle(&mut ice, now, path(1), &old).0,
             Err(CheckError::Username)
         );
-        assert!(
-            !handle(&mut ice, now, path(2), &nominating)
-                .0
-                .unwrap()
-                .restarted
-        );
+        assert!(!valid(&mut ice, now, 2, &nominating).restarted);
     }
 
     #[test]
     fn the_selected_path_is_never_given_up_for_room() {
         let start = Instant::now();
         let mut ice = session(start);
-        handle(
-            &mut ice,
-            start,
-            path(1),
-            &check("ours", "theirs", &[NOMINATE]),
-        )
-        .0
-        .unwrap();
+        valid(&mut ice, start, 1, &check("ours", "theirs", &[NOMINATE]));
         for port in 2..100 {
             let now = start + Duration::from_millis(port.into());
-            let (checked, _) = handle(&mut ice, now, path(port), &check("ours", "theirs", &[]));
+            let checked = valid(&mut ice, now, port, &check("ours", "theirs", &[]));
             let evicted =
                 (usize::from(port) > PATHS_MAX).then(|| path(port - PATHS_MAX as u16 + 1));
-            assert_eq!(checked.unwrap().evicted, evicted);
+            assert_eq!(checked.evicted, evicted);
         }
         assert_eq!(ice.paths().count(), PATHS_MAX);
         assert_eq!(ice.selected(), Some(path(1)));

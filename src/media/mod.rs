@@ -7,6 +7,7 @@ pub mod demux;
 pub mod dtls;
 pub mod egress;
 mod feedback;
+pub mod fingerprint;
 mod forwarding;
 pub mod ice;
 pub mod outlet;

@@ -7,7 +7,9 @@ use rand::rngs::StdRng;
 use crate::logic::forward::codec::MediaKind;
 use crate::logic::forward::leg::{Leg, LegConfig, Resend, SourceInfo, Verdict};
 use crate::logic::forward::packet::Facts;
-use crate::logic::forward::reports::{ClockMap, LegReports, LegSent, NtpClock, NtpTime, SenderReport};
+use crate::logic::forward::reports::{
+    ClockMap, LegReports, LegState, NtpClock, NtpTime, SenderReport,
+};
 use crate::logic::forward::rewrite;
 use crate::media::egress::SendArena;
 use crate::media::participant::Participant;
@@ -36,7 +38,6 @@ pub struct Outlet {
     media: StreamState,
     rtx: Option<StreamState>,
     reports: LegReports,
-    last_sent: Option<(Instant, u32)>,
 }
 
 impl Outlet {
@@ -63,7 +64,6 @@ impl Outlet {
             media: StreamState::new(line.ssrc),
             rtx: line.rtx_ssrc.map(StreamState::new),
             reports: LegReports::new(now, clock_rate),
-            last_sent: None,
         }
     }
 
@@ -75,7 +75,12 @@ impl Outlet {
     }
 
     /// Puts a track on the outlet, or takes it off.
-    pub fn set_source(&mut self, now: Instant, slot: Option<TrackSlot>, source: Option<SourceInfo<'_>>) {
+    pub fn set_source(
+        &mut self,
+        now: Instant,
+        slot: Option<TrackSlot>,
+        source: Option<SourceInfo<'_>>,
+    ) {
         self.track = slot;
         self.leg.set_source(now, source);
         self.reports.restart(now);
@@ -98,7 +103,6 @@ impl Outlet {
         let sent = viewer.peer.send_rtp(&mut self.media, out, |arena| {
             rewrite::write(arena, config, &outgoing, facts, &stamp)
         });
-        self.last_sent = Some((now, outgoing.timestamp));
         sent.then(|| out.begin() - before)
     }
 
@@ -116,7 +120,9 @@ impl Outlet {
         viewer: &mut Participant,
         out: &mut SendArena,
     ) -> bool {
-        let Some(stream) = &mut self.rtx else { return false };
+        let Some(stream) = &mut self.rtx else {
+            return false;
+        };
         let config = self.leg.config();
         let stamp = viewer.stamp(now, &config.extensions);
         viewer.peer.send_rtp(stream, out, |arena| {
@@ -129,21 +135,20 @@ impl Outlet {
         &mut self,
         now: Instant,
         wall: &NtpClock,
-        publisher: Option<&Participant>,
+        publisher: &Participant,
     ) -> Option<SenderReport> {
         let state = self.leg.sender_state(now)?;
-        let (last_at, last_rtp) = self.last_sent?;
-        if let (Some(clock), Some(publisher)) = (state.clock, publisher) {
-            let map = ClockMap { ntp: NtpTime(clock.ntp), rtp: clock.rtp };
-            self.reports.follow(&publisher.clock, map, 0);
-        }
-        let sent = LegSent {
+        let clock = state.clock.map(|clock| ClockMap {
+            ntp: NtpTime(clock.ntp),
+            rtp: clock.rtp,
+        });
+        let state = LegState {
             ssrc: self.leg.config().ssrc,
-            packets: state.packets as u32,
-            octets: state.octets as u32,
-            last_rtp,
-            last_at,
+            packets: state.packets,
+            octets: state.octets,
+            rtp_now: state.rtp_now,
+            clock,
         };
-        self.reports.report(now, wall, &sent)
+        self.reports.report(now, wall, &publisher.clock, &state)
     }
 }

@@ -125,14 +125,20 @@ impl Participant {
         if let Some(known) = self.bindings.get(view.ssrc) {
             return Some((known, false));
         }
-        let value = |extension| self.publish_extensions.get(extension).and_then(|id| view.extension(id));
+        let value = |extension| {
+            self.publish_extensions
+                .get(extension)
+                .and_then(|id| view.extension(id))
+        };
         let labels = Labels {
             mid: value(Extension::Mid),
             rid: value(Extension::Rid),
             repaired_rid: value(Extension::RepairedRid),
             payload_type: view.payload_type,
         };
-        let learnt = self.bindings.learn(view.ssrc, labels, self.peer.negotiated())?;
+        let learnt = self
+            .bindings
+            .learn(view.ssrc, labels, self.peer.negotiated())?;
         Some((learnt, true))
     }
 
@@ -151,15 +157,25 @@ impl Participant {
 
     /// What only the moment of sending knows of a packet to them.
     pub fn stamp(&mut self, now: Instant, extensions: &ExtensionIds) -> Stamp<'static> {
-        let transport_sequence =
-            extensions.get(Extension::TransportSequence).map(|_| self.sent.send(now));
-        let abs_send_time = extensions.get(Extension::AbsSendTime).map(|_| self.send_time(now));
-        Stamp { transport_sequence, abs_send_time, mid: None }
+        let transport_sequence = extensions
+            .get(Extension::TransportSequence)
+            .map(|_| self.sent.send(now));
+        let abs_send_time = extensions
+            .get(Extension::AbsSendTime)
+            .map(|_| self.send_time(now));
+        Stamp {
+            transport_sequence,
+            abs_send_time,
+            mid: None,
+        }
     }
 
     /// The outlet that has this SSRC.
     pub fn outlet(&self, ssrc: u32) -> Option<OutletId> {
-        self.outlets.iter().find(|(known, _)| *known == ssrc).map(|&(_, outlet)| outlet)
+        self.outlets
+            .iter()
+            .find(|(known, _)| *known == ssrc)
+            .map(|&(_, outlet)| outlet)
     }
 
     fn send_time(&self, now: Instant) -> u32 {

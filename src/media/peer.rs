@@ -122,7 +122,8 @@ impl Peer {
         let credentials = Credentials::random(rng);
         let local = local_side(&credentials, transport);
         let (answer, negotiated) = sdp::answer(offer, &local, Some(&self.negotiated), rng)?;
-        self.ice.restart(credentials.clone(), remote_credentials(&negotiated));
+        self.ice
+            .restart(credentials.clone(), remote_credentials(&negotiated));
         self.credentials = credentials;
         self.negotiated = negotiated;
         Ok(answer)
@@ -149,7 +150,13 @@ impl Peer {
     }
 
     /// Takes a datagram. Only validated sources reach DTLS and SRTP.
-    pub fn handle(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut SendArena) -> Arrived {
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &[u8],
+        out: &mut SendArena,
+    ) -> Arrived {
         match classify(datagram) {
             Kind::Stun => self.check(now, path, datagram, out),
             _ if !self.ice.is_validated(&path) => Arrived::Nothing,
@@ -170,9 +177,17 @@ impl Peer {
         }
     }
 
-    fn handshake(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut SendArena) -> Arrived {
+    fn handshake(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &[u8],
+        out: &mut SendArena,
+    ) -> Arrived {
         let mut events = Vec::new();
-        let handled = self.dtls.handle(now, datagram, &mut self.flight, &mut events);
+        let handled = self
+            .dtls
+            .handle(now, datagram, &mut self.flight, &mut events);
         self.send_flight(path, out);
         if let Err(error) = handled {
             tracing::debug!(%error, "DTLS failed");
@@ -194,7 +209,11 @@ impl Peer {
                 DtlsEvent::Closed => self.state = PeerState::Gone,
             }
         }
-        if self.state == PeerState::Gone { Arrived::Gone } else { arrived }
+        if self.state == PeerState::Gone {
+            Arrived::Gone
+        } else {
+            arrived
+        }
     }
 
     fn open(
@@ -247,7 +266,7 @@ impl Peer {
 
     /// Does what is due. Paths that left the validated set are added to `removed`.
     pub fn handle_timeout(&mut self, now: Instant, removed: &mut Vec<Path>, out: &mut SendArena) {
-        if self.ice.handle_timeout(now, removed) == Consent::Gone {
+        if self.ice.handle_timeout(now, removed) == Consent::Expired {
             self.state = PeerState::Gone;
         }
         if self.state == PeerState::Connecting && now >= self.connect_by {
@@ -267,10 +286,14 @@ impl Peer {
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let connecting = self.state == PeerState::Connecting;
         let connect_by = connecting.then_some((self.connect_by, "connecting takes too long"));
-        [connect_by, self.ice.poll_timeout(), self.dtls.poll_timeout()]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(at, _)| *at)
+        [
+            connect_by,
+            self.ice.poll_timeout(),
+            self.dtls.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| *at)
     }
 
     /// Says goodbye, so that the client need not wait for a timeout.

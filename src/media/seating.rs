@@ -19,7 +19,10 @@ const REPLAY_PACKETS_MAX: u64 = 100;
 impl Conference {
     /// Applies the plan to a viewer's outlets. Safe to repeat: what is right already is left alone.
     pub(super) fn reseat(&mut self, now: Instant, viewer: MemberId, around: &mut Surroundings<'_>) {
-        let Some(participant) = self.participant_of(viewer).and_then(|place| self.participants.get(place)) else {
+        let Some(participant) = self
+            .participant_of(viewer)
+            .and_then(|place| self.participants.get(place))
+        else {
             return;
         };
         let seats = participant.seats.clone();
@@ -50,8 +53,11 @@ impl Conference {
         order: Option<SeatOrder>,
         around: &mut Surroundings<'_>,
     ) {
-        let wanted = order.and_then(|order| self.track_of(order.member, source_of(order.feed, kind)));
-        let Some(outlet) = self.outlets.get_mut(id.0) else { return };
+        let wanted =
+            order.and_then(|order| self.track_of(order.member, source_of(order.feed, kind)));
+        let Some(outlet) = self.outlets.get_mut(id.0) else {
+            return;
+        };
         if let (MediaKind::Video, Some(order)) = (kind, order) {
             outlet.leg.set_max_height(now, order.max_height);
         }
@@ -67,11 +73,15 @@ impl Conference {
     }
 
     fn seat(&mut self, now: Instant, id: OutletId, slot: TrackSlot) {
-        let (Some(outlet), Some(track)) = (self.outlets.get_mut(id.0), self.tracks.get_mut(slot.0)) else {
+        let (Some(outlet), Some(track)) = (self.outlets.get_mut(id.0), self.tracks.get_mut(slot.0))
+        else {
             return;
         };
         let infos = track.layer_infos();
-        let source = SourceInfo { track: track.id, layers: &infos[..track.layers().len()] };
+        let source = SourceInfo {
+            track: track.id,
+            layers: &infos[..track.layers().len()],
+        };
         outlet.set_source(now, Some(slot), Some(source));
         outlet.leg.set_paused(now, track.muted || !outlet.active);
         track.outlets.push(id);
@@ -79,7 +89,9 @@ impl Conference {
 
     /// Takes whatever is on an outlet off it.
     pub(super) fn unseat(&mut self, now: Instant, id: OutletId) {
-        let Some(outlet) = self.outlets.get_mut(id.0) else { return };
+        let Some(outlet) = self.outlets.get_mut(id.0) else {
+            return;
+        };
         if let Some(track) = outlet.track.and_then(|slot| self.tracks.get_mut(slot.0)) {
             track.outlets.retain(|&other| other != id);
         }
@@ -97,7 +109,9 @@ impl Conference {
     /// The track's numbers start anew: every outlet that has it begins again.
     pub(super) fn restart_track(&mut self, now: Instant, slot: TrackSlot) {
         let id = self.new_track_id();
-        let Some(track) = self.tracks.get_mut(slot.0) else { return };
+        let Some(track) = self.tracks.get_mut(slot.0) else {
+            return;
+        };
         track.id = id;
         let outlets = track.outlets.clone();
         self.take_off_air(now, slot);
@@ -108,7 +122,9 @@ impl Conference {
 
     /// A track falls silent or comes back: its outlets go on without a gap.
     pub(super) fn set_muted(&mut self, now: Instant, slot: TrackSlot, muted: bool) {
-        let Some(track) = self.tracks.get_mut(slot.0) else { return };
+        let Some(track) = self.tracks.get_mut(slot.0) else {
+            return;
+        };
         track.muted = muted;
         for id in &track.outlets {
             if let Some(outlet) = self.outlets.get_mut(id.0) {
@@ -119,13 +135,28 @@ impl Conference {
 
     /// Gives a picture that waits for a key frame one from the cache, or asks the publisher.
     fn start_picture(&mut self, now: Instant, id: OutletId, around: &mut Surroundings<'_>) {
-        let Some(outlet) = self.outlets.get_mut(id.0) else { return };
-        let (Some(slot), Some(layer)) = (outlet.track, outlet.leg.wants_key_frame(now)) else { return };
-        let Some(track) = self.tracks.get(slot.0) else { return };
-        let Some(viewer) = self.participants.get_mut(outlet.viewer) else { return };
+        let Some(outlet) = self.outlets.get_mut(id.0) else {
+            return;
+        };
+        let (Some(slot), Some(layer)) = (outlet.track, outlet.leg.wants_key_frame(now)) else {
+            return;
+        };
+        let Some(track) = self.tracks.get(slot.0) else {
+            return;
+        };
+        let Some(viewer) = self.participants.get_mut(outlet.viewer) else {
+            return;
+        };
         let fresh = track.fresh_key_frame(now, layer);
         let short = fresh.filter(|range| range.end() - range.start() < REPLAY_PACKETS_MAX);
-        for facts in short.into_iter().flatten().filter_map(|number| track.facts(now, layer, number)) {
+        if short.is_some() {
+            outlet.leg.replay(layer);
+        }
+        for facts in short
+            .into_iter()
+            .flatten()
+            .filter_map(|number| track.facts(now, layer, number))
+        {
             let bytes = outlet.forward(now, &facts, viewer, &mut around.out.datagrams);
             around.counters.sent(bytes);
         }
@@ -137,14 +168,22 @@ impl Conference {
         let participant = self.participants.get(self.participant_of(member)?)?;
         let lines = &participant.peer.negotiated().lines;
         let is_it = |line: &Line| matches!(line, Line::Publish(line) if line.mid == mid);
-        participant.tracks.get(lines.iter().position(is_it)?).copied().flatten()
+        participant
+            .tracks
+            .get(lines.iter().position(is_it)?)
+            .copied()
+            .flatten()
     }
 
     /// The track that carries a member's source.
     pub(super) fn track_of(&self, member: MemberId, source: Source) -> Option<TrackSlot> {
         let participant = self.participants.get(self.participant_of(member)?)?;
         let mut slots = participant.tracks.iter().flatten().copied();
-        slots.find(|slot| self.tracks.get(slot.0).is_some_and(|track| track.source == Some(source)))
+        slots.find(|slot| {
+            self.tracks
+                .get(slot.0)
+                .is_some_and(|track| track.source == Some(source))
+        })
     }
 }
 

@@ -221,7 +221,13 @@ impl Shard {
 
     /// Takes a datagram. The STUN username decides first; anything else must come from a source
     /// that a valid check came from.
-    pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut ShardOutput) {
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &[u8],
+        out: &mut ShardOutput,
+    ) {
         let place = match classify(datagram) {
             Kind::Stun => match ice::local_ufrag(datagram) {
                 Some(ufrag) => self.switchboard.by_ufrag(ufrag),
@@ -249,7 +255,13 @@ impl Shard {
     /// Takes a command of the rim.
     pub fn handle(&mut self, now: Instant, command: ShardCommand, out: &mut ShardOutput) {
         match command {
-            ShardCommand::Join { connection, id, room, name, sfu_only } => {
+            ShardCommand::Join {
+                connection,
+                id,
+                room,
+                name,
+                sfu_only,
+            } => {
                 self.join(now, connection, room, (name, sfu_only, id), out);
             }
             ShardCommand::Said { connection, frame } => {
@@ -272,7 +284,14 @@ impl Shard {
             ShardCommand::Shutdown => {
                 let slots: Vec<_> = self.by_name.values().copied().collect();
                 for slot in slots {
-                    self.tell(now, slot, RoomInput::Close { reason: Reason::Shutdown }, out);
+                    self.tell(
+                        now,
+                        slot,
+                        RoomInput::Close {
+                            reason: Reason::Shutdown,
+                        },
+                        out,
+                    );
                 }
             }
         }
@@ -288,7 +307,11 @@ impl Shard {
     ) {
         let Some(slot) = self.room_or_new(now, &room, Origin::Join) else {
             let message = "this node holds as many rooms as it may".to_owned();
-            let message = ServerMessage::Error { id, code: ErrorCode::NodeFull, message };
+            let message = ServerMessage::Error {
+                id,
+                code: ErrorCode::NodeFull,
+                message,
+            };
             let frame = ServerFrame { seq: None, message };
             return out.effects.push(ShardEffect::Send { connection, frame });
         };
@@ -296,14 +319,27 @@ impl Shard {
         self.connections.insert(connection, (slot, member));
         self.with_room(now, slot, out, |conference, around| {
             conference.connect(member, connection);
-            conference.handle(now, RoomInput::Join { member, name, sfu_only, id }, around);
+            conference.handle(
+                now,
+                RoomInput::Join {
+                    member,
+                    name,
+                    sfu_only,
+                    id,
+                },
+                around,
+            );
             if conference.room.has(member) {
                 around.counters.joins += 1;
             } else {
                 conference.disconnect(member);
             }
         });
-        if !self.rooms.get(slot).is_some_and(|conference| conference.room.has(member)) {
+        if !self
+            .rooms
+            .get(slot)
+            .is_some_and(|conference| conference.room.has(member))
+        {
             self.connections.remove(&connection);
         }
     }
@@ -327,20 +363,36 @@ impl Shard {
         match question {
             Question::Rooms => {
                 let slots = self.by_name.values();
-                slots.filter_map(|&slot| self.rooms.get(slot)).map(|room| room.describe(now)).collect()
+                slots
+                    .filter_map(|&slot| self.rooms.get(slot))
+                    .map(|room| room.describe(now))
+                    .collect()
             }
             Question::Room(name) => {
-                let room = self.by_name.get(&name).and_then(|&slot| self.rooms.get(slot));
+                let room = self
+                    .by_name
+                    .get(&name)
+                    .and_then(|&slot| self.rooms.get(slot));
                 room.map_or(Value::Null, |room| room.describe(now))
             }
             Question::CreateRoom(name) if self.by_name.contains_key(&name) => Value::Null,
             Question::CreateRoom(name) => match self.room_or_new(now, &name, Origin::Rest) {
-                Some(slot) => self.rooms.get(slot).map_or(Value::Null, |room| room.describe(now)),
+                Some(slot) => self
+                    .rooms
+                    .get(slot)
+                    .map_or(Value::Null, |room| room.describe(now)),
                 None => json!({ "error": ErrorCode::NodeFull }),
             },
             Question::DeleteRoom(name) => match self.by_name.get(&name).copied() {
                 Some(slot) => {
-                    self.tell(now, slot, RoomInput::Close { reason: Reason::RoomClosed }, out);
+                    self.tell(
+                        now,
+                        slot,
+                        RoomInput::Close {
+                            reason: Reason::RoomClosed,
+                        },
+                        out,
+                    );
                     json!({ "name": name })
                 }
                 None => Value::Null,
@@ -351,7 +403,9 @@ impl Shard {
 
     fn stats(&self) -> Value {
         let sizes = self.rooms.iter().map(Conference::sizes);
-        let (peers, tracks, legs) = sizes.fold((0, 0, 0), |sum, room| (sum.0 + room.0, sum.1 + room.1, sum.2 + room.2));
+        let (peers, tracks, legs) = sizes.fold((0, 0, 0), |sum, room| {
+            (sum.0 + room.0, sum.1 + room.1, sum.2 + room.2)
+        });
         let mut stats = json!(self.counters);
         if let Some(stats) = stats.as_object_mut() {
             stats.insert("rooms".into(), json!(self.by_name.len()));
@@ -365,7 +419,9 @@ impl Shard {
     }
 
     fn tell(&mut self, now: Instant, slot: usize, input: RoomInput, out: &mut ShardOutput) {
-        self.with_room(now, slot, out, |conference, around| conference.handle(now, input, around));
+        self.with_room(now, slot, out, |conference, around| {
+            conference.handle(now, input, around)
+        });
         self.drop_if_over(now, slot, out);
     }
 
@@ -376,7 +432,9 @@ impl Shard {
         out: &mut ShardOutput,
         act: impl FnOnce(&mut Conference, &mut Surroundings<'_>),
     ) {
-        let Some(conference) = self.rooms.get_mut(slot) else { return };
+        let Some(conference) = self.rooms.get_mut(slot) else {
+            return;
+        };
         let closed_from = out.effects.len();
         let mut around = Surroundings {
             transport: &self.transport,
@@ -398,25 +456,39 @@ impl Shard {
     /// Notes when the room wants to be woken, or drops it if it is over.
     fn reschedule(&mut self, now: Instant, slot: usize) {
         let next = self.rooms.get(slot).and_then(Conference::poll_timeout);
-        self.agenda.set(slot, next.map(|(at, why)| (at.max(now), why)));
+        self.agenda
+            .set(slot, next.map(|(at, why)| (at.max(now), why)));
     }
 
     /// Does what is due by now.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut ShardOutput) {
         for slot in self.agenda.due(now) {
-            self.with_room(now, slot, out, |conference, around| conference.handle_timeout(now, around));
+            self.with_room(now, slot, out, |conference, around| {
+                conference.handle_timeout(now, around)
+            });
             self.drop_if_over(now, slot, out);
         }
     }
 
     fn drop_if_over(&mut self, now: Instant, slot: usize, out: &mut ShardOutput) {
-        if !self.rooms.get(slot).is_some_and(|conference| conference.room.is_over(now)) {
+        if !self
+            .rooms
+            .get(slot)
+            .is_some_and(|conference| conference.room.is_over(now))
+        {
             return;
         }
-        self.with_room(now, slot, out, |conference, around| conference.close_all(now, around));
+        self.with_room(now, slot, out, |conference, around| {
+            conference.close_all(now, around)
+        });
         self.rooms.remove(slot);
         self.agenda.set(slot, None);
-        let Some(name) = self.by_name.iter().find(|(_, other)| **other == slot).map(|(name, _)| name.clone()) else {
+        let Some(name) = self
+            .by_name
+            .iter()
+            .find(|(_, other)| **other == slot)
+            .map(|(name, _)| name.clone())
+        else {
             return;
         };
         self.by_name.remove(&name);
@@ -430,7 +502,11 @@ impl Shard {
 
     /// Rooms, members and peer connections that there are.
     pub fn sizes(&self) -> (usize, usize, usize) {
-        (self.by_name.len(), self.connections.len(), self.switchboard.len())
+        (
+            self.by_name.len(),
+            self.connections.len(),
+            self.switchboard.len(),
+        )
     }
 
     /// What was counted so far.
@@ -464,7 +540,11 @@ impl Agenda {
     }
 
     fn due(&self, now: Instant) -> Vec<usize> {
-        self.by_time.iter().take_while(|(at, _)| *at <= now).map(|&(_, room)| room).collect()
+        self.by_time
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .map(|&(_, room)| room)
+            .collect()
     }
 
     fn next(&self) -> Option<(Instant, &'static str)> {

@@ -9,7 +9,10 @@ pub struct Slots<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new() }
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+        }
     }
 }
 
@@ -62,7 +65,10 @@ impl<T> Slots<T> {
 
     /// Slots that are taken, with what is in them.
     pub fn entries(&self) -> impl Iterator<Item = (usize, &T)> {
-        self.slots.iter().enumerate().filter_map(|(slot, thing)| Some((slot, thing.as_ref()?)))
+        self.slots
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, thing)| Some((slot, thing.as_ref()?)))
     }
 
     /// The number of slots, free ones too: every slot is below it.

@@ -53,7 +53,8 @@ impl Switchboard {
 
     /// Routes checks for every username fragment of the peer to it. `false` if one is taken.
     pub fn bind_ufrags(&mut self, key: PeerKey, peer: &Peer) -> bool {
-        peer.ufrags().all(|ufrag| self.routes.bind_ufrag(ufrag, key))
+        peer.ufrags()
+            .all(|ufrag| self.routes.bind_ufrag(ufrag, key))
     }
 
     /// Follows what a valid check over `path` changed.

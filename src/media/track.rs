@@ -74,7 +74,11 @@ pub struct Layer {
 impl Track {
     /// A track of that m-line; nothing was received yet.
     pub fn new(now: Instant, id: TrackId, member: MemberId, line: &PublishLine) -> Self {
-        let request_by = if line.feedback.pli || !line.feedback.fir { RequestBy::Pli } else { RequestBy::Fir };
+        let request_by = if line.feedback.pli || !line.feedback.fir {
+            RequestBy::Pli
+        } else {
+            RequestBy::Fir
+        };
         let mut track = Self {
             id,
             member,
@@ -115,7 +119,10 @@ impl Track {
     pub fn layer_infos(&self) -> [LayerInfo; MAX_LAYERS] {
         let mut infos = [LayerInfo::default(); MAX_LAYERS];
         for (info, layer) in infos.iter_mut().zip(&self.layers) {
-            *info = LayerInfo { height: layer.height, last_packet: layer.stream.last_packet() };
+            *info = LayerInfo {
+                height: layer.height,
+                last_packet: layer.stream.last_packet(),
+            };
         }
         infos
     }
@@ -142,7 +149,13 @@ impl Track {
 
     /// Takes an opened packet of a bound SSRC: unwraps a retransmission, tells new from old, and
     /// puts what is new into the cache.
-    pub fn receive(&mut self, now: Instant, binding: Binding, view: &RtpView<'_>, packet: &[u8]) -> Intake {
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        binding: Binding,
+        view: &RtpView<'_>,
+        packet: &[u8],
+    ) -> Intake {
         let index = usize::from(binding.layer);
         let Some(meaning) = self.payload_types.meaning(view.payload_type) else {
             return Intake::Drop;
@@ -153,24 +166,38 @@ impl Track {
         let received = match meaning {
             PayloadMeaning::Media(codec) => {
                 layer.codec = Some(codec);
-                layer.stream.receive(now, view.sequence, view.timestamp, packet.len())
+                layer
+                    .stream
+                    .receive(now, view.sequence, view.timestamp, packet.len())
             }
             PayloadMeaning::Rtx(codec) => {
                 let media = layer.stream.config().ssrc;
-                let Some(sequence) =
-                    unwrap_rtx(&mut self.scratch, view, packet, self.payload_types.media(codec), media)
-                else {
+                let Some(sequence) = unwrap_rtx(
+                    &mut self.scratch,
+                    view,
+                    packet,
+                    self.payload_types.media(codec),
+                    media,
+                ) else {
                     return Intake::Drop;
                 };
                 layer.stream.recover(now, sequence, packet.len())
             }
         };
-        let packet = if matches!(meaning, PayloadMeaning::Rtx(_)) { &self.scratch } else { packet };
+        let packet = if matches!(meaning, PayloadMeaning::Rtx(_)) {
+            &self.scratch
+        } else {
+            packet
+        };
         match received {
-            Received::New { extended } => layer.keep(now, extended, packet).map_or(Intake::Drop, Intake::New),
+            Received::New { extended } => layer
+                .keep(now, extended, packet)
+                .map_or(Intake::Drop, Intake::New),
             Received::Restarted { extended } => {
                 layer.cache.clear();
-                layer.keep(now, extended, packet).map_or(Intake::Drop, Intake::Restarted)
+                layer
+                    .keep(now, extended, packet)
+                    .map_or(Intake::Drop, Intake::Restarted)
             }
             Received::Duplicate | Received::Strayed => Intake::Drop,
         }
@@ -183,8 +210,17 @@ impl Track {
         let PayloadMeaning::Media(codec) = self.payload_types.meaning(view.payload_type)? else {
             return None;
         };
-        let clock = layer.stream.clock_map().map(|map| SenderClock { ntp: map.ntp.0, rtp: map.rtp });
-        let origin = Origin { track: self.id, layer: layer_index, codec, sequence: extended, clock };
+        let clock = layer.stream.clock_map().map(|map| SenderClock {
+            ntp: map.ntp.0,
+            rtp: map.rtp,
+        });
+        let origin = Origin {
+            track: self.id,
+            layer: layer_index,
+            codec,
+            sequence: extended,
+            clock,
+        };
         Some(Facts::gather(&view, origin, &self.extensions))
     }
 
@@ -199,8 +235,15 @@ impl Track {
 
     /// The numbers from the start of a layer's newest key frame up to now, if a viewer can begin
     /// with them.
-    pub fn fresh_key_frame(&self, now: Instant, layer: u8) -> Option<std::ops::RangeInclusive<u64>> {
-        self.layers.get(usize::from(layer))?.cache.key_frame(now, KEY_FRAME_FRESH)
+    pub fn fresh_key_frame(
+        &self,
+        now: Instant,
+        layer: u8,
+    ) -> Option<std::ops::RangeInclusive<u64>> {
+        self.layers
+            .get(usize::from(layer))?
+            .cache
+            .key_frame(now, KEY_FRAME_FRESH)
     }
 
     /// The codec that was received last, by its lowest layer that has one.
@@ -210,7 +253,10 @@ impl Track {
 
     /// Bits per second that come in, over all layers.
     pub fn bits_per_second(&self, now: Instant) -> u64 {
-        self.layers.iter().map(|layer| layer.stream.bits_per_second(now)).sum()
+        self.layers
+            .iter()
+            .map(|layer| layer.stream.bits_per_second(now))
+            .sum()
     }
 
     fn new_layer(&self, now: Instant, ssrc: u32) -> Layer {
@@ -218,7 +264,12 @@ impl Track {
             MediaKind::Audio => Codec::Opus.clock_rate(),
             MediaKind::Video => Codec::Vp8.clock_rate(),
         };
-        let config = StreamConfig { ssrc, rtx_ssrc: None, clock_rate, nack: self.nack };
+        let config = StreamConfig {
+            ssrc,
+            rtx_ssrc: None,
+            clock_rate,
+            nack: self.nack,
+        };
         Layer {
             stream: ReceiveStream::new(now, config),
             requests: KeyFrameRequests::new(self.request_by),
@@ -240,7 +291,10 @@ impl Layer {
         let view = RtpView::parse(packet)?;
         let codec = self.codec?;
         let key_frame = crate::logic::forward::keyframe::starts_key_frame(codec, view.payload);
-        let mark = Mark { timestamp: view.timestamp, starts_key_frame: key_frame };
+        let mark = Mark {
+            timestamp: view.timestamp,
+            key_frame,
+        };
         self.cache.insert(now, extended, mark, packet);
         Some(extended)
     }

@@ -1,6 +1,7 @@
 //! A real node in a process of its own, for tests.
 #![allow(
     dead_code,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::disallowed_methods

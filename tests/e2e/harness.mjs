@@ -125,7 +125,7 @@ export class House {
    *
    * @param {{newPage: () => Promise<any>}} browser
    * @param {string} name
-   * @param {string} [query] more parameters, `&seats=2`
+   * @param {string} [query] parameters that go before the usual ones, `&seats=2`
    */
   async member(browser, name, query = '') {
     const page = await browser.newPage();
@@ -135,7 +135,7 @@ export class House {
     page.on('console', (message) => {
       if (['error', 'warn', 'warning'].includes(message.type())) member.complaints.push(message.text());
     });
-    await page.goto(`${this.url}/r/${this.room}?join&name=${encodeURIComponent(name)}&video=${CAMERA}${query}`);
+    await page.goto(`${this.url}/r/${this.room}?join&name=${encodeURIComponent(name)}${query}&video=${CAMERA}`);
     await member.until('has joined', () => window.motet?.state === 'joined');
     return member;
   }

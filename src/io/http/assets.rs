@@ -50,7 +50,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; st
 
 const PERMISSIONS_POLICY: &str = "camera=(self), microphone=(self), display-capture=(self), \
     fullscreen=(self), picture-in-picture=(self), screen-wake-lock=(self), autoplay=(self), \
-    speaker-selection=(self), geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=()";
+    geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=()";
 
 /// The page, for `/` and for `/r/{room}`.
 pub(super) async fn page(headers: HeaderMap) -> Response {

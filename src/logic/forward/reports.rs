@@ -199,19 +199,19 @@ pub struct LegReports {
     awaited_since: Instant,
 }
 
-/// What a leg has sent.
+/// How a leg stands, on its own timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LegSent {
+pub struct LegState {
     /// The leg's SSRC.
     pub ssrc: u32,
-    /// Packets, counted over the wrap.
-    pub packets: u32,
-    /// Payload bytes, counted over the wrap.
-    pub octets: u32,
-    /// RTP time of the last packet, on the leg's timeline.
-    pub last_rtp: u32,
-    /// When it was sent.
-    pub last_at: Instant,
+    /// Packets sent; a report says the low 32 bits.
+    pub packets: u64,
+    /// Payload bytes sent; a report says the low 32 bits.
+    pub octets: u64,
+    /// The timestamp of this moment, if the stream went on evenly since its last packet.
+    pub rtp_now: u32,
+    /// What the publisher's last report said, its RTP time moved to the leg's timeline.
+    pub clock: Option<ClockMap>,
 }
 
 impl LegReports {
@@ -224,41 +224,39 @@ impl LegReports {
         }
     }
 
-    /// Another publisher, or another of its streams without a common clock, is on the leg: what was known of
-    /// the clock does not hold.
+    /// Another publisher's packets go out now: what was known of the clock does not hold.
     pub fn restart(&mut self, now: Instant) {
         self.clock = None;
         self.awaited_since = now;
     }
 
-    /// The publisher said which moment its RTP time stands for. `timestamp_offset` is what the leg adds to the
-    /// stream's timestamps at present.
-    pub fn follow(&mut self, publisher: &PublisherClock, stream: ClockMap, timestamp_offset: u32) {
-        if let Some(ntp) = publisher.to_node(stream.ntp) {
-            let rtp = stream.rtp.wrapping_add(timestamp_offset);
-            self.clock = Some(ClockMap { ntp, rtp });
-        }
-    }
-
-    /// The report to send at `now`. None while the publisher's own first report may still come: a guess
+    /// The report to send at `now`, by the clock of the publisher on the leg. A layer that has not reported yet goes on
+    /// by the clock of the one before it. None while the publisher's first report may still come: a guess
     /// corrected a moment later costs the viewer its lip sync for longer than no report at all.
-    pub fn report(&self, now: Instant, wall: &NtpClock, sent: &LegSent) -> Option<SenderReport> {
-        let awaited = now.saturating_duration_since(self.awaited_since) < REPORT_AWAITED;
-        let clock = match self.clock {
-            Some(clock) => clock,
-            None if awaited => return None,
-            None => ClockMap {
-                ntp: wall.ntp(sent.last_at),
-                rtp: sent.last_rtp,
-            },
-        };
+    pub fn report(
+        &mut self,
+        now: Instant,
+        wall: &NtpClock,
+        publisher: &PublisherClock,
+        leg: &LegState,
+    ) -> Option<SenderReport> {
         let ntp = wall.ntp(now);
-        let rtp = clock.rtp_at(ntp, self.clock_rate);
+        let told = leg.clock.and_then(|clock| {
+            let ntp = publisher.to_node(clock.ntp)?;
+            Some(ClockMap { ntp, ..clock })
+        });
+        self.clock = told.or(self.clock);
+        let awaited = now.saturating_duration_since(self.awaited_since) < REPORT_AWAITED;
+        let rtp = match self.clock {
+            Some(clock) => clock.rtp_at(ntp, self.clock_rate),
+            None if awaited => return None,
+            None => leg.rtp_now,
+        };
         Some(SenderReport {
-            ssrc: sent.ssrc,
+            ssrc: leg.ssrc,
             clock: ClockMap { ntp, rtp },
-            packets: sent.packets,
-            octets: sent.octets,
+            packets: leg.packets as u32,
+            octets: leg.octets as u32,
         })
     }
 }
@@ -394,29 +392,28 @@ mod tests {
         publisher.observe(wall.ntp(at(start, 40)), NtpTime(77 * SECOND));
         let mut audio = LegReports::new(start, 48_000);
         let mut video = LegReports::new(start, 90_000);
-        let stream = |ntp, rtp| ClockMap {
-            ntp: NtpTime(ntp),
-            rtp,
-        };
-        // The picture's report is of half a second later than the sound's, and each leg has an offset of its own.
-        audio.follow(&publisher, stream(77 * SECOND, 1_000), 500);
-        video.follow(
-            &publisher,
-            stream(77 * SECOND + SECOND / 2, 2_000_000),
-            0xffff_0000,
-        );
-        let sent = LegSent {
+        let leg = |ntp, rtp| LegState {
             ssrc: 9,
-            packets: 3,
+            packets: 1 << 32 | 3,
             octets: 300,
-            last_rtp: 0,
-            last_at: start,
+            rtp_now: 0,
+            clock: Some(ClockMap {
+                ntp: NtpTime(ntp),
+                rtp,
+            }),
         };
-        let audio = audio.report(at(start, 2040), &wall, &sent).unwrap();
-        let video = video.report(at(start, 1540), &wall, &sent).unwrap();
+        // The picture's report is of half a second later than the sound's.
+        let sound = leg(77 * SECOND, 1_500);
+        let picture = leg(77 * SECOND + SECOND / 2, 0xffff_f000);
+        let audio = audio
+            .report(at(start, 2040), &wall, &publisher, &sound)
+            .unwrap();
+        let video = video
+            .report(at(start, 1540), &wall, &publisher, &picture)
+            .unwrap();
         assert_eq!(audio.clock.ntp, wall.ntp(at(start, 2040)));
-        assert_eq!(audio.clock.rtp, 1_000 + 500 + 2 * 48_000);
-        let expected = 2_000_000u32.wrapping_add(0xffff_0000) + 90_000;
+        assert_eq!(audio.clock.rtp, 1_500 + 2 * 48_000);
+        let expected = 0xffff_f000u32.wrapping_add(90_000);
         assert!(expected.abs_diff(video.clock.rtp) <= 1);
         assert_eq!((audio.ssrc, audio.packets, audio.octets), (9, 3, 300));
     }
@@ -425,19 +422,37 @@ mod tests {
     fn a_leg_waits_for_its_publishers_clock_but_not_for_ever() {
         let start = Instant::now();
         let wall = wall(start);
+        let mut publisher = PublisherClock::default();
+        publisher.observe(wall.ntp(start), NtpTime(77 * SECOND));
         let mut leg = LegReports::new(start, 90_000);
-        let sent = |milliseconds| LegSent {
+        let silent = LegState {
             ssrc: 9,
             packets: 1,
             octets: 1,
-            last_rtp: 1_000_000,
-            last_at: at(start, milliseconds),
+            rtp_now: 1_000_000,
+            clock: None,
         };
-        assert_eq!(leg.report(at(start, 5999), &wall, &sent(5900)), None);
-        let guess = leg.report(at(start, 6000), &wall, &sent(5900)).unwrap();
-        assert!(guess.clock.rtp.abs_diff(1_009_000) <= 1);
-        leg.restart(at(start, 6000));
-        assert_eq!(leg.report(at(start, 7000), &wall, &sent(6900)), None);
+        let clock = ClockMap {
+            ntp: NtpTime(77 * SECOND),
+            rtp: 5_000,
+        };
+        let telling = LegState {
+            clock: Some(clock),
+            ..silent
+        };
+        let mut rtp = |milliseconds, leg_state: &LegState| {
+            let report = leg.report(at(start, milliseconds), &wall, &publisher, leg_state);
+            report.map(|report| report.clock.rtp)
+        };
+        assert_eq!(rtp(5999, &silent), None);
+        assert_eq!(rtp(6000, &silent), Some(1_000_000));
+        assert_eq!(rtp(7000, &telling), Some(635_000));
+        assert_eq!(rtp(8000, &silent), Some(725_000), "another layer");
+        leg.restart(at(start, 8000));
+        assert_eq!(
+            leg.report(at(start, 9000), &wall, &publisher, &silent),
+            None
+        );
     }
 
     #[test]

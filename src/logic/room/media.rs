@@ -8,8 +8,8 @@ use crate::protocol::reason::ErrorCode;
 use crate::protocol::server::{Seat, ServerMessage};
 
 use super::members::{Attendee, Peer, Publication};
-use super::seats::{Sitter, assign};
 use super::{MediaFact, MediaOrder, Refusal, Room, RoomEffect, SeatOrder, answer};
+use crate::logic::forward::seats::{Sitter, assign};
 
 /// A viewer who did not ask for a size gets the largest layer that flows.
 const MAX_HEIGHT_UNASKED: u16 = u16::MAX;

@@ -58,7 +58,7 @@ pub enum AnswerError {
     /// The client will only be the DTLS server.
     #[error(
         "the offer says a=setup:{0}, but the node is the passive side of DTLS itself: \
-         offer a=setup:actpass or a=setup:active"
+         offer a=setup:actpass or a=setup:active (ffmpeg: -whip_flags dtls_active)"
     )]
     Setup(String),
     /// Not the offer of the connection that was answered before.

@@ -23,10 +23,7 @@ use rand::rngs::StdRng;
 
 pub use answer::Offer;
 pub use error::{AnswerError, Refusal};
-pub use negotiated::{
-    Feedback, Fingerprint, HashFunction, Line, Negotiated, PublishLine, Remote, SeatLine,
-    StreamSsrcs,
-};
+pub use negotiated::{Feedback, Line, Negotiated, PublishLine, Remote, SeatLine, StreamSsrcs};
 
 /// Longest offer that is read, in bytes.
 pub const OFFER_BYTES_MAX: usize = 256 * 1024;

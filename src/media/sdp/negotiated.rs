@@ -1,10 +1,9 @@
 //! What an offer and its answer agreed on.
 
-use std::fmt;
-
 use super::error::Refusal;
 use crate::logic::forward::codec::{MediaKind, PayloadTypes};
 use crate::logic::forward::extension::ExtensionIds;
+use crate::media::fingerprint::Fingerprint;
 
 /// What holds on a connection since its last answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,70 +65,6 @@ pub struct Remote {
 impl Remote {
     pub(super) fn restarts_ice(&self, previous: &Remote) -> bool {
         self.ufrag != previous.ufrag || self.password != previous.password
-    }
-}
-
-/// The hash of a certificate (RFC 8122).
-#[derive(Clone, PartialEq, Eq)]
-pub struct Fingerprint {
-    /// By which function.
-    pub function: HashFunction,
-    /// As many bytes as the function gives.
-    pub value: Vec<u8>,
-}
-
-impl fmt::Display for Fingerprint {
-    /// As in SDP: `sha-256 AA:BB:…`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.function.name())?;
-        let separators = std::iter::once(' ').chain(std::iter::repeat(':'));
-        separators
-            .zip(&self.value)
-            .try_for_each(|(separator, byte)| write!(f, "{separator}{byte:02X}"))
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fingerprint({self})")
-    }
-}
-
-/// A hash function that a fingerprint may be made by, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum HashFunction {
-    /// 32 bytes.
-    Sha256,
-    /// 48 bytes.
-    Sha384,
-    /// 64 bytes.
-    Sha512,
-}
-
-impl HashFunction {
-    /// All of them.
-    pub const ALL: [HashFunction; 3] = [
-        HashFunction::Sha256,
-        HashFunction::Sha384,
-        HashFunction::Sha512,
-    ];
-
-    /// Its name in SDP.
-    pub fn name(self) -> &'static str {
-        match self {
-            HashFunction::Sha256 => "sha-256",
-            HashFunction::Sha384 => "sha-384",
-            HashFunction::Sha512 => "sha-512",
-        }
-    }
-
-    /// Length of its value in bytes.
-    pub fn length(self) -> usize {
-        match self {
-            HashFunction::Sha256 => 32,
-            HashFunction::Sha384 => 48,
-            HashFunction::Sha512 => 64,
-        }
     }
 }
 

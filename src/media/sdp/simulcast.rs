@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn streams_are_paired_with_their_retransmissions() {
-        let cases: [(&str, &[(u32, Option<u32>)]); 6] = [
+        type Named = &'static [(u32, Option<u32>)];
+        let cases: [(&str, Named); 6] = [
             ("a=ssrc:1 cname:x\na=ssrc:1 msid:- y\n", &[(1, None)]),
             (
                 "a=ssrc-group:FID 1 2\na=ssrc:1 cname:x\na=ssrc:2 cname:x\n",

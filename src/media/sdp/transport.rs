@@ -2,8 +2,9 @@
 
 use super::MEDIA_LINES_MAX;
 use super::error::AnswerError;
-use super::negotiated::{Fingerprint, HashFunction, Remote};
+use super::negotiated::Remote;
 use super::read::{Attributes, Description};
+use crate::media::fingerprint::{Fingerprint, HashFunction};
 
 /// The mids of the first BUNDLE group (RFC 9143), `None` if there is none.
 pub(super) fn bundle<'a>(session: &Attributes<'a>) -> Option<Vec<&'a str>> {

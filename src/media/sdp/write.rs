@@ -66,7 +66,9 @@ fn write_session(text: &mut Text, offer: &Offer<'_>, negotiated: &Negotiated) {
         let accepted = offer.accepted.iter();
         let mids = accepted.filter_map(|&index| Some(offer.lines.get(index)?.mid));
         let mids: Vec<&str> = mids.filter(|mid| !mid.is_empty()).collect();
-        text.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
+        if !mids.is_empty() {
+            text.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
+        }
     }
     text.line(format_args!("a=ice-lite"));
     if offer.description.attributes.has("extmap-allow-mixed") {

@@ -1,6 +1,10 @@
 //! Whatever members say, in whatever order: what every client believes is what the room holds.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 use super::harness::Table;
 use crate::ids::MemberId;
@@ -123,11 +127,14 @@ struct Play {
 
 impl Play {
     fn new() -> Play {
-        let mut config = RoomConfig::default();
-        config.limits = Limits {
+        let limits = Limits {
             room_members: 7,
             candidates: 3,
             ..Limits::default()
+        };
+        let config = RoomConfig {
+            limits,
+            ..RoomConfig::default()
         };
         Play {
             table: Table::new(config),
@@ -284,4 +291,39 @@ proptest! {
             play.step(step);
         }
     }
+}
+
+/// The property above is worth what the steps reach.
+#[test]
+fn random_steps_reach_every_phase_and_every_word() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen = BTreeSet::new();
+    for _ in 0..300 {
+        let mut play = Play::new();
+        for step in steps().new_tree(&mut runner).unwrap().current() {
+            play.step(step);
+            let view = play.table.room.topology.view();
+            seen.insert(format!("{:?} switching {}", view.mode, view.switching));
+        }
+        let someone_sat = |member: &u64| {
+            let client = &play.table.clients[&MemberId(*member)];
+            client.seats.iter().flatten().count() > 1
+        };
+        if play.comers.iter().any(someone_sat) {
+            seen.insert("two on seats".into());
+        }
+        for &member in &play.comers {
+            seen.extend(play.table.types_heard(member));
+        }
+    }
+    let words = "answer bye chat commit error joined left member ok pong rollback seats signal speakers switch";
+    let expected = words.split(' ').map(str::to_owned).chain([
+        "Mesh switching false".into(),
+        "Mesh switching true".into(),
+        "Sfu switching false".into(),
+        "Sfu switching true".into(),
+        "two on seats".into(),
+    ]);
+    let missing: Vec<String> = expected.filter(|word| !seen.contains(word)).collect();
+    assert_eq!(missing, Vec::<String>::new());
 }
