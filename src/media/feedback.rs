@@ -147,7 +147,7 @@ impl Conference {
                 continue;
             };
             if outlet.retransmit(now, &resend, &facts, viewer, &mut around.out.datagrams) {
-                around.counters.resent += 1;
+                around.counters.retransmissions += 1;
             }
         }
     }
