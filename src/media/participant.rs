@@ -69,6 +69,9 @@ pub struct Participant {
     pub sent: SentLog,
     /// When reports to them are due.
     pub pace: ReportPace,
+    /// The stream that a packet came of last. Chromium drops transport-wide feedback that names a
+    /// stream which it does not send.
+    pub heard: u32,
     /// The connection came up once.
     pub was_up: bool,
     /// What they may send.
@@ -100,6 +103,7 @@ impl Participant {
             arrivals: TwccRecorder::new(),
             sent: SentLog::new(now),
             pace: ReportPace::new(now, rng.random()),
+            heard: 0,
             was_up: false,
             rate,
             bindings: Bindings::default(),
@@ -162,6 +166,7 @@ impl Participant {
 
     /// Notes when a packet came, for the publisher's bandwidth estimation.
     pub fn record_arrival(&mut self, now: Instant, view: &RtpView<'_>) {
+        self.heard = view.ssrc;
         let id = self.publish_extensions.get(Extension::TransportSequence);
         if let Some(&[high, low]) = id.and_then(|id| view.extension(id)) {
             self.arrivals.record(now, u16::from_be_bytes([high, low]));
