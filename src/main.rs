@@ -59,8 +59,10 @@ async fn run(settings: Settings) -> Result<(), StartError> {
 }
 
 fn start_log(settings: &Settings) {
+    // The DTLS stack warns of every extension of a browser's hello that it does not know.
+    let filter = EnvFilter::new(format!("rtc_dtls=error,{}", settings.log));
     let log = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&settings.log))
+        .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match settings.log_format {

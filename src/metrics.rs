@@ -45,7 +45,7 @@ pub struct RimCounters {
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 7] = [
+const GAUGES: [(&str, &str); 8] = [
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
     (
@@ -61,27 +61,35 @@ const GAUGES: [(&str, &str); 7] = [
         "connectedPeers",
         "Peer connections to the node that are up now.",
     ),
+    ("tracks", "Published tracks now."),
     ("legs", "Forwarding legs now."),
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
-const COUNTERS: [(&str, &str); 10] = [
+const COUNTERS: [(&str, &str); 17] = [
     ("joins", "Members who joined."),
+    ("connected", "Peer connections that came up."),
+    ("packetsIn", "RTP packets received and opened."),
     (
-        "switches",
-        "Switches between mesh and SFU that were committed.",
+        "packetsOut",
+        "RTP packets sent, retransmissions not counted.",
     ),
-    (
-        "rollbacks",
-        "Switches between mesh and SFU that did not come about.",
-    ),
-    ("packetsIn", "Datagrams received."),
-    ("packetsOut", "Datagrams sent."),
-    ("bytesIn", "Bytes received in datagrams."),
-    ("bytesOut", "Bytes sent in datagrams."),
-    ("dropped", "Datagrams or packets dropped, by cause."),
-    ("keyframeRequests", "Key frames asked of publishers."),
+    ("bytesIn", "Bytes of RTP packets received."),
+    ("bytesOut", "Bytes of RTP packets sent."),
     ("retransmissions", "Packets sent again."),
+    ("rtcpIn", "RTCP packets received."),
+    ("rtcpOut", "RTCP packets sent."),
+    ("nacksIn", "Packets that viewers asked for again."),
+    ("nacksOut", "Packets that publishers were asked for again."),
+    ("keyFrameRequestsIn", "Key frames that viewers asked for."),
+    (
+        "keyFrameRequestsOut",
+        "Key frames that publishers were asked for.",
+    ),
+    ("stunAnswers", "STUN Binding requests answered."),
+    ("dropped", "Datagrams or packets dropped, by cause."),
+    ("sendFailures", "Datagrams that the kernel did not take."),
+    ("refusedOffers", "Offers that were not answered."),
 ];
 
 /// Writes everything that is counted. `shard` is a shard's answer to `Question::Stats`: an object

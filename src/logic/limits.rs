@@ -40,6 +40,10 @@ pub struct Limits {
     pub token_bytes: u32,
     /// Seats that one viewer can ask for. Beyond: `limit`.
     pub seats: u32,
+    /// Peer connections of a shard that have not finished DTLS. Beyond: `badOffer`.
+    pub half_open_peers: u32,
+    /// Bits per second of one publisher, over all that they send. Beyond: packets are dropped.
+    pub publisher_bits_per_second: u32,
     /// Members of a room. Beyond: `roomFull`.
     pub room_members: u32,
     /// Rooms on the node. Beyond: `nodeFull`.
@@ -71,6 +75,8 @@ impl Default for Limits {
             candidate_bytes: 1_024,
             token_bytes: 256,
             seats: 25,
+            half_open_peers: 1_000,
+            publisher_bits_per_second: 20_000_000,
             room_members: 500,
             rooms: 1_000,
             connections_per_address: 200,
@@ -103,6 +109,12 @@ impl Limits {
             self.errors_seconds,
             self.errors_burst,
         )
+    }
+
+    /// A bucket for the bytes of one publisher, half a second deep: a key frame is a burst.
+    pub fn publisher_bucket(&self, now: Instant) -> Bucket {
+        let bytes = self.publisher_bits_per_second / 8;
+        Bucket::new(now, bytes, 1, bytes / 2)
     }
 
     /// What a client is told in `joined`.
@@ -145,7 +157,12 @@ impl Bucket {
 
     /// Takes a token, if there is one.
     pub fn take(&mut self, now: Instant) -> bool {
-        let full_at = self.full_at.max(now) + self.interval;
+        self.take_many(now, 1)
+    }
+
+    /// Takes that many tokens, if there are as many.
+    pub fn take_many(&mut self, now: Instant, tokens: u32) -> bool {
+        let full_at = self.full_at.max(now) + self.interval * tokens;
         let fits = full_at.duration_since(now) <= self.capacity;
         if fits {
             self.full_at = full_at;

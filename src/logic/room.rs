@@ -18,7 +18,7 @@ use crate::logic::limits::Limits;
 use crate::logic::topology::{Topology, TopologyConfig, TopologyEffect, TopologyInput};
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{IceServer, ServerFrame, ServerMessage};
+use crate::protocol::server::{IceServer, Mode, ServerFrame, ServerMessage};
 
 use chat::History;
 use members::{Attendee, Roster};
@@ -145,6 +145,11 @@ impl Room {
     /// The room's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How media travels now, or where it is going.
+    pub fn mode(&self) -> Mode {
+        self.topology.view().mode
     }
 
     /// The room as REST shows it: `{name, mode, epoch, switching, ageMs, members}`, the members as

@@ -14,6 +14,7 @@ use crate::ids::{ConnectionId, MemberId, Path};
 use crate::logic::forward::packet::TrackId;
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::forward::speakers::Speakers;
+use crate::logic::limits::Limits;
 use crate::logic::room::{MediaFact, MediaOrder, Room, RoomEffect, RoomInput, SeatOrder};
 use crate::media::outlet::{Outlet, OutletId};
 use crate::media::participant::Participant;
@@ -29,6 +30,8 @@ use crate::protocol::client::{Epoch, RequestId, Source};
 pub struct Surroundings<'a> {
     /// The node's side of every connection.
     pub transport: &'a Transport,
+    /// What the node accepts.
+    pub limits: &'a Limits,
     /// Routes of the shard.
     pub switchboard: &'a mut Switchboard,
     /// The shard's randomness.
@@ -39,6 +42,28 @@ pub struct Surroundings<'a> {
     pub counters: &'a mut Counters,
     /// What is to be sent.
     pub out: &'a mut ShardOutput,
+}
+
+/// How much of everything there is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Peer connections.
+    pub peers: usize,
+    /// Those that are up.
+    pub connected: usize,
+    /// Published tracks.
+    pub tracks: usize,
+    /// Halves of seats.
+    pub legs: usize,
+}
+
+impl std::ops::AddAssign for Sizes {
+    fn add_assign(&mut self, other: Self) {
+        self.peers += other.peers;
+        self.connected += other.connected;
+        self.tracks += other.tracks;
+        self.legs += other.legs;
+    }
 }
 
 /// One room with its peer connections.
@@ -180,6 +205,15 @@ impl Conference {
         fresh: bool,
         around: &mut Surroundings<'_>,
     ) -> MediaFact {
+        if around.switchboard.half_open() >= around.limits.half_open_peers as usize {
+            around.counters.refused_offers += 1;
+            let message = "too many connections are coming up; try again in a moment".to_owned();
+            return MediaFact::OfferRefused {
+                member,
+                id,
+                message,
+            };
+        }
         let existing = self.by_member.get(&member).copied().filter(|_| !fresh);
         let answered = match existing.and_then(|place| self.participants.get_mut(place)) {
             Some(participant) => {
@@ -208,11 +242,14 @@ impl Conference {
                     seats,
                 }
             }
-            Err(error) => MediaFact::OfferRefused {
-                member,
-                id,
-                message: error.to_string(),
-            },
+            Err(error) => {
+                around.counters.refused_offers += 1;
+                MediaFact::OfferRefused {
+                    member,
+                    id,
+                    message: error.to_string(),
+                }
+            }
         }
     }
 
@@ -229,7 +266,8 @@ impl Conference {
         };
         let key = around.switchboard.register(place);
         around.switchboard.bind_ufrags(key, &peer);
-        let participant = Participant::new(now, member, key, peer, around.rng);
+        let rate = around.limits.publisher_bucket(now);
+        let participant = Participant::new(now, member, (key, peer), rate, around.rng);
         self.by_member
             .insert(member, self.participants.insert(participant));
         self.tick_at.get_or_insert(now);
@@ -290,7 +328,9 @@ impl Conference {
             return;
         };
         participant.peer.close(now, &mut around.out.datagrams);
-        around.switchboard.release(participant.key);
+        around
+            .switchboard
+            .release(participant.key, !participant.was_up);
         for slot in participant.tracks.iter().flatten() {
             self.take_off_air(now, *slot);
             self.tracks.remove(slot.0);
@@ -375,9 +415,16 @@ impl Conference {
             Arrived::Nothing => {}
             Arrived::Checked(checked) => {
                 around.switchboard.checked(participant.key, path, checked);
+                if checked.restarted {
+                    around
+                        .switchboard
+                        .bind_ufrags(participant.key, &participant.peer);
+                }
                 self.transport_wake = earlier(self.transport_wake, participant.peer.poll_timeout());
             }
             Arrived::Connected => {
+                participant.was_up = true;
+                around.switchboard.opened();
                 around.counters.connected += 1;
                 self.handle(now, RoomInput::Media(MediaFact::PeerUp { member }), around);
             }
@@ -466,13 +513,16 @@ impl Conference {
         }
     }
 
-    /// Peer connections, tracks and outlets that there are.
-    pub fn sizes(&self) -> (usize, usize, usize) {
-        (
-            self.participants.iter().count(),
-            self.tracks.iter().count(),
-            self.outlets.iter().count(),
-        )
+    /// What there is now.
+    pub fn sizes(&self) -> Sizes {
+        let connected =
+            |participant: &&Participant| participant.peer.state() == PeerState::Connected;
+        Sizes {
+            peers: self.participants.iter().count(),
+            connected: self.participants.iter().filter(connected).count(),
+            tracks: self.tracks.iter().count(),
+            legs: self.outlets.iter().count(),
+        }
     }
 
     /// The room as REST shows it, with its media.

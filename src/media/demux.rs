@@ -81,6 +81,14 @@ impl Routes {
         true
     }
 
+    /// Forgets the username fragments of a peer that it does not have any more.
+    pub fn keep_ufrags(&mut self, peer: PeerKey, has: impl Fn(&str) -> bool) {
+        let bound = self.peers.get(&peer).map(|bound| bound.ufrags.clone());
+        for ufrag in bound.unwrap_or_default().iter().filter(|ufrag| !has(ufrag)) {
+            self.unbind_ufrag(ufrag);
+        }
+    }
+
     /// Forgets a username fragment.
     pub fn unbind_ufrag(&mut self, ufrag: &str) {
         let Some(peer) = self.by_ufrag.remove(ufrag) else {

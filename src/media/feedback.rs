@@ -147,7 +147,7 @@ impl Conference {
                 continue;
             };
             if outlet.retransmit(now, &resend, &facts, viewer, &mut around.out.datagrams) {
-                around.counters.resent += 1;
+                around.counters.retransmissions += 1;
             }
         }
     }
@@ -230,9 +230,9 @@ impl Conference {
         let round_trip = participant.round_trip.get();
         let slots: Vec<_> = participant.tracks.iter().flatten().copied().collect();
         let report_due = participant.pace.handle_timeout(now);
-        let ssrc = participant.ssrc;
+        let (ssrc, heard) = (participant.ssrc, participant.heard);
         let arrivals: Vec<TransportLayerCc> =
-            std::iter::from_fn(|| participant.arrivals.feedback(now, ssrc, 0)).collect();
+            std::iter::from_fn(|| participant.arrivals.feedback(now, ssrc, heard)).collect();
         let mut blocks = Vec::new();
         for slot in slots {
             self.collect_missing(now, slot, round_trip, &mut missing);

@@ -23,9 +23,13 @@ impl Conference {
         };
         around.counters.packets_in += 1;
         around.counters.bytes_in += packet.len() as u64;
+        if !participant.rate.take_many(now, packet.len() as u32) {
+            around.counters.dropped.too_fast += 1;
+            return;
+        }
         participant.record_arrival(now, &view);
         let Some((binding, learnt)) = participant.bind(&view) else {
-            around.counters.unbound += 1;
+            around.counters.dropped.unbound += 1;
             return;
         };
         let Some(slot) = participant.tracks.get(binding.line).copied().flatten() else {

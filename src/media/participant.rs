@@ -13,6 +13,7 @@ use crate::logic::forward::reports::{PublisherClock, ReportPace, RoundTrip};
 use crate::logic::forward::rewrite::Stamp;
 use crate::logic::forward::sent::SentLog;
 use crate::logic::forward::twcc::TwccRecorder;
+use crate::logic::limits::Bucket;
 use crate::media::bindings::{Binding, Bindings, Labels};
 use crate::media::demux::PeerKey;
 use crate::media::outlet::OutletId;
@@ -68,6 +69,13 @@ pub struct Participant {
     pub sent: SentLog,
     /// When reports to them are due.
     pub pace: ReportPace,
+    /// The stream that a packet came of last. Chromium drops transport-wide feedback that names a
+    /// stream which it does not send.
+    pub heard: u32,
+    /// The connection came up once.
+    pub was_up: bool,
+    /// What they may send.
+    pub rate: Bucket,
     bindings: Bindings,
     publish_extensions: ExtensionIds,
     began: Instant,
@@ -75,7 +83,13 @@ pub struct Participant {
 
 impl Participant {
     /// A member whose first offer was answered.
-    pub fn new(now: Instant, member: MemberId, key: PeerKey, peer: Peer, rng: &mut StdRng) -> Self {
+    pub fn new(
+        now: Instant,
+        member: MemberId,
+        (key, peer): (PeerKey, Peer),
+        rate: Bucket,
+        rng: &mut StdRng,
+    ) -> Self {
         Self {
             member,
             key,
@@ -89,6 +103,9 @@ impl Participant {
             arrivals: TwccRecorder::new(),
             sent: SentLog::new(now),
             pace: ReportPace::new(now, rng.random()),
+            heard: 0,
+            was_up: false,
+            rate,
             bindings: Bindings::default(),
             publish_extensions: ExtensionIds::default(),
             began: now,
@@ -149,6 +166,7 @@ impl Participant {
 
     /// Notes when a packet came, for the publisher's bandwidth estimation.
     pub fn record_arrival(&mut self, now: Instant, view: &RtpView<'_>) {
+        self.heard = view.ssrc;
         let id = self.publish_extensions.get(Extension::TransportSequence);
         if let Some(&[high, low]) = id.and_then(|id| view.extension(id)) {
             self.arrivals.record(now, u16::from_be_bytes([high, low]));

@@ -15,7 +15,7 @@ use crate::media::demux::{Kind, classify};
 use crate::media::dtls::{DtlsEvent, DtlsServer, Identity};
 use crate::media::egress::SendArena;
 use crate::media::ice::{Checked, Consent, Credentials, IceLite};
-use crate::media::sdp::{self, AnswerError, LocalSide, Negotiated};
+use crate::media::sdp::{self, AnswerError, LocalSide, Negotiated, Offer};
 use crate::media::srtp::{Opener, Sealer, StreamState};
 
 /// From the answer to the first media: a connection that has not finished DTLS by then is given
@@ -113,18 +113,18 @@ impl Peer {
         transport: &Transport,
         rng: &mut StdRng,
     ) -> Result<String, AnswerError> {
-        let local = local_side(&self.credentials, transport);
-        let (answer, negotiated) = sdp::answer(offer, &local, Some(&self.negotiated), rng)?;
-        if !negotiated.is_restart(&self.negotiated) {
-            self.negotiated = negotiated;
-            return Ok(answer);
+        let offer = Offer::read(offer)?;
+        let restart = offer
+            .restarts_ice(&self.negotiated)
+            .then(|| Credentials::random(rng));
+        let credentials = restart.as_ref().unwrap_or(&self.credentials);
+        let local = local_side(credentials, transport);
+        let (answer, negotiated) = offer.answer(&local, Some(&self.negotiated), rng)?;
+        if let Some(credentials) = restart {
+            self.ice
+                .restart(credentials.clone(), remote_credentials(&negotiated));
+            self.credentials = credentials;
         }
-        let credentials = Credentials::random(rng);
-        let local = local_side(&credentials, transport);
-        let (answer, negotiated) = sdp::answer(offer, &local, Some(&self.negotiated), rng)?;
-        self.ice
-            .restart(credentials.clone(), remote_credentials(&negotiated));
-        self.credentials = credentials;
         self.negotiated = negotiated;
         Ok(answer)
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::ids::{ConnectionId, MemberId, Path, Ticket};
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::room::{Origin, Room, RoomConfig, RoomInput};
-use crate::media::conference::{Conference, Surroundings};
+use crate::media::conference::{Conference, Sizes, Surroundings};
 use crate::media::demux::{Kind, classify};
 use crate::media::egress::SendArena;
 use crate::media::ice;
@@ -24,7 +24,7 @@ use crate::media::slots::Slots;
 use crate::media::switchboard::Switchboard;
 use crate::protocol::client::{ClientFrame, RequestId};
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{ServerFrame, ServerMessage};
+use crate::protocol::server::{Mode, ServerFrame, ServerMessage};
 
 /// What the rim tells a shard, besides datagrams and the time.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ pub struct Counters {
     /// Their bytes, as sent.
     pub bytes_out: u64,
     /// Packets sent again.
-    pub resent: u64,
+    pub retransmissions: u64,
     /// RTCP packets that were opened.
     pub rtcp_in: u64,
     /// RTCP packets sent.
@@ -160,16 +160,28 @@ pub struct Counters {
     pub key_frame_requests_in: u64,
     /// Key frames that publishers were asked for.
     pub key_frame_requests_out: u64,
-    /// Packets of which nothing tells whose they are.
-    pub unbound: u64,
-    /// Datagrams that belong to nobody.
-    pub unknown_datagrams: u64,
+    /// What was dropped.
+    pub dropped: Dropped,
+    /// Offers that were not answered.
+    pub refused_offers: u64,
     /// STUN Binding requests answered for mesh clients.
     pub stun_answers: u64,
     /// Members that joined.
     pub joins: u64,
     /// Peer connections that came up.
     pub connected: u64,
+}
+
+/// What a shard has dropped, by cause.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dropped {
+    /// Datagrams that belong to nobody.
+    pub unknown_source: u64,
+    /// Packets that no m-line claims.
+    pub unbound: u64,
+    /// Packets of a publisher beyond its rate.
+    pub too_fast: u64,
 }
 
 impl Counters {
@@ -239,7 +251,7 @@ impl Shard {
             Some(place) => self.with_room(now, place.room, out, |conference, around| {
                 conference.handle_datagram(now, place.participant, path, datagram, around);
             }),
-            None => self.counters.unknown_datagrams += 1,
+            None => self.counters.dropped.unknown_source += 1,
         }
     }
 
@@ -402,18 +414,26 @@ impl Shard {
     }
 
     fn stats(&self) -> Value {
-        let sizes = self.rooms.iter().map(Conference::sizes);
-        let (peers, tracks, legs) = sizes.fold((0, 0, 0), |sum, room| {
-            (sum.0 + room.0, sum.1 + room.1, sum.2 + room.2)
-        });
         let mut stats = json!(self.counters);
-        if let Some(stats) = stats.as_object_mut() {
-            stats.insert("rooms".into(), json!(self.by_name.len()));
-            stats.insert("members".into(), json!(self.connections.len()));
-            stats.insert("peers".into(), json!(peers));
-            stats.insert("tracks".into(), json!(tracks));
-            stats.insert("legs".into(), json!(legs));
-            stats.insert("sendFailures".into(), json!(self.send_failures));
+        let mut sizes = Sizes::default();
+        let mut sfu_rooms = 0;
+        for conference in self.rooms.iter() {
+            sizes += conference.sizes();
+            sfu_rooms += usize::from(conference.room.mode() == Mode::Sfu);
+        }
+        let now = json!({
+            "rooms": self.by_name.len(),
+            "meshRooms": self.by_name.len() - sfu_rooms,
+            "sfuRooms": sfu_rooms,
+            "members": self.connections.len(),
+            "peers": sizes.peers,
+            "connectedPeers": sizes.connected,
+            "tracks": sizes.tracks,
+            "legs": sizes.legs,
+            "sendFailures": self.send_failures,
+        });
+        if let (Some(stats), Value::Object(now)) = (stats.as_object_mut(), now) {
+            stats.extend(now);
         }
         stats
     }
@@ -438,6 +458,7 @@ impl Shard {
         let closed_from = out.effects.len();
         let mut around = Surroundings {
             transport: &self.transport,
+            limits: &self.room_config.limits,
             switchboard: &mut self.switchboard,
             rng: &mut self.rng,
             wall: &self.wall,

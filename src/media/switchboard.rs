@@ -4,6 +4,7 @@ use crate::ids::Path;
 use crate::media::demux::{PeerKey, Routes};
 use crate::media::ice::Checked;
 use crate::media::peer::Peer;
+use crate::media::slots::Slots;
 
 /// A peer connection's place in the shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,32 +19,27 @@ pub struct Place {
 #[derive(Debug, Default)]
 pub struct Switchboard {
     routes: Routes,
-    places: Vec<Option<Place>>,
+    places: Slots<Place>,
+    half_open: usize,
 }
 
 impl Switchboard {
-    /// A key for a new peer connection.
+    /// A key for a new peer connection, which has yet to come up.
     pub fn register(&mut self, place: Place) -> PeerKey {
-        let free = self.places.iter().position(Option::is_none);
-        let index = free.unwrap_or_else(|| {
-            self.places.push(None);
-            self.places.len() - 1
-        });
-        self.places[index] = Some(place);
-        PeerKey(index as u32)
+        self.half_open += 1;
+        PeerKey(self.places.insert(place) as u32)
     }
 
-    /// Forgets a peer connection and all its routes.
-    pub fn release(&mut self, key: PeerKey) {
+    /// Forgets a peer connection and all its routes; `half_open` if it never came up.
+    pub fn release(&mut self, key: PeerKey, half_open: bool) {
         self.routes.unbind_peer(key);
-        if let Some(place) = self.places.get_mut(key.0 as usize) {
-            *place = None;
-        }
+        self.places.remove(key.0 as usize);
+        self.half_open -= usize::from(half_open && self.half_open > 0);
     }
 
     /// Peer connections that there are.
     pub fn len(&self) -> usize {
-        self.places.iter().flatten().count()
+        self.places.iter().count()
     }
 
     /// There are no peer connections.
@@ -51,10 +47,22 @@ impl Switchboard {
         self.len() == 0
     }
 
-    /// Routes checks for every username fragment of the peer to it. `false` if one is taken.
+    /// Peer connections that have not come up yet.
+    pub fn half_open(&self) -> usize {
+        self.half_open
+    }
+
+    /// A peer connection came up.
+    pub fn opened(&mut self) {
+        self.half_open = self.half_open.saturating_sub(1);
+    }
+
+    /// Routes checks for every username fragment of the peer to it, and for no other. `false` if
+    /// one is taken.
     pub fn bind_ufrags(&mut self, key: PeerKey, peer: &Peer) -> bool {
-        peer.ufrags()
-            .all(|ufrag| self.routes.bind_ufrag(ufrag, key))
+        let has = |known: &str| peer.ufrags().any(|ufrag| ufrag == known);
+        self.routes.keep_ufrags(key, has);
+        peer.ufrags().all(|ufrag| self.routes.bind_ufrag(ufrag, key))
     }
 
     /// Follows what a valid check over `path` changed.
@@ -83,6 +91,6 @@ impl Switchboard {
     }
 
     fn place(&self, key: PeerKey) -> Option<Place> {
-        self.places.get(key.0 as usize).copied().flatten()
+        self.places.get(key.0 as usize).copied()
     }
 }

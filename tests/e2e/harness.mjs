@@ -253,7 +253,7 @@ export class Member {
       seats: window.motet?.seats,
       connections: window.motet?.connections,
       quality: Object.entries(window.motet?.quality() ?? {}).map(([name, { camera }]) =>
-        camera && [name, camera.path, camera.connection.state, camera.video?.framesDecoded, camera.audio?.packets].join(' '),
+        camera && [name, camera.path, camera.connection.state, camera.video?.framesDecoded, camera.video?.height, camera.audio?.packets].join(' '),
       ),
     })).catch(String);
     return JSON.stringify({ ...state, complaints: this.complaints }, null, 1);
