@@ -11,12 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use motet::ids::{LocalSocket, Path};
-use motet::io::udp::{self, UdpSockets};
+use motet::io::udp::UdpSockets;
 use motet::media::egress::SendArena;
 use motet::media::srtp::{self, Sealer, SrtpKeys, StreamState};
 use tokio::task::JoinHandle;
 
-#[allow(dead_code, unreachable_pub)]
 #[path = "../tests/common/mod.rs"]
 mod common;
 #[allow(dead_code, unreachable_pub)]
@@ -193,8 +192,9 @@ async fn bare(profile: Profile, viewers: &[(std::net::SocketAddr, JoinHandle<()>
             )
         })
         .collect();
-    let bound = udp::bind(&["127.0.0.1".parse().unwrap()], 0).unwrap();
-    let mut sockets = UdpSockets::new(bound).unwrap();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let mut sockets = UdpSockets::new(vec![socket]).unwrap();
     let mut arena = SendArena::new();
     let payload = vec![1; PACKET - 12];
     let frames = 3 * FPS;

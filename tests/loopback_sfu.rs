@@ -1,6 +1,6 @@
 //! Clients of another make against the real node on loopback: real sockets, real time.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
