@@ -39,7 +39,7 @@ fn main() {
         for viewers in [1, 10, 100] {
             let packets = if viewers == 100 { PACKETS / 4 } else { PACKETS };
             let mut room = Room::new(viewers, profile, PACKET);
-            let rounds = || (0..ROUNDS);
+            let rounds = || 0..ROUNDS;
             let forwarded = median(rounds().map(|_| forward(&mut room, packets)));
             let sealed = median(rounds().map(|_| seal(profile, viewers, packets)));
             let ratio = forwarded / sealed;

@@ -16,7 +16,6 @@ use motet::media::egress::SendArena;
 use motet::media::srtp::{self, Sealer, SrtpKeys, StreamState};
 use tokio::task::JoinHandle;
 
-#[allow(dead_code, unreachable_pub)]
 #[path = "../tests/common/mod.rs"]
 mod common;
 #[allow(dead_code, unreachable_pub)]
@@ -193,9 +192,9 @@ async fn bare(profile: Profile, viewers: &[(std::net::SocketAddr, JoinHandle<()>
             )
         })
         .collect();
-    let bound = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    bound.set_nonblocking(true).unwrap();
-    let mut sockets = UdpSockets::new(vec![bound]).unwrap();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let mut sockets = UdpSockets::new(vec![socket]).unwrap();
     let mut arena = SendArena::new();
     let payload = vec![1; PACKET - 12];
     let frames = 3 * FPS;

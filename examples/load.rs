@@ -3,6 +3,9 @@
 //!
 //! `cargo run --release --example load -- --publishers 3 --viewers 20`
 
+// A program of its own has a clock.
+#![allow(clippy::disallowed_methods)]
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

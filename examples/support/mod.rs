@@ -147,7 +147,7 @@ impl Client {
     }
 
     /// Says goodbye and closes the connection.
-    pub async fn leave(mut self) -> Result<(), Failure> {
+    pub async fn leave(&mut self) -> Result<(), Failure> {
         self.signaling.say(&ClientMessage::Bye {}).await?;
         self.connection.close().await?;
         Ok(())

@@ -61,6 +61,9 @@ pub struct Browser {
     pub seats: Vec<Option<Seat>>,
     pub seats_since: Instant,
     pub mode: Option<Mode>,
+    epoch: Epoch,
+    /// The offer that is on its way.
+    offered: Option<(RequestId, String)>,
     switching: Option<Epoch>,
     switching_since: Instant,
     /// Its media goes to the node: from the beginning of a switch to the node to the end of one away.
@@ -74,6 +77,9 @@ pub struct Browser {
     pub connected: Option<Instant>,
     cameras: Vec<Camera>,
     microphone: Option<Microphone>,
+    /// When the last picture and the last sound were taken: the media clocks run on while nothing is sent.
+    seen_at: Instant,
+    heard_at: Instant,
     pub muted: BTreeMap<Source, bool>,
     /// What comes in, by SSRC, and which seat it belongs to.
     pub sinks: BTreeMap<u32, (usize, Sink)>,
@@ -108,6 +114,8 @@ impl Browser {
             seats: vec![],
             seats_since: now,
             mode: None,
+            epoch: 0,
+            offered: None,
             switching: None,
             switching_since: now,
             over_node: false,
@@ -116,6 +124,8 @@ impl Browser {
             events_seen: 0,
             bye: false,
             connected: None,
+            seen_at: now,
+            heard_at: now,
             muted: BTreeMap::new(),
             sinks: BTreeMap::new(),
             ticks: 0,
@@ -169,12 +179,9 @@ impl Browser {
                 self.members = members.into_iter().map(|m| (m.id, m)).collect();
                 self.mode = Some(topology.mode);
                 self.over_node = topology.mode == Mode::Sfu || topology.switching;
-                let (sdp, epoch) = (self.connection.offer(now), topology.epoch);
-                self.ask(ClientMessage::Offer {
-                    sdp,
-                    epoch,
-                    fresh: true,
-                });
+                self.epoch = topology.epoch;
+                let sdp = self.connection.offer(now);
+                self.offer(sdp);
             }
             ServerMessage::Answer { sdp, .. } => self.on_answer(now, &sdp),
             ServerMessage::Member { member } => {
@@ -197,8 +204,10 @@ impl Browser {
                 self.over_node |= mode == Mode::Sfu;
                 self.switching = Some(epoch);
                 self.switching_since = now;
+                self.epoch = epoch;
             }
-            ServerMessage::Commit { mode, .. } | ServerMessage::Rollback { mode, .. } => {
+            ServerMessage::Commit { mode, epoch } | ServerMessage::Rollback { mode, epoch } => {
+                self.epoch = epoch;
                 self.mode = Some(mode);
                 self.over_node = mode == Mode::Sfu;
                 self.switching = None;
@@ -208,6 +217,15 @@ impl Browser {
                 if let Some(wanted) = self.views.remove(&id) {
                     self.wanted = Some(wanted);
                 }
+            }
+            // A switch began while the offer was on its way.
+            ServerMessage::Error {
+                id,
+                code: ErrorCode::StaleEpoch,
+                ..
+            } if id.is_some() && id == self.offered.as_ref().map(|(id, _)| *id) => {
+                let (_, sdp) = self.offered.take().unwrap();
+                self.offer(sdp);
             }
             // Whom or what it means was gone before the node heard of it.
             ServerMessage::Error {
@@ -284,6 +302,12 @@ impl Browser {
         self.muted.get(&source).copied().unwrap_or(false)
     }
 
+    fn offer(&mut self, sdp: String) {
+        self.offered = Some((self.requests + 1, sdp.clone()));
+        let (epoch, fresh) = (self.epoch, true);
+        self.ask(ClientMessage::Offer { sdp, epoch, fresh });
+    }
+
     fn on_answer(&mut self, now: Instant, sdp: &str) {
         let sections = sections(sdp);
         let own = sections.len() - (2 * self.part.seats).min(sections.len());
@@ -336,12 +360,13 @@ impl Browser {
             && self.sends(Source::Microphone)
             && let Some(microphone) = &mut self.microphone
         {
-            let packet = microphone.packet(ticks_to_clock(AUDIO_TICKS, 48_000));
+            let packet = microphone.packet(ticks(now, &mut self.heard_at, 48_000));
             self.connection.send(now, packet);
         }
         if self.ticks.is_multiple_of(VIDEO_TICKS) && self.sends(Source::Camera) {
+            let elapsed = ticks(now, &mut self.seen_at, 90_000);
             for camera in &mut self.cameras {
-                for packet in camera.frame(ticks_to_clock(VIDEO_TICKS, 90_000)) {
+                for packet in camera.frame(elapsed) {
                     self.connection.send(now, packet);
                 }
             }
@@ -420,6 +445,8 @@ fn layout(number: u32, part: Part) -> Layout {
     }
 }
 
-fn ticks_to_clock(ticks: u64, rate: u64) -> u32 {
-    (ticks * TICK.as_millis() as u64 * rate / 1000) as u32
+/// Ticks of a media clock since `last`, which becomes `now`.
+fn ticks(now: Instant, last: &mut Instant, rate: u128) -> u32 {
+    let elapsed = now - std::mem::replace(last, now);
+    (elapsed.as_micros() * rate / 1_000_000) as u32
 }

@@ -5,7 +5,12 @@
 //! Keys and cookies of the clients' own stack are not drawn from the seed, so two runs of one seed differ
 //! in their bytes, but not in who does what when, nor in the network's dice.
 
-#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods
+)]
 
 mod browser;
 mod connection;
@@ -14,6 +19,7 @@ mod invariants;
 mod key_frame_requests;
 mod light;
 mod media;
+mod media_reads_back;
 mod network;
 mod node;
 mod rooms;

@@ -17,8 +17,10 @@ pub struct Link {
     pub duplication: f64,
     /// How long every datagram takes at least.
     pub delay: Duration,
-    /// How much longer one may take; more than the gap between two datagrams means reordering.
+    /// How much longer one may take. Datagrams queue: one that waits holds up those behind it.
     pub jitter: Duration,
+    /// Share of datagrams that take a way of their own and may be overtaken, or overtake, 0 to 1.
+    pub stray: f64,
 }
 
 impl Link {
@@ -28,16 +30,18 @@ impl Link {
         duplication: 0.0,
         delay: Duration::from_millis(10),
         jitter: Duration::ZERO,
+        stray: 0.0,
     };
 
     /// Something between a quiet cable and a bad wireless network: up to 5 % lost, 1 % twice,
-    /// 60 ms of delay and 30 ms of jitter.
+    /// 60 ms of delay, 30 ms of jitter, 3 % out of order.
     pub fn random(rng: &mut StdRng) -> Link {
         Link {
             loss: rng.random_range(0.0..0.05),
             duplication: rng.random_range(0.0..0.01),
             delay: Duration::from_millis(rng.random_range(1..60)),
             jitter: Duration::from_micros(rng.random_range(0..30_000)),
+            stray: rng.random_range(0.0..0.03),
         }
     }
 }
@@ -49,10 +53,18 @@ type Direction = (SocketAddr, SocketAddr);
 /// datagrams on another.
 pub struct Network {
     seed: u64,
-    links: BTreeMap<Direction, (Link, StdRng)>,
+    links: BTreeMap<Direction, Way>,
     /// Datagrams handed in, and those of them that were lost.
     pub carried: u64,
     pub lost: u64,
+}
+
+/// One direction and its dice.
+struct Way {
+    link: Link,
+    dice: StdRng,
+    /// When the last datagram that kept to the queue arrives.
+    last: Option<Instant>,
 }
 
 impl Network {
@@ -70,7 +82,8 @@ impl Network {
         for (from, to, link) in [(a, b, there), (b, a, back)] {
             let number = self.links.len() as u64;
             let dice = StdRng::seed_from_u64(self.seed ^ (number + 1).wrapping_mul(0x9e37_79b9));
-            self.links.insert((from, to), (link, dice));
+            let last = None;
+            self.links.insert((from, to), Way { link, dice, last });
         }
     }
 
@@ -82,15 +95,18 @@ impl Network {
         to: SocketAddr,
     ) -> impl Iterator<Item = Instant> + use<> {
         let mut arrivals = [None, None];
-        if let Some((link, dice)) = self.links.get_mut(&(from, to)) {
+        if let Some(Way { link, dice, last }) = self.links.get_mut(&(from, to)) {
             self.carried += 1;
             // The same number of draws for every datagram, whatever becomes of it.
-            let (lost, doubled) = (
-                dice.random_bool(link.loss),
-                dice.random_bool(link.duplication),
-            );
+            let [lost, doubled, strays] =
+                [link.loss, link.duplication, link.stray].map(|share| dice.random_bool(share));
             let mut arrival = || now + link.delay + link.jitter.mul_f64(dice.random());
-            let (first, second) = (arrival(), arrival());
+            let (own, second) = (arrival(), arrival());
+            let queued = last.map_or(own, |last| own.max(last));
+            if !strays {
+                *last = Some(queued);
+            }
+            let first = if strays { own } else { queued };
             self.lost += u64::from(lost);
             arrivals = [(!lost).then_some(first), doubled.then_some(second)];
         }

@@ -35,7 +35,7 @@ fn rooms_hold_what_they_promise_whatever_happens() {
             .take(5)
             .for_each(|fault| println!("    {fault}"));
         if count == 1 {
-            failure.state.iter().for_each(|line| println!("    {line}"));
+            failure.story.iter().for_each(|line| println!("    {line}"));
         }
     }
     let failed: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
@@ -85,7 +85,8 @@ fn run(seed: u64) -> Result<Report, Failure> {
         }
     }
     let _guard = OnPanic(seed);
-    let scenario = Scenario::new(seed);
+    let mut scenario = Scenario::new(seed);
+    scenario.told = setting("SEED").is_some();
     World::new(&scenario).run(&scenario)
 }
 

@@ -38,6 +38,8 @@ pub struct Scenario {
     pub acts: Vec<(Duration, u32, Act)>,
     /// When everything has happened and everything must have settled.
     pub ends: Duration,
+    /// Whether somebody wants to read what happened.
+    pub told: bool,
 }
 
 /// Acts happen until then.
@@ -71,6 +73,7 @@ impl Scenario {
             sfu,
             acts,
             ends: BUSY + calm,
+            told: false,
         }
     }
 }

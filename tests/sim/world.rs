@@ -46,6 +46,8 @@ pub struct World {
     invariants: Invariants,
     /// Nothing is settled before.
     restless_until: Instant,
+    /// What people did and what was said, if anybody is to read it.
+    story: Option<Vec<String>>,
     pub report: Report,
 }
 
@@ -63,8 +65,8 @@ pub struct Report {
 pub struct Failure {
     pub at: Duration,
     pub faults: Vec<String>,
-    /// What the node and the browsers had counted by then.
-    pub state: Vec<String>,
+    /// What happened, and what the node and the browsers had counted by then.
+    pub story: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -98,6 +100,7 @@ impl World {
             membership: Membership::default(),
             invariants: Invariants::default(),
             restless_until: start,
+            story: scenario.told.then(Vec::new),
             report: Report::default(),
         };
         for (at, who, act) in &scenario.acts {
@@ -194,6 +197,7 @@ impl World {
                 }
             }
             Event::ToNode(who, frame) => {
+                self.tell(who, || format!("says {}", shorten(&frame.message)));
                 let said = self.command(who, frame);
                 self.node.handle(now, said);
                 self.drain_node();
@@ -220,6 +224,7 @@ impl World {
     }
 
     fn act(&mut self, who: u32, act: Act) {
+        self.tell(who, || format!("does {act:?}"));
         let now = self.now;
         let unplugs = matches!(act, Act::Unplug);
         let calm_after = if unplugs {
@@ -338,6 +343,7 @@ impl World {
         match effect {
             ShardEffect::Send { connection, frame } => {
                 let who = node::number(connection);
+                self.tell(who, || format!("is told {}", shorten(&frame.message)));
                 if let ServerMessage::Seats { seats } = &frame.message {
                     self.invariants.on_plan(self.now, who, seats);
                 }
@@ -414,15 +420,23 @@ impl World {
             false => Err(Failure {
                 at,
                 faults,
-                state: self.state(),
+                story: self.story(),
             }),
         }
     }
 
-    fn state(&self) -> Vec<String> {
+    fn story(&mut self) -> Vec<String> {
+        let story = self.story.take().unwrap_or_default();
         let browsers = self.browsers.values().map(Browser::summary);
         let node = format!("{:?}", self.node.shard.counters());
-        browsers.chain([node]).collect()
+        story.into_iter().chain(browsers).chain([node]).collect()
+    }
+
+    fn tell(&mut self, who: u32, what: impl FnOnce() -> String) {
+        if let Some(story) = &mut self.story {
+            let at = self.now - self.start;
+            story.push(format!("{at:>10.3?} browser {who} {}", what()));
+        }
     }
 
     fn schedule(&mut self, at: Instant, event: Event) {
@@ -438,6 +452,12 @@ impl World {
             .is_some_and(|Reverse(next)| next.at <= self.now);
         due.then(|| self.queue.pop().unwrap().0.event)
     }
+}
+
+/// Session descriptions are long.
+fn shorten(message: &impl std::fmt::Debug) -> String {
+    let text = format!("{message:?}");
+    text.chars().take(300).collect()
 }
 
 fn address(who: u32) -> SocketAddr {
