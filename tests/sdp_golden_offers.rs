@@ -12,7 +12,8 @@ mod rules;
 
 use std::io::Cursor;
 
-use motet::media::sdp::{AnswerError, HashFunction, SeatLine};
+use motet::media::fingerprint::HashFunction;
+use motet::media::sdp::{AnswerError, SeatLine};
 use rtc_sdp::description::session::SessionDescription;
 
 use connection::{Connection, FINGERPRINT, fixture, fixtures, sections};
