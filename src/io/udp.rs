@@ -254,7 +254,8 @@ mod tests {
         let long = [0u8; 1100];
         let short = [0u8; 90];
         let many: Vec<(u16, &[u8])> = vec![(1, &long); 90];
-        let cases: [(&[(u16, &[u8])], usize); 5] = [
+        type Case<'a> = (&'a [(u16, &'a [u8])], usize);
+        let cases: [Case<'_>; 5] = [
             (&[(1, &long), (1, &long), (1, &long)], 3),
             (&[(1, &long), (1, &short), (1, &long)], 2),
             (&[(1, &short), (1, &long)], 1),

@@ -58,7 +58,11 @@ impl Bindings {
     ) -> Option<Binding> {
         let binding = by_labels(labels, negotiated)
             .or_else(|| self.by_offer(ssrc, negotiated))
-            .or_else(|| by_payload_type(labels.payload_type, negotiated))?;
+            .or_else(|| {
+                // A mid that says something else is not overruled by a guess.
+                let unnamed = labels.mid.is_none();
+                unnamed.then(|| by_payload_type(labels.payload_type, negotiated))?
+            })?;
         if self.known.len() == SSRCS_MAX {
             self.known.remove(0);
         }
