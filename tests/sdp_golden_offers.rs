@@ -1,7 +1,7 @@
 //! Offers of real clients, answered: what was agreed on, line by line, and what holds of every
 //! answer. Also offers of nobody: mutated, hostile, random.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 #[path = "sdp/connection.rs"]
 mod connection;
