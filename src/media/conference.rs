@@ -412,6 +412,7 @@ impl Conference {
         {
             Arrived::Rtp(packet) => self.rtp(now, place, &packet, around),
             Arrived::Rtcp(packet) => self.rtcp(now, place, &packet, around),
+            Arrived::Rejected => around.counters.dropped.rejected += 1,
             Arrived::Nothing => {}
             Arrived::Checked(checked) => {
                 around.switchboard.checked(participant.key, path, checked);

@@ -47,6 +47,8 @@ pub enum PeerState {
 pub enum Arrived {
     /// Nothing more to do.
     Nothing,
+    /// A packet that failed authentication or was repeated.
+    Rejected,
     /// A valid check.
     Checked(Checked),
     /// DTLS is done: media can flow.
@@ -70,8 +72,6 @@ pub struct Peer {
     connect_by: Instant,
     /// DTLS datagrams on their way out; kept so that their buffers are reused.
     flight: Vec<Vec<u8>>,
-    /// Packets that failed authentication or were repeated.
-    pub rejected: u64,
 }
 
 impl Peer {
@@ -97,7 +97,6 @@ impl Peer {
             state: PeerState::Connecting,
             connect_by: now + CONNECT_TIMEOUT,
             flight: Vec::new(),
-            rejected: 0,
         };
         Ok((peer, answer))
     }
@@ -226,10 +225,7 @@ impl Peer {
         };
         match open(opener) {
             Some(packet) => wrap(packet),
-            None => {
-                self.rejected += 1;
-                Arrived::Nothing
-            }
+            None => Arrived::Rejected,
         }
     }
 

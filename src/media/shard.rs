@@ -178,6 +178,8 @@ pub struct Counters {
 pub struct Dropped {
     /// Datagrams that belong to nobody.
     pub unknown_source: u64,
+    /// Packets that failed authentication or were repeated.
+    pub rejected: u64,
     /// Packets that no m-line claims.
     pub unbound: u64,
     /// Packets of a publisher beyond its rate.
