@@ -1,5 +1,6 @@
 //! What a published packet costs before it meets a leg: numbering, deduplication, jitter, rate, and the one copy
 //! that retransmissions are made from.
+#![allow(clippy::disallowed_methods)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

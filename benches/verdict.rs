@@ -1,4 +1,5 @@
 //! Nanoseconds per verdict of a leg, and per verdict with the packet written.
+#![allow(clippy::disallowed_methods)]
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Every check of the project, in the order in which they fail fastest. Ends non-zero if one fails.
+# Every check of the project, in the order in which they fail fastest, after installing what they
+# need. Ends non-zero if one fails.
 #
 #   scripts/test.sh            everything
 #   scripts/test.sh rust web   only these parts: format lint rust docs types web
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-part_timeout_seconds=1500
+scripts/prepare.sh || exit 1
+
+part_timeout_seconds=2400
 passed=0
 failed=0
 failures=()
@@ -42,8 +45,10 @@ types() {
   browser_packages && npm --prefix tests/e2e run --silent types
 }
 
+# The node that the Rust tests built: asking for the binary alone would build everything again with
+# other features.
 browsers() {
-  browser_packages && cargo build --locked --bin motet && npm --prefix tests/e2e test --silent
+  browser_packages && cargo test --workspace --locked --no-run && npm --prefix tests/e2e test --silent
 }
 
 part() {

@@ -612,7 +612,10 @@ mod tests {
     #[test]
     fn the_defaults_are_the_promised_ones() {
         let settings = load(&[]).unwrap();
-        assert_eq!(settings.http_listen, "[::]:8080".parse().unwrap());
+        assert_eq!(
+            settings.http_listen,
+            "[::]:8080".parse::<SocketAddr>().unwrap()
+        );
         assert_eq!((settings.media_port, settings.mesh_max), (3478, 4));
         assert_eq!(settings.limits(), Limits::default());
         assert_eq!(settings.topology(), TopologyConfig::default());

@@ -1,7 +1,7 @@
 //! Offers of real clients, answered: what was agreed on, line by line, and what holds of every
 //! answer. Also offers of nobody: mutated, hostile, random.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 #[path = "sdp/connection.rs"]
 mod connection;
@@ -12,7 +12,8 @@ mod rules;
 
 use std::io::Cursor;
 
-use motet::media::sdp::{AnswerError, HashFunction, SeatLine};
+use motet::media::fingerprint::HashFunction;
+use motet::media::sdp::{AnswerError, SeatLine};
 use rtc_sdp::description::session::SessionDescription;
 
 use connection::{Connection, FINGERPRINT, fixture, fixtures, sections};

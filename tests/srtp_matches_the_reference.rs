@@ -1,7 +1,7 @@
 //! Sealing and opening against `rtc-srtp` as the reference: same bytes out, same packets in, over
 //! sequence wraps, loss and reordering, with both profiles.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 use std::collections::BTreeSet;
 

@@ -253,12 +253,14 @@ mod tests {
     fn a_run_ends_at_another_destination_a_longer_or_after_a_shorter_datagram() {
         let long = [0u8; 1100];
         let short = [0u8; 90];
-        let cases: [(&[(u16, &[u8])], usize); 5] = [
+        let many: Vec<(u16, &[u8])> = vec![(1, &long); 90];
+        type Case<'a> = (&'a [(u16, &'a [u8])], usize);
+        let cases: [Case<'_>; 5] = [
             (&[(1, &long), (1, &long), (1, &long)], 3),
             (&[(1, &long), (1, &short), (1, &long)], 2),
             (&[(1, &short), (1, &long)], 1),
             (&[(1, &long), (2, &long)], 1),
-            (&[(1, &long); 90], 59),
+            (&many, 59),
         ];
         for (datagrams, expected) in cases {
             let datagrams: Vec<_> = datagrams

@@ -48,15 +48,6 @@ impl Bindings {
             .map(|&(_, binding)| binding)
     }
 
-    /// The SSRCs that carry retransmissions of a layer.
-    pub fn ssrc_of(&self, wanted: Binding) -> Option<u32> {
-        self.known
-            .iter()
-            .rev()
-            .find(|(_, binding)| *binding == wanted)
-            .map(|&(ssrc, _)| ssrc)
-    }
-
     /// Learns what an unknown SSRC is, from its labels, from the SSRCs that the offer names, or
     /// from a payload type that only one line has. `None`: nothing tells.
     pub fn learn(
@@ -67,7 +58,11 @@ impl Bindings {
     ) -> Option<Binding> {
         let binding = by_labels(labels, negotiated)
             .or_else(|| self.by_offer(ssrc, negotiated))
-            .or_else(|| by_payload_type(labels.payload_type, negotiated))?;
+            .or_else(|| {
+                // A mid that says something else is not overruled by a guess.
+                let unnamed = labels.mid.is_none();
+                unnamed.then(|| by_payload_type(labels.payload_type, negotiated))?
+            })?;
         if self.known.len() == SSRCS_MAX {
             self.known.remove(0);
         }
@@ -154,4 +149,123 @@ fn publish_lines(negotiated: &Negotiated) -> impl Iterator<Item = (usize, &Publi
             crate::media::sdp::Line::Publish(line) if line.active => Some((index, line)),
             _ => None,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::media::sdp::{LocalSide, answer};
+
+    const FIREFOX: &str =
+        include_str!("../../tests/fixtures/offers/firefox-esr-153-life-1-first.sdp");
+    const CHROMIUM: &str =
+        include_str!("../../tests/fixtures/offers/chromium-156-life-1-first.sdp");
+    const GSTREAMER: &str = include_str!("../../tests/fixtures/offers/gstreamer-1.22-vp8.sdp");
+
+    fn negotiated(offer: &str) -> Negotiated {
+        let local = LocalSide {
+            ufrag: "ufrag",
+            password: "a password of many letters",
+            fingerprint: "00",
+            candidates: &[],
+        };
+        answer(offer, &local, None, &mut StdRng::seed_from_u64(1))
+            .unwrap()
+            .1
+    }
+
+    fn labels<'a>(
+        mid: &'a str,
+        rid: &'a str,
+        repaired_rid: &'a str,
+        payload_type: u8,
+    ) -> Labels<'a> {
+        let some = |text: &'a str| Some(text.as_bytes()).filter(|bytes| !bytes.is_empty());
+        Labels {
+            mid: some(mid),
+            rid: some(rid),
+            repaired_rid: some(repaired_rid),
+            payload_type,
+        }
+    }
+
+    fn binding(line: usize, layer: u8, rtx: bool) -> Option<Binding> {
+        Some(Binding { line, layer, rtx })
+    }
+
+    #[test]
+    fn the_extensions_say_which_line_and_layer() {
+        let negotiated = negotiated(CHROMIUM);
+        let cases = [
+            (labels("0", "", "", 111), binding(0, 0, false)),
+            (labels("1", "q", "", 96), binding(1, 0, false)),
+            (labels("1", "f", "", 96), binding(1, 2, false)),
+            (labels("1", "", "h", 97), binding(1, 1, true)),
+            (labels("2", "", "", 97), binding(2, 0, true)),
+            (labels("1", "x", "", 96), None),
+            (labels("1", "", "", 96), None),
+            (labels("9", "", "", 96), None),
+        ];
+        for (index, (labels, expected)) in cases.into_iter().enumerate() {
+            let mut bindings = Bindings::default();
+            let ssrc = 1000 + index as u32;
+            assert_eq!(
+                bindings.learn(ssrc, labels, &negotiated),
+                expected,
+                "{labels:?}"
+            );
+            assert_eq!(bindings.get(ssrc), expected, "what was learnt is kept");
+        }
+    }
+
+    #[test]
+    fn retransmissions_of_a_layer_are_found_by_the_offers_groups() {
+        let negotiated = negotiated(FIREFOX);
+        let mut bindings = Bindings::default();
+        let media = labels("1", "f", "", 120);
+        assert_eq!(
+            bindings.learn(956_818_574, media, &negotiated),
+            binding(1, 2, false)
+        );
+        let unnamed = labels("", "", "", 124);
+        assert_eq!(
+            bindings.learn(3_402_676_868, unnamed, &negotiated),
+            binding(1, 2, true)
+        );
+    }
+
+    #[test]
+    fn who_names_nothing_is_known_by_the_offer_or_by_a_payload_type_of_one_line() {
+        let negotiated = negotiated(GSTREAMER);
+        let lines: Vec<_> = publish_lines(&negotiated)
+            .map(|(index, line)| (index, line.clone()))
+            .collect();
+        for (index, line) in lines {
+            let codec = line.payload_types.codecs().next().unwrap();
+            let payload_type = line.payload_types.media(codec).unwrap();
+            let learnt =
+                Bindings::default().learn(7, labels("", "", "", payload_type), &negotiated);
+            assert_eq!(learnt, binding(index, 0, false));
+        }
+        assert_eq!(
+            Bindings::default().learn(7, labels("", "", "", 5), &negotiated),
+            None
+        );
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let negotiated = negotiated(CHROMIUM);
+        let mut bindings = Bindings::default();
+        for ssrc in 0..=SSRCS_MAX as u32 {
+            bindings.learn(ssrc, labels("0", "", "", 111), &negotiated);
+        }
+        assert_eq!(bindings.known.len(), SSRCS_MAX);
+        assert_eq!(bindings.get(0), None, "the one learnt first gave way");
+    }
 }

@@ -1,8 +1,8 @@
 //! One room with its peer connections: carries out what the room decides.
 //!
 //! The [`Room`] decides about words and members; here its orders become connections, tracks and
-//! legs. What happens to packets is in [`forwarding`](super::forwarding), what is reported and
-//! asked for in [`feedback`](super::feedback), who sits where in [`seating`](super::seating).
+//! legs. What happens to packets is in `forwarding`, what is reported and
+//! asked for in `feedback`, who sits where in `seating`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;

@@ -62,7 +62,8 @@ impl Switchboard {
     pub fn bind_ufrags(&mut self, key: PeerKey, peer: &Peer) -> bool {
         let has = |known: &str| peer.ufrags().any(|ufrag| ufrag == known);
         self.routes.keep_ufrags(key, has);
-        peer.ufrags().all(|ufrag| self.routes.bind_ufrag(ufrag, key))
+        peer.ufrags()
+            .all(|ufrag| self.routes.bind_ufrag(ufrag, key))
     }
 
     /// Follows what a valid check over `path` changed.
@@ -92,5 +93,28 @@ impl Switchboard {
 
     fn place(&self, key: PeerKey) -> Option<Place> {
         self.places.get(key.0 as usize).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_open_connections_are_counted_until_they_come_up_or_go() {
+        let mut switchboard = Switchboard::default();
+        let place = |participant| Place {
+            room: 0,
+            participant,
+        };
+        let keys = [0, 1, 2].map(|participant| switchboard.register(place(participant)));
+        assert_eq!((switchboard.len(), switchboard.half_open()), (3, 3));
+        switchboard.opened();
+        switchboard.release(keys[0], false);
+        assert_eq!((switchboard.len(), switchboard.half_open()), (2, 2));
+        switchboard.release(keys[1], true);
+        switchboard.release(keys[2], true);
+        assert_eq!((switchboard.len(), switchboard.half_open()), (0, 0));
+        assert!(switchboard.is_empty());
     }
 }

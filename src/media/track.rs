@@ -323,3 +323,45 @@ fn unwrap_rtx(
     scratch[8..12].copy_from_slice(&ssrc.to_be_bytes());
     Some(u16::from_be_bytes(*osn))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// RTX of sequence number 0x0203: padding bit set, then taken off with the payload.
+    const RTX: [u8; 18] = [
+        0xa0, 0xe1, 0, 9, 0, 0, 0, 4, 0, 0, 0, 5, 2, 3, 0xaa, 0xbb, 0, 2,
+    ];
+
+    #[test]
+    fn a_retransmission_becomes_the_packet_that_was_lost() {
+        let view = RtpView::parse(&RTX).unwrap();
+        let mut scratch = Vec::new();
+        let sequence = unwrap_rtx(&mut scratch, &view, &RTX, Some(96), 77);
+        assert_eq!(sequence, Some(0x0203));
+        let original = RtpView::parse(&scratch).unwrap();
+        assert_eq!(
+            (original.payload_type, original.marker, original.ssrc),
+            (96, true, 77)
+        );
+        assert_eq!((original.sequence, original.timestamp), (0x0203, 4));
+        assert_eq!(original.payload, [0xaa, 0xbb]);
+    }
+
+    #[test]
+    fn an_empty_or_cut_retransmission_is_nothing() {
+        for length in [12, 13, 14] {
+            let mut packet = RTX[..length].to_vec();
+            packet[0] = 0x80;
+            let view = RtpView::parse(&packet).unwrap();
+            let mut scratch = Vec::new();
+            assert_eq!(
+                unwrap_rtx(&mut scratch, &view, &packet, Some(96), 77),
+                None,
+                "{length}"
+            );
+        }
+    }
+}

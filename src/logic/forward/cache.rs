@@ -29,8 +29,9 @@ pub struct Cached<'a> {
 /// A ring of packets by extended sequence number. When it is full, the oldest give way.
 #[derive(Debug)]
 pub struct PacketCache {
-    /// By the low bits of the number.
+    /// By the low bits of the number; empty before the first packet, for many streams never begin.
     slots: Box<[Slot]>,
+    packets_max: usize,
     bytes: Vec<u8>,
     bytes_max: usize,
     /// Bytes ever written, with those left unused at the end of a lap.
@@ -80,7 +81,8 @@ impl PacketCache {
     /// At most so many packets and bytes; both are rounded up to a power of two.
     pub fn new(packets_max: usize, bytes_max: usize) -> Self {
         Self {
-            slots: vec![EMPTY; packets_max.next_power_of_two()].into(),
+            slots: Box::default(),
+            packets_max: packets_max.next_power_of_two(),
             bytes: Vec::new(),
             bytes_max: bytes_max.next_power_of_two(),
             written: 0,
@@ -97,8 +99,11 @@ impl PacketCache {
         let Ok(length) = u16::try_from(packet.len()) else {
             return;
         };
-        if newest - extended >= self.slots.len() as u64 || !self.make_room(now, packet.len()) {
+        if newest - extended >= self.packets_max as u64 || !self.make_room(now, packet.len()) {
             return;
+        }
+        if self.slots.is_empty() {
+            self.slots = vec![EMPTY; self.packets_max].into();
         }
         self.newest = Some(newest);
         let begin = self.written;
@@ -245,7 +250,7 @@ impl PacketCache {
     }
 
     fn index(&self, extended: u64) -> usize {
-        extended as usize & (self.slots.len() - 1)
+        extended as usize & (self.packets_max - 1)
     }
 
     fn offset(&self, position: u64) -> usize {

@@ -11,6 +11,8 @@ pub mod leg;
 pub mod missing;
 pub mod packet;
 pub mod pli;
+#[cfg(test)]
+pub(crate) mod publisher;
 pub mod rate;
 pub mod receive;
 pub mod red;

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs what the checks need, by package name, on Debian or Ubuntu. Does nothing where it is there.
+set -euo pipefail
+
+packages() {
+  local missing=()
+  command -v cc >/dev/null || missing+=(build-essential)
+  command -v curl >/dev/null || missing+=(curl ca-certificates)
+  command -v node >/dev/null || missing+=(nodejs)
+  command -v npm >/dev/null || missing+=(npm)
+  command -v chromium >/dev/null || missing+=(chromium)
+  command -v firefox-esr >/dev/null || missing+=(firefox-esr)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  local as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+rust() {
+  if ! command -v cargo >/dev/null; then
+    echo "Rust is missing: https://rustup.rs says how to install it" >&2
+    exit 1
+  fi
+  cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+  cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+}
+
+packages
+rust
