@@ -100,6 +100,9 @@ async fn main() -> Result<(), Failure> {
         tasks.spawn(stay(client, totals.clone()));
     }
     print_joins(joins);
+    for total in [&totals.sent, &totals.received, &totals.lost] {
+        total.store(0, Ordering::Relaxed);
+    }
     for second in 1..=arguments.seconds {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let [sent, received, lost] = [&totals.sent, &totals.received, &totals.lost]

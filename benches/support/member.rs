@@ -55,11 +55,13 @@ impl Member {
             _ => None,
         });
         peer.accept(Instant::now(), &answer.await.unwrap());
-        let (node, _) = peer.poll_datagram().expect("a first check");
+        let (node, check) = peer.poll_datagram().expect("a first check");
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        socket.send_to(&check, node).await.unwrap();
         let mut member = Self {
             signaling,
             peer,
-            socket: UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+            socket,
             node,
         };
         if publishes {
