@@ -2,8 +2,9 @@
 //! reorders. One seed is one room's life; a seed that fails is printed, and
 //! `SEED=<seed> cargo test --test sim` lives through it again. `SEEDS=<count>` says how many to try.
 //!
-//! Keys and cookies of the clients' own stack are not drawn from the seed, so two runs of one seed differ
-//! in their bytes, but not in who does what when, nor in the network's dice.
+//! The clients' own stack draws its keys and the order of its reports from elsewhere, so two runs of one seed
+//! tell the same story with the same dice, but may differ in single datagrams: a rare failure can take
+//! some tries to come back.
 
 #![allow(
     unreachable_pub,

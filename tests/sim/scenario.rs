@@ -97,7 +97,11 @@ fn join(rng: &mut StdRng, people: u32, clean: bool) -> Act {
             Link::random(rng)
         }
     };
-    let (up, down) = (link(), link());
+    let (mut up, down) = (link(), link());
+    if part.layers > 1 {
+        // The clients' stack repeats packets of simulcast layers without saying of which layer.
+        up.loss = 0.0;
+    }
     Act::Join { part, up, down }
 }
 
