@@ -355,8 +355,7 @@ fn send(
     let mut composer = Composer::new(Compound {
         ssrc: participant.ssrc,
         cname: "motet",
-        // Every browser negotiates it; a full compound is as good for all others.
-        reduced_size: false,
+        reduced_size: participant.peer.negotiated().remote.reduced_size,
         senders,
         blocks,
         messages,

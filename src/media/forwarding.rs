@@ -88,8 +88,29 @@ impl Conference {
         }
         if facts.starts_key_frame {
             let height = facts.height;
-            if let Some(track) = self.tracks.get_mut(slot.0) {
-                track.key_frame_came(layer, extended, height);
+            self.key_frame_came(now, slot, layer, (extended, height), around);
+        }
+    }
+
+    /// A key frame that was overtaken by its own later packets came too late for the legs that wait
+    /// for it; they get it from the cache.
+    fn key_frame_came(
+        &mut self,
+        now: Instant,
+        slot: TrackSlot,
+        layer: u8,
+        (extended, height): (u64, Option<u16>),
+        around: &mut Surroundings<'_>,
+    ) {
+        let Some(track) = self.tracks.get_mut(slot.0) else {
+            return;
+        };
+        track.key_frame_came(layer, extended, height);
+        let received = track.layers().get(usize::from(layer));
+        let newest = received.and_then(|layer| layer.stream.highest());
+        if newest.is_some_and(|newest| newest > extended) {
+            for id in track.outlets.clone() {
+                self.start_picture(now, id, around);
             }
         }
     }

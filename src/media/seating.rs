@@ -134,7 +134,12 @@ impl Conference {
     }
 
     /// Gives a picture that waits for a key frame one from the cache, or asks the publisher.
-    fn start_picture(&mut self, now: Instant, id: OutletId, around: &mut Surroundings<'_>) {
+    pub(super) fn start_picture(
+        &mut self,
+        now: Instant,
+        id: OutletId,
+        around: &mut Surroundings<'_>,
+    ) {
         let Some(outlet) = self.outlets.get_mut(id.0) else {
             return;
         };

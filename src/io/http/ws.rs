@@ -65,11 +65,15 @@ pub(super) async fn upgrade(
     Ok(upgrade
         .max_message_size(bytes_max)
         .max_frame_size(bytes_max)
+        .read_buffer_size(READ_BUFFER_BYTES)
         .on_upgrade(move |socket| async move {
             serve(&node, socket, ice_servers).await;
             drop(admission);
         }))
 }
+
+/// What a WebSocket holds while nothing comes; the usual 128 KiB would be most of an idle member.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// The close code of RFC 6455 §7.4 (4000 and above are ours) and the text beside it.
 pub(super) fn close_code(reason: Reason) -> (u16, &'static str) {

@@ -60,6 +60,8 @@ pub struct Remote {
     pub password: String,
     /// Of the certificate that DTLS must show.
     pub fingerprint: Fingerprint,
+    /// On all its lines it takes RTCP feedback without a report in front (RFC 5506).
+    pub reduced_size: bool,
 }
 
 impl Remote {

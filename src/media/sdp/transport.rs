@@ -48,6 +48,7 @@ pub(super) fn remote(
         ufrag: ufrag.to_owned(),
         password: password.to_owned(),
         fingerprint,
+        reduced_size: lines().all(|media| media.attributes.has("rtcp-rsize")),
     })
 }
 
