@@ -34,14 +34,14 @@ impl Link {
     };
 
     /// Something between a quiet cable and a bad wireless network: up to 5 % lost, 1 % twice,
-    /// 60 ms of delay, 30 ms of jitter, 3 % out of order.
+    /// 60 ms of delay, 30 ms of jitter, 30 % out of order.
     pub fn random(rng: &mut StdRng) -> Link {
         Link {
             loss: rng.random_range(0.0..0.05),
             duplication: rng.random_range(0.0..0.01),
             delay: Duration::from_millis(rng.random_range(1..60)),
             jitter: Duration::from_micros(rng.random_range(0..30_000)),
-            stray: rng.random_range(0.0..0.03),
+            stray: rng.random_range(0.0..0.3),
         }
     }
 }
