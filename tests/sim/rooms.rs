@@ -8,7 +8,7 @@ use crate::scenario::Scenario;
 use crate::world::{Failure, Report, World};
 
 /// How many rooms a plain `cargo test` lives through.
-const SEEDS: u64 = 1_500;
+const SEEDS: u64 = 2_000;
 
 #[test]
 fn rooms_hold_what_they_promise_whatever_happens() {
