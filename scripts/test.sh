@@ -17,7 +17,7 @@ failures=()
 run() {
   local name=$1
   shift
-  printf '\n== %s: %s\n' "$name" "$*"
+  printf '\n== %s\n' "$name"
   local started=$SECONDS
   if timeout --kill-after=10 "$part_timeout_seconds" "$@"; then
     passed=$((passed + 1))
