@@ -6,6 +6,7 @@ use crate::ids::MemberId;
 use crate::logic::forward::cache::{Mark, PacketCache};
 use crate::logic::forward::codec::{Codec, MediaKind, PayloadMeaning, PayloadTypes};
 use crate::logic::forward::extension::ExtensionIds;
+use crate::logic::forward::keyframe::starts_key_frame;
 use crate::logic::forward::layer::{LayerInfo, MAX_LAYERS};
 use crate::logic::forward::packet::{Facts, Origin, RtpView, TrackId};
 use crate::logic::forward::pli::{KeyFrameRequests, RequestBy};
@@ -31,7 +32,7 @@ pub enum Intake {
     New(u64),
     /// To be forwarded as the first of a new numbering: legs must start again.
     Restarted(u64),
-    /// Nothing: repeated, strayed, padding alone, or of a payload type that was not agreed on.
+    /// Nothing: repeated, strayed, an empty retransmission, or of an unknown payload type.
     Drop,
 }
 
@@ -163,41 +164,36 @@ impl Track {
         let Some(layer) = self.layers.get_mut(index) else {
             return Intake::Drop;
         };
-        let received = match meaning {
+        let (view, packet, received) = match meaning {
             PayloadMeaning::Media(codec) => {
                 layer.codec = Some(codec);
-                layer
-                    .stream
-                    .receive(now, view.sequence, view.timestamp, packet.len())
+                let received =
+                    layer
+                        .stream
+                        .receive(now, view.sequence, view.timestamp, packet.len());
+                (*view, packet, received)
             }
             PayloadMeaning::Rtx(codec) => {
-                let media = layer.stream.config().ssrc;
-                let Some(sequence) = unwrap_rtx(
-                    &mut self.scratch,
-                    view,
-                    packet,
-                    self.payload_types.media(codec),
-                    media,
-                ) else {
+                let media = (self.payload_types.media(codec), layer.stream.config().ssrc);
+                let original = unwrap_rtx(&mut self.scratch, view, packet, media)
+                    .and_then(|()| RtpView::parse(&self.scratch));
+                let Some(original) = original else {
                     return Intake::Drop;
                 };
-                layer.stream.recover(now, sequence, packet.len())
+                layer.codec = Some(codec);
+                let received = layer.stream.recover(now, original.sequence, packet.len());
+                (original, &self.scratch[..], received)
             }
         };
-        let packet = if matches!(meaning, PayloadMeaning::Rtx(_)) {
-            &self.scratch
-        } else {
-            packet
-        };
         match received {
-            Received::New { extended } => layer
-                .keep(now, extended, packet)
-                .map_or(Intake::Drop, Intake::New),
+            Received::New { extended } => {
+                layer.keep(now, extended, &view, packet);
+                Intake::New(extended)
+            }
             Received::Restarted { extended } => {
                 layer.cache.clear();
-                layer
-                    .keep(now, extended, packet)
-                    .map_or(Intake::Drop, Intake::Restarted)
+                layer.keep(now, extended, &view, packet);
+                Intake::Restarted(extended)
             }
             Received::Duplicate | Received::Strayed => Intake::Drop,
         }
@@ -285,30 +281,28 @@ impl Track {
 }
 
 impl Layer {
-    /// Caches a packet. `None` for one of padding alone, of which nothing is forwarded.
-    fn keep(&mut self, now: Instant, extended: u64, packet: &[u8]) -> Option<u64> {
+    /// Caches a packet.
+    fn keep(&mut self, now: Instant, extended: u64, view: &RtpView<'_>, packet: &[u8]) {
         self.begun = true;
-        let view = RtpView::parse(packet)?;
-        let codec = self.codec?;
-        let key_frame = crate::logic::forward::keyframe::starts_key_frame(codec, view.payload);
+        let key_frame = self
+            .codec
+            .is_some_and(|codec| starts_key_frame(codec, view.payload));
         let mark = Mark {
             timestamp: view.timestamp,
             key_frame,
         };
         self.cache.insert(now, extended, mark, packet);
-        Some(extended)
     }
 }
 
-/// Puts the original packet together from its retransmission (RFC 4588 §4) and returns its
-/// sequence number; `None` if the retransmission is empty (padding that probes the bandwidth).
+/// Puts the original packet together from its retransmission (RFC 4588 §4), under the payload type
+/// and SSRC of the media; `None` if the retransmission is empty (padding that probes the bandwidth).
 fn unwrap_rtx(
     scratch: &mut Vec<u8>,
     view: &RtpView<'_>,
     packet: &[u8],
-    payload_type: Option<u8>,
-    ssrc: u32,
-) -> Option<u16> {
+    (payload_type, ssrc): (Option<u8>, u32),
+) -> Option<()> {
     let (osn, payload) = view.payload.split_first_chunk::<OSN_LEN>()?;
     if payload.is_empty() {
         return None;
@@ -321,7 +315,7 @@ fn unwrap_rtx(
     scratch[1] = (scratch[1] & 0x80) | payload_type?;
     scratch[2..4].copy_from_slice(osn);
     scratch[8..12].copy_from_slice(&ssrc.to_be_bytes());
-    Some(u16::from_be_bytes(*osn))
+    Some(())
 }
 
 #[cfg(test)]
@@ -339,8 +333,7 @@ mod tests {
     fn a_retransmission_becomes_the_packet_that_was_lost() {
         let view = RtpView::parse(&RTX).unwrap();
         let mut scratch = Vec::new();
-        let sequence = unwrap_rtx(&mut scratch, &view, &RTX, Some(96), 77);
-        assert_eq!(sequence, Some(0x0203));
+        unwrap_rtx(&mut scratch, &view, &RTX, (Some(96), 77)).unwrap();
         let original = RtpView::parse(&scratch).unwrap();
         assert_eq!(
             (original.payload_type, original.marker, original.ssrc),
@@ -358,7 +351,7 @@ mod tests {
             let view = RtpView::parse(&packet).unwrap();
             let mut scratch = Vec::new();
             assert_eq!(
-                unwrap_rtx(&mut scratch, &view, &packet, Some(96), 77),
+                unwrap_rtx(&mut scratch, &view, &packet, (Some(96), 77)),
                 None,
                 "{length}"
             );

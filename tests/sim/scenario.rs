@@ -43,7 +43,7 @@ pub struct Scenario {
 }
 
 /// Acts happen until then.
-const BUSY: Duration = Duration::from_secs(12);
+const BUSY: Duration = Duration::from_secs(9);
 /// The calm at the end; what the node finds out by itself takes longer.
 const CALM: Duration = Duration::from_secs(6);
 const CALM_AFTER_UNPLUG: Duration = Duration::from_secs(45);
@@ -106,11 +106,12 @@ fn join(rng: &mut StdRng, people: u32, clean: bool) -> Act {
 }
 
 fn anything(rng: &mut StdRng, who: u32, people: u32, muted: &mut bool) -> Act {
-    match rng.random_range(0..20) {
-        0 => Act::Leave,
-        1 => Act::Vanish,
-        2 => Act::Unplug,
-        3..10 => {
+    // Who is unplugged is found out after 30 s, so such a room lives three times as long.
+    match rng.random_range(0..60) {
+        0..3 => Act::Leave,
+        3..6 => Act::Vanish,
+        6 => Act::Unplug,
+        7..28 => {
             *muted = !*muted;
             let source = *[Source::Microphone, Source::Camera].choose(rng).unwrap();
             let muted = *muted;
