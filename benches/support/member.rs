@@ -37,6 +37,7 @@ impl Member {
             room: room.to_owned(),
             name: format!("member {number}"),
             sfu_only: true,
+            owner_key: None,
         };
         signaling.say(&join).await.unwrap();
         let epoch = signaling.wait_for(|message| match message {

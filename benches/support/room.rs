@@ -107,6 +107,7 @@ impl Room {
             room: "bench".to_owned(),
             name: format!("{number}"),
             sfu_only: true,
+            owner_key: None,
         };
         self.node.handle(self.now, join);
         let epoch = self.find(number, |message| match message {

@@ -26,6 +26,8 @@ pub struct Limits {
     pub join_seconds: u32,
     /// Seconds without a word of a client. Beyond: `bye silent`.
     pub silence_seconds: u32,
+    /// Seconds that a member's place is kept after their WebSocket was lost. Beyond: they are gone.
+    pub resume_seconds: u32,
     /// Unicode scalar values of a line of chat. Beyond: `tooLarge`.
     pub chat_characters: u32,
     /// Lines of chat that a newcomer gets. Beyond: the oldest are forgotten.
@@ -68,6 +70,7 @@ impl Default for Limits {
             outgoing_queue_bytes: 256 * 1024,
             join_seconds: 10,
             silence_seconds: 30,
+            resume_seconds: 60,
             chat_characters: 4_000,
             history_lines: 100,
             history_bytes: 64 * 1024,

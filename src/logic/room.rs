@@ -3,8 +3,12 @@
 //! Pure: words of members and facts about media come in, words and orders for media go out.
 
 mod chat;
+mod gestures;
 mod media;
 mod members;
+mod moderation;
+mod paths;
+mod resume;
 mod signal;
 mod words;
 
@@ -18,11 +22,11 @@ use crate::logic::limits::Limits;
 use crate::logic::topology::{Topology, TopologyConfig, TopologyEffect, TopologyInput};
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{IceServer, Mode, ServerFrame, ServerMessage};
+use crate::protocol::server::{IceServer, Mode, ResumeTicket, Rules, ServerFrame, ServerMessage};
 
 use chat::History;
 use members::{Attendee, Roster};
-pub use words::{MediaFact, MediaOrder, RoomEffect, RoomInput, SeatOrder};
+pub use words::{MediaFact, MediaOrder, Newcomer, RoomEffect, RoomInput, SeatOrder};
 
 /// What all rooms of a node have in common.
 #[derive(Debug, Clone, Default)]
@@ -85,17 +89,16 @@ impl Room {
         match input {
             RoomInput::Join {
                 member,
-                name,
-                sfu_only,
+                newcomer,
+                token,
                 id,
-            } => match self.refuses(member, sfu_only) {
+            } => match self.refuses(member, newcomer.sfu_only) {
                 Some(refusal) => out.push(refusal.to(member, id)),
-                None => self.join(
-                    now,
-                    Attendee::new(now, member, name, sfu_only, &self.config.limits),
-                    id,
-                    out,
-                ),
+                None => {
+                    let limits = &self.config.limits;
+                    let attendee = Attendee::new(now, member, newcomer, token, limits);
+                    self.join(now, attendee, id, out);
+                }
             },
             RoomInput::Said { member, frame } => self.said(now, member, frame, out),
             RoomInput::Gone { member, reason } => self.leave(now, member, reason, out),
@@ -223,22 +226,27 @@ impl Room {
         let others = ServerMessage::Member {
             member: attendee.as_seen(),
         };
+        let resume = self.ticket(&attendee);
         self.roster.push(attendee);
         self.empty_since = None;
         self.silence_due
             .get_or_insert(now + self.config.limits.silence());
-        out.push(answer(member, self.joined(member, id)));
+        out.push(answer(member, self.joined(member, resume, id)));
         self.roster.tell_all_but(Some(member), &others, out);
         self.announce(now, effects, Some(member), out);
         self.reseat(out);
     }
 
-    fn joined(&self, you: MemberId, id: Option<RequestId>) -> ServerMessage {
+    fn joined(&self, you: MemberId, resume: ResumeTicket, id: Option<RequestId>) -> ServerMessage {
         ServerMessage::Joined {
             id,
             you,
+            resume,
+            rules: Rules::default(),
+            waiting: Vec::new(),
             members: self.roster.list(),
             topology: self.topology.view(),
+            exceptions: Vec::new(),
             ice_servers: self.config.ice_servers.clone(),
             limits: self.config.limits.for_client(),
             history: self.history.lines(),
@@ -273,7 +281,7 @@ impl Room {
         out: &mut Vec<RoomEffect>,
     ) -> Result<Answered, Refusal> {
         match message {
-            ClientMessage::Join { .. } => {
+            ClientMessage::Join { .. } | ClientMessage::Resume { .. } => {
                 let message = "A connection joins one room, once.";
                 return Err(Refusal::new(ErrorCode::AlreadyJoined, message));
             }
@@ -299,8 +307,21 @@ impl Room {
             ClientMessage::Unpublish { source } => self.unpublish(member, source, out),
             ClientMessage::View { wants } => self.view(member, wants, out)?,
             ClientMessage::Ready { epoch } => self.ready(now, member, epoch, out)?,
+            ClientMessage::Pair { .. }
+            | ClientMessage::Unreachable { .. }
+            | ClientMessage::Strain { .. } => self.report(now, member, message, out)?,
+            ClientMessage::Hand { raised } => self.hand(now, member, raised, out)?,
+            ClientMessage::React { reaction } => self.react(now, member, reaction, out)?,
+            ClientMessage::Silence { .. }
+            | ClientMessage::LowerHand { .. }
+            | ClientMessage::Remove { .. }
+            | ClientMessage::Lock { .. }
+            | ClientMessage::Lobby { .. }
+            | ClientMessage::Admit { .. }
+            | ClientMessage::Deny { .. }
+            | ClientMessage::End {} => self.moderate(now, member, message, out)?,
             ClientMessage::Chat { text } => self.chat(now, member, text, out)?,
-            ClientMessage::Ping {} => {
+            ClientMessage::Ping { .. } => {
                 out.push(answer(member, ServerMessage::Pong { id }));
                 return Ok(Answered::Yes);
             }
@@ -472,6 +493,7 @@ fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
             mode,
             epoch,
             deadline,
+            why,
         } => {
             let left = deadline.saturating_duration_since(now).as_millis();
             let deadline_ms = u32::try_from(left).unwrap_or(u32::MAX);
@@ -479,10 +501,19 @@ fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
                 mode,
                 epoch,
                 deadline_ms,
+                why,
             }
         }
-        TopologyEffect::Commit { mode, epoch } => ServerMessage::Commit { mode, epoch },
-        TopologyEffect::Rollback { mode, epoch } => ServerMessage::Rollback { mode, epoch },
+        TopologyEffect::Commit { mode, epoch, why } => ServerMessage::Commit { mode, epoch, why },
+        TopologyEffect::Rollback {
+            mode,
+            epoch,
+            missing,
+        } => ServerMessage::Rollback {
+            mode,
+            epoch,
+            missing,
+        },
     }
 }
 

@@ -5,10 +5,15 @@ use std::time::{Duration, Instant};
 
 use crate::ids::MemberId;
 use crate::protocol::client::Epoch;
-use crate::protocol::server::{self, Mode};
+use crate::protocol::server::{self, Cause, Mode, Why};
 
 /// How often the calm before the next try is doubled at most: 10 s become 320 s.
 const CALM_DOUBLINGS_MAX: u32 = 5;
+
+const UNASKED: Why = Why {
+    cause: Cause::Few,
+    member: None,
+};
 
 /// What decides between mesh and SFU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +107,7 @@ pub enum TopologyInput {
 }
 
 /// What the members are to be told. Someone who joins learns the outcome from [`Topology::view`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TopologyEffect {
     /// Bring up the new path, keep the old one.
     Switch {
@@ -112,6 +117,8 @@ pub enum TopologyEffect {
         epoch: Epoch,
         /// Until when.
         deadline: Instant,
+        /// Why.
+        why: Why,
     },
     /// Drop the old path.
     Commit {
@@ -119,6 +126,8 @@ pub enum TopologyEffect {
         mode: Mode,
         /// The switch's epoch.
         epoch: Epoch,
+        /// Why.
+        why: Why,
     },
     /// Drop the new path.
     Rollback {
@@ -126,6 +135,8 @@ pub enum TopologyEffect {
         mode: Mode,
         /// The epoch that begins.
         epoch: Epoch,
+        /// Who could not follow.
+        missing: Vec<MemberId>,
     },
 }
 
@@ -134,6 +145,10 @@ pub enum TopologyEffect {
 pub struct Topology {
     config: TopologyConfig,
     phase: Phase,
+    /// Why the phase's mode, or the one it leads to.
+    why: Why,
+    /// Why the mode that holds.
+    held_why: Why,
     /// The epoch in which the path that holds was agreed on.
     held_since: Epoch,
     members: BTreeMap<MemberId, Standing>,
@@ -164,6 +179,8 @@ impl Topology {
         let mut topology = Topology {
             config,
             phase: Phase::Mesh { epoch: 0 },
+            why: UNASKED,
+            held_why: UNASKED,
             held_since: 0,
             members: BTreeMap::new(),
             failures: 0,
@@ -239,7 +256,20 @@ impl Topology {
             mode,
             epoch: self.epoch(),
             switching,
+            why: self.why,
         }
+    }
+
+    /// Why media should travel as it should.
+    fn reason(&self) -> Why {
+        let sfu_only = self.members.iter().find(|(_, standing)| standing.sfu_only);
+        let (cause, member) = match (self.config.policy, sfu_only) {
+            (Policy::Mesh | Policy::Sfu, _) => (Cause::Policy, None),
+            (Policy::Auto, Some((member, _))) => (Cause::SfuOnly, Some(*member)),
+            (Policy::Auto, None) if self.mesh_allowed() => (Cause::Few, None),
+            (Policy::Auto, None) => (Cause::Many, None),
+        };
+        Why { cause, member }
     }
 
     /// Media travels over the node, or is about to, or still does.
@@ -329,6 +359,8 @@ impl Topology {
         let epoch = self.next_epoch();
         self.held_since = epoch;
         self.failures = 0;
+        self.why = self.reason();
+        self.held_why = self.why;
         self.phase = if self.mesh_allowed() {
             Phase::Mesh { epoch }
         } else {
@@ -347,6 +379,7 @@ impl Topology {
     }
 
     fn switch(&mut self, now: Instant, mode: Mode, out: &mut Vec<TopologyEffect>) {
+        self.why = self.reason();
         let epoch = self.next_epoch();
         let deadline = now + Duration::from_secs(self.config.switch_seconds.into());
         self.phase = match mode {
@@ -360,6 +393,7 @@ impl Topology {
             mode,
             epoch,
             deadline,
+            why: self.why,
         });
     }
 
@@ -378,8 +412,10 @@ impl Topology {
         };
         self.failures = 0;
         self.held_since = epoch;
+        self.held_why = self.why;
         self.settle(now, mode, epoch);
-        out.push(TopologyEffect::Commit { mode, epoch });
+        let why = self.why;
+        out.push(TopologyEffect::Commit { mode, epoch, why });
     }
 
     fn roll_back(&mut self, now: Instant, out: &mut Vec<TopologyEffect>) {
@@ -388,9 +424,17 @@ impl Topology {
             Phase::ToMesh { .. } => Mode::Sfu,
             Phase::Mesh { .. } | Phase::Sfu { .. } => return,
         };
+        self.why = self.held_why;
         let epoch = self.next_epoch();
+        let is_missing = |(_, standing): &(&MemberId, &Standing)| standing.part == Part::Waiting;
+        let missing = self.members.iter().filter(is_missing);
+        let missing = missing.map(|(member, _)| *member).collect();
         self.settle(now, mode, epoch);
-        out.push(TopologyEffect::Rollback { mode, epoch });
+        out.push(TopologyEffect::Rollback {
+            mode,
+            epoch,
+            missing,
+        });
     }
 
     fn settle(&mut self, now: Instant, mode: Mode, epoch: Epoch) {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::ids::{ConnectionId, MemberId, Path, Ticket};
 use crate::logic::forward::reports::NtpClock;
-use crate::logic::room::{Origin, Room, RoomConfig, RoomInput};
+use crate::logic::room::{Newcomer, Origin, Room, RoomConfig, RoomInput};
 use crate::media::conference::{Conference, Sizes, Surroundings};
 use crate::media::demux::{Kind, classify};
 use crate::media::egress::SendArena;
@@ -41,6 +41,8 @@ pub enum ShardCommand {
         name: String,
         /// The client is always served over the node.
         sfu_only: bool,
+        /// What makes it the owner, perhaps.
+        owner_key: Option<String>,
     },
     /// Anything else that a joined WebSocket said.
     Said {
@@ -275,8 +277,14 @@ impl Shard {
                 room,
                 name,
                 sfu_only,
+                owner_key,
             } => {
-                self.join(now, connection, room, (name, sfu_only, id), out);
+                let newcomer = Newcomer {
+                    name,
+                    sfu_only,
+                    owner_key,
+                };
+                self.join(now, connection, room, (newcomer, id), out);
             }
             ShardCommand::Said { connection, frame } => {
                 if let Some(&(slot, member)) = self.connections.get(&connection) {
@@ -316,7 +324,7 @@ impl Shard {
         now: Instant,
         connection: ConnectionId,
         room: String,
-        (name, sfu_only, id): (String, bool, Option<RequestId>),
+        (newcomer, id): (Newcomer, Option<RequestId>),
         out: &mut ShardOutput,
     ) {
         let Some(slot) = self.room_or_new(now, &room, Origin::Join) else {
@@ -330,6 +338,7 @@ impl Shard {
             return out.effects.push(ShardEffect::Send { connection, frame });
         };
         let member = MemberId(self.rng.random());
+        let token = self.token();
         self.connections.insert(connection, (slot, member));
         self.with_room(now, slot, out, |conference, around| {
             conference.connect(member, connection);
@@ -337,8 +346,8 @@ impl Shard {
                 now,
                 RoomInput::Join {
                     member,
-                    name,
-                    sfu_only,
+                    newcomer,
+                    token,
                     id,
                 },
                 around,
@@ -356,6 +365,11 @@ impl Shard {
         {
             self.connections.remove(&connection);
         }
+    }
+
+    /// 128 bits that nobody guesses.
+    fn token(&mut self) -> String {
+        format!("{:032x}", self.rng.random::<u128>())
     }
 
     fn room_or_new(&mut self, now: Instant, name: &str, origin: Origin) -> Option<usize> {

@@ -141,6 +141,7 @@ impl Browser {
             room,
             name,
             sfu_only,
+            owner_key: None,
         });
     }
 
@@ -206,7 +207,8 @@ impl Browser {
                 self.switching_since = now;
                 self.epoch = epoch;
             }
-            ServerMessage::Commit { mode, epoch } | ServerMessage::Rollback { mode, epoch } => {
+            ServerMessage::Commit { mode, epoch, .. }
+            | ServerMessage::Rollback { mode, epoch, .. } => {
                 self.epoch = epoch;
                 self.mode = Some(mode);
                 self.over_node = mode == Mode::Sfu;

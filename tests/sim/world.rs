@@ -302,12 +302,14 @@ impl World {
                 room,
                 name,
                 sfu_only,
+                owner_key,
             } => ShardCommand::Join {
                 connection,
                 id: frame.id,
                 room,
                 name,
                 sfu_only,
+                owner_key,
             },
             _ => ShardCommand::Said { connection, frame },
         }

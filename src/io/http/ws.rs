@@ -84,6 +84,9 @@ pub(super) fn close_code(reason: Reason) -> (u16, &'static str) {
         Reason::Silent => (4000, "no sign of life"),
         Reason::Slow => (4001, "too slow a reader"),
         Reason::RoomClosed => (4002, "the room was closed"),
+        Reason::Removed => (4003, "removed by the owner"),
+        Reason::Denied => (4004, "not let in"),
+        Reason::Replaced => (4005, "another connection goes on"),
     }
 }
 
@@ -305,9 +308,13 @@ impl<'a> Conversation<'a> {
                     room,
                     name,
                     sfu_only,
+                    owner_key,
                 },
                 Membership::None,
-            ) => self.join(frame.id, &room, &name, sfu_only).await,
+            ) => {
+                self.join(frame.id, &room, &name, (sfu_only, owner_key))
+                    .await
+            }
             (ClientMessage::Join { .. }, _) => self.object(
                 frame.id,
                 ErrorCode::AlreadyJoined,
@@ -337,7 +344,7 @@ impl<'a> Conversation<'a> {
         id: Option<RequestId>,
         room: &str,
         name: &str,
-        sfu_only: bool,
+        (sfu_only, owner_key): (bool, Option<String>),
     ) -> Next {
         let (room, name) = match (check_name(room), check_name(name)) {
             (Ok(room), Ok(name)) => (room, name),
@@ -364,6 +371,7 @@ impl<'a> Conversation<'a> {
             room,
             name,
             sfu_only,
+            owner_key,
         })
         .await
     }

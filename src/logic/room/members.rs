@@ -1,14 +1,16 @@
 //! Who is in a room, and what the room knows about each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::ids::MemberId;
 use crate::logic::limits::{Bucket, Limits};
 use crate::protocol::client::{Feed, Source, Want};
-use crate::protocol::server::{Member, Published, ServerFrame, ServerMessage};
+use crate::protocol::server::{
+    Member, Presence, Published, Reach, Role, ServerFrame, ServerMessage,
+};
 
-use super::{RoomEffect, SeatOrder};
+use super::{Newcomer, RoomEffect, SeatOrder};
 
 /// Everyone in a room, in the order of their coming. At most `room_members`; more are refused.
 #[derive(Debug, Default)]
@@ -19,8 +21,17 @@ pub(super) struct Roster(Vec<Attendee>);
 pub(super) struct Attendee {
     pub(super) id: MemberId,
     pub(super) name: String,
+    pub(super) role: Role,
     pub(super) sfu_only: bool,
     pub(super) published: BTreeMap<Source, Publication>,
+    /// What the owner holds muted.
+    pub(super) silenced: BTreeSet<Source>,
+    /// Since when their hand is up, in milliseconds of the room's age.
+    pub(super) hand_ms: Option<u64>,
+    pub(super) presence: Presence,
+    pub(super) node: Reach,
+    /// For their next `resume`.
+    pub(super) token: String,
     /// When something was last heard of the client.
     pub(super) heard: Instant,
     /// What is left of the room's patience.
@@ -55,15 +66,21 @@ impl Attendee {
     pub(super) fn new(
         now: Instant,
         id: MemberId,
-        name: String,
-        sfu_only: bool,
+        newcomer: Newcomer,
+        token: String,
         limits: &Limits,
     ) -> Attendee {
         Attendee {
             id,
-            name,
-            sfu_only,
+            name: newcomer.name,
+            role: Role::Guest,
+            sfu_only: newcomer.sfu_only,
             published: BTreeMap::new(),
+            silenced: BTreeSet::new(),
+            hand_ms: None,
+            presence: Presence::Here,
+            node: Reach::Unknown,
+            token,
             heard: now,
             errors: limits.error_bucket(now),
             candidates: BTreeMap::new(),
@@ -87,8 +104,13 @@ impl Attendee {
         Member {
             id: self.id,
             name: self.name.clone(),
+            role: self.role,
             sfu_only: self.sfu_only,
             published: published.collect(),
+            silenced: self.silenced.iter().copied().collect(),
+            hand_ms: self.hand_ms,
+            presence: self.presence,
+            node: self.node,
         }
     }
 

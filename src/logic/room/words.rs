@@ -13,10 +13,10 @@ pub enum RoomInput {
     Join {
         /// Their id, new to the room.
         member: MemberId,
-        /// Their name, checked.
-        name: String,
-        /// They are served over the node always.
-        sfu_only: bool,
+        /// As what.
+        newcomer: Newcomer,
+        /// For their first `resume`; random.
+        token: String,
         /// Of the request.
         id: Option<RequestId>,
     },
@@ -41,6 +41,17 @@ pub enum RoomInput {
         /// Why.
         reason: Reason,
     },
+}
+
+/// Someone who asks to be let in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Their name, checked.
+    pub name: String,
+    /// They are served over the node always.
+    pub sfu_only: bool,
+    /// What makes them the owner, perhaps.
+    pub owner_key: Option<String>,
 }
 
 /// What the media side tells a room.

@@ -85,8 +85,8 @@ impl Scene {
 fn say(effect: &TopologyEffect) -> String {
     let (word, mode, epoch) = match effect {
         TopologyEffect::Switch { mode, epoch, .. } => ("switch", mode, epoch),
-        TopologyEffect::Commit { mode, epoch } => ("commit", mode, epoch),
-        TopologyEffect::Rollback { mode, epoch } => ("rollback", mode, epoch),
+        TopologyEffect::Commit { mode, epoch, .. } => ("commit", mode, epoch),
+        TopologyEffect::Rollback { mode, epoch, .. } => ("rollback", mode, epoch),
     };
     format!("{word} {} {epoch}", format!("{mode:?}").to_lowercase())
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::ids::MemberId;
-use crate::logic::room::{MediaFact, MediaOrder, Origin, Room, RoomConfig, RoomEffect, RoomInput};
+use crate::logic::room::{
+    MediaFact, MediaOrder, Newcomer, Origin, Room, RoomConfig, RoomEffect, RoomInput,
+};
 use crate::protocol::client::{ClientFrame, RequestId};
 use crate::protocol::reason::Reason;
-use crate::protocol::server::{Member, Seat, ServerFrame, ServerMessage, Topology};
+use crate::protocol::server::{Member, Seat, ServerFrame, ServerMessage, Topology, Why};
 
 /// The room, and what became of its effects.
 pub(super) struct Table {
@@ -26,6 +28,7 @@ pub(super) struct Client {
     pub(super) heard: Vec<ServerMessage>,
     pub(super) members: BTreeMap<MemberId, Member>,
     pub(super) topology: Option<Topology>,
+    held_why: Option<Why>,
     pub(super) seats: Vec<Option<Seat>>,
     /// How often each request was answered.
     pub(super) answers: BTreeMap<RequestId, u32>,
@@ -103,8 +106,12 @@ impl Table {
         self.clients.entry(member).or_default();
         self.feed(RoomInput::Join {
             member,
-            name: format!("name of {member}"),
-            sfu_only,
+            newcomer: Newcomer {
+                name: format!("name of {member}"),
+                sfu_only,
+                owner_key: None,
+            },
+            token: format!("token of {member}"),
             id,
         });
     }
@@ -221,6 +228,7 @@ impl Client {
                     .map(|member| (member.id, member.clone()))
                     .collect();
                 self.topology = Some(*topology);
+                self.held_why = Some(topology.why);
             }
             ServerMessage::Member { member } => {
                 assert_ne!(member.id, me);
@@ -229,15 +237,21 @@ impl Client {
             ServerMessage::Left { member, .. } => {
                 assert!(self.members.remove(member).is_some(), "a stranger left");
             }
-            ServerMessage::Switch { mode, epoch, .. } => self.step(*mode, *epoch, true),
-            ServerMessage::Rollback { mode, epoch } => self.step(*mode, *epoch, false),
-            ServerMessage::Commit { mode, epoch } => {
+            ServerMessage::Switch {
+                mode, epoch, why, ..
+            } => self.step(*mode, *epoch, true, *why),
+            ServerMessage::Rollback { mode, epoch, .. } => {
+                let why = self.held_why.expect("joined first");
+                self.step(*mode, *epoch, false, why);
+            }
+            ServerMessage::Commit { mode, epoch, .. } => {
                 let known = self.topology.as_mut().expect("joined first");
                 assert_eq!(
                     (known.mode, known.epoch, known.switching),
                     (*mode, *epoch, true)
                 );
                 known.switching = false;
+                self.held_why = Some(known.why);
             }
             ServerMessage::Seats { seats } => {
                 let is_renewed = matches!(self.heard.last(), Some(ServerMessage::Answer { .. }));
@@ -248,13 +262,14 @@ impl Client {
         }
     }
 
-    fn step(&mut self, mode: crate::protocol::server::Mode, epoch: u32, switching: bool) {
+    fn step(&mut self, mode: crate::protocol::server::Mode, epoch: u32, switching: bool, why: Why) {
         let known = self.topology.as_mut().expect("joined first");
         assert!(epoch > known.epoch, "an epoch that goes back");
         *known = Topology {
             mode,
             epoch,
             switching,
+            why,
         };
     }
 

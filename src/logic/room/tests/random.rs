@@ -89,7 +89,7 @@ fn message() -> impl Strategy<Value = ClientMessage> {
     });
     let signal = prop_oneof![Just(candidate), Just(description)];
     prop_oneof![
-        1 => text.prop_map(|room| ClientMessage::Join { room, name: String::new(), sfu_only: false }),
+        1 => text.prop_map(|room| ClientMessage::Join { room, name: String::new(), sfu_only: false, owner_key: None }),
         4 => (WHO, signal).prop_map(|(to, signal)| ClientMessage::Signal { to: MemberId(to), epoch: 0, signal }),
         4 => any::<bool>().prop_map(|fresh| ClientMessage::Offer { sdp: "o".into(), epoch: 0, fresh }),
         6 => (source(), token(), token(), any::<bool>())
@@ -99,7 +99,7 @@ fn message() -> impl Strategy<Value = ClientMessage> {
         3 => proptest::collection::vec(want, 0..4).prop_map(|wants| ClientMessage::View { wants }),
         6 => Just(ClientMessage::Ready { epoch: 0 }),
         2 => text.prop_map(|text| ClientMessage::Chat { text }),
-        2 => Just(ClientMessage::Ping {}),
+        2 => Just(ClientMessage::Ping { after: None }),
         1 => Just(ClientMessage::Bye {}),
     ]
 }

@@ -28,6 +28,12 @@ fn refusal(table: &Table, member: u64) -> Option<ErrorCode> {
     }
 }
 
+fn a_guest(member: u64, published: &serde_json::Value) -> serde_json::Value {
+    json!({"id": id(member), "name": format!("name of {}", id(member)), "role": "guest",
+        "sfuOnly": false, "published": published, "silenced": [], "presence": "here",
+        "node": "unknown"})
+}
+
 fn limited(limits: Limits) -> RoomConfig {
     RoomConfig {
         limits,
@@ -54,11 +60,13 @@ fn a_newcomer_learns_everything_and_the_others_learn_of_them() {
     table.says(1, r#"{"type":"chat","text":"early"}"#);
     table.join_as(2, false, Some(9));
     let published = json!([{"source": "camera", "stream": "s", "muted": true}]);
-    let first = json!({"id": id(1), "name": format!("name of {}", id(1)), "sfuOnly": false, "published": published});
-    let second = json!({"id": id(2), "name": format!("name of {}", id(2)), "sfuOnly": false, "published": []});
+    let first = a_guest(1, &published);
+    let second = a_guest(2, &json!([]));
     let expected = json!({
         "type": "joined", "id": 9, "you": id(2), "members": [first, second],
-        "topology": {"mode": "mesh", "epoch": 1, "switching": false},
+        "resume": {"token": format!("token of {}", id(2)), "seconds": 60},
+        "rules": {"locked": false, "lobby": false}, "waiting": [], "exceptions": [],
+        "topology": {"mode": "mesh", "epoch": 1, "switching": false, "why": {"cause": "few"}},
         "iceServers": [{"urls": ["stun:node"]}],
         "limits": {"messageBytes": 65536, "sdpBytes": 262144, "seats": 25, "silenceSeconds": 30},
         "history": [{"from": id(1), "name": first["name"], "text": "early", "atMs": 2000}],
@@ -267,13 +275,13 @@ fn an_offer_is_answered_by_the_media_side() {
 fn the_fifth_member_moves_the_room_to_the_node() {
     let mut table = Table::of(4);
     table.join(5);
-    let topology = json!({"mode": "sfu", "epoch": 2, "switching": true});
+    let topology = json!({"mode": "sfu", "epoch": 2, "switching": true, "why": {"cause": "many"}});
     assert_eq!(table.types_heard(5), ["joined"]);
     assert_eq!(last(&table, 5)["topology"], topology);
     assert_eq!(table.types_heard(1), ["member", "switch"]);
     assert_eq!(
         last(&table, 1),
-        json!({"type": "switch", "mode": "sfu", "epoch": 2, "deadlineMs": 10_000})
+        json!({"type": "switch", "mode": "sfu", "epoch": 2, "deadlineMs": 10_000, "why": {"cause": "many"}})
     );
     for member in 1..=4 {
         table.says(member, r#"{"type":"ready","epoch":2}"#);
@@ -281,7 +289,7 @@ fn the_fifth_member_moves_the_room_to_the_node() {
     for member in 1..=5 {
         assert_eq!(
             last(&table, member),
-            json!({"type": "commit", "mode": "sfu", "epoch": 2})
+            json!({"type": "commit", "mode": "sfu", "epoch": 2, "why": {"cause": "many"}})
         );
     }
     table.says(1, r#"{"type":"ready","epoch":1}"#);
@@ -555,8 +563,7 @@ fn rest_sees_the_room() {
     table.pass(2);
     let expected = json!({
         "name": "room", "mode": "mesh", "epoch": 1, "switching": false, "ageMs": 2000,
-        "members": [{"id": id(1), "name": format!("name of {}", id(1)), "sfuOnly": false,
-            "published": [{"source": "microphone", "muted": false}]}],
+        "members": [a_guest(1, &json!([{"source": "microphone", "muted": false}]))],
     });
     assert_eq!(table.room.describe(table.now), expected);
 }
