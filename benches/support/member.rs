@@ -86,7 +86,10 @@ impl Member {
     pub async fn stay(&mut self) {
         self.peer.handle_timeout(Instant::now());
         self.flush().await;
-        self.signaling.say(&ClientMessage::Ping {}).await.unwrap();
+        self.signaling
+            .say(&ClientMessage::Ping { after: None })
+            .await
+            .unwrap();
     }
 
     async fn publish(&mut self) {

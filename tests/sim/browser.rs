@@ -351,7 +351,7 @@ impl Browser {
     fn tick(&mut self, now: Instant) {
         self.ticks += 1;
         if self.ticks.is_multiple_of(PING_TICKS) && self.me.is_some() {
-            self.ask(ClientMessage::Ping {});
+            self.ask(ClientMessage::Ping { after: None });
         }
         for (_, sink) in self.sinks.values_mut() {
             if sink.tick(now) {
