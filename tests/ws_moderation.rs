@@ -160,6 +160,11 @@ async fn newcomers_wait_are_admitted_or_denied_and_hear_nothing_before() {
         (&json!(2), &json!(true))
     );
     assert_eq!(shown["members"].as_array().unwrap().len(), 1);
+    counts(
+        &node,
+        ["motet_members 1", "motet_waiting 2", "motet_joins_total 1"],
+    )
+    .await;
 
     done(&mut ada, json!({"type": "chat", "text": "not for them"})).await;
     assert_eq!(
@@ -192,6 +197,19 @@ async fn newcomers_wait_are_admitted_or_denied_and_hear_nothing_before() {
     )
     .await;
     assert_eq!(again["code"], "noSuchMember");
+    counts(
+        &node,
+        ["motet_members 2", "motet_waiting 0", "motet_joins_total 2"],
+    )
+    .await;
+}
+
+async fn counts(node: &Node, lines: [&str; 3]) {
+    let page = reqwest::get(node.url("/metrics")).await.unwrap();
+    let page = page.text().await.unwrap();
+    for line in lines {
+        assert!(page.lines().any(|found| found == line), "{line} in\n{page}");
+    }
 }
 
 #[tokio::test]

@@ -112,7 +112,9 @@ impl Room {
                 self.arrive(now, attendee, id, out);
             }
             RoomInput::Said { member, frame } => self.said(now, member, frame, out),
-            RoomInput::Gone { member, .. } if self.stop_waiting(now, member, out) => {}
+            RoomInput::Gone { member, .. } if self.awaits(member) => {
+                self.stop_waiting(now, member, out);
+            }
             RoomInput::Gone { member, reason } => self.leave(now, member, reason, out),
             RoomInput::Media(fact) => self.learn(now, fact, out),
             RoomInput::Close { reason } => self.close(now, reason, out),

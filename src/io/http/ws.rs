@@ -250,8 +250,7 @@ impl<'a> Conversation<'a> {
         let patience = Duration::from_secs(self.node.limits.join_seconds.into());
         let mut deadline = tokio::time::Instant::now() + patience;
         loop {
-            let is_heading_in = [Membership::None, Membership::Joining];
-            let outside = is_heading_in.contains(&self.membership());
+            let outside = matches!(self.membership(), Membership::None | Membership::Joining);
             let message = tokio::select! {
                 message = stream.next() => message,
                 () = tokio::time::sleep_until(deadline), if outside => {

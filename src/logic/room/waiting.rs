@@ -196,19 +196,17 @@ impl Room {
         }
     }
 
-    /// Forgets somebody who waits; false if there is none of that id.
+    /// Forgets somebody who waits.
     pub(super) fn stop_waiting(
         &mut self,
         now: Instant,
         member: MemberId,
         out: &mut Vec<RoomEffect>,
-    ) -> bool {
-        let was_there = self.waiting.take(member).is_some();
-        if was_there {
+    ) {
+        if self.waiting.take(member).is_some() {
             self.note_if_empty(now);
             self.tell_knocks(out);
         }
-        was_there
     }
 
     pub(super) fn note_if_empty(&mut self, now: Instant) {
@@ -279,7 +277,9 @@ impl Room {
     }
 
     fn let_in(&mut self, now: Instant, member: MemberId, out: &mut Vec<RoomEffect>) {
-        if let Some(attendee) = self.waiting.take(member) {
+        if let Some(mut attendee) = self.waiting.take(member) {
+            // The room's silence timer looks no further back than their coming.
+            attendee.heard = now;
             self.join(now, attendee, None, out);
         }
     }

@@ -419,6 +419,19 @@ fn waiting_has_an_end() {
 }
 
 #[test]
+fn who_comes_in_and_is_silent_then_goes_in_time() {
+    let mut table = lobby_of(2);
+    table.pass(20);
+    table.says(1, r#"{"type":"ping"}"#);
+    about(&mut table, 1, "admit", 2);
+    table.pass(29);
+    table.says(1, r#"{"type":"ping"}"#);
+    assert!(table.room.has(id(2)));
+    table.pass(1);
+    assert_eq!(table.clients[&id(2)].closed, Some(Reason::Silent));
+}
+
+#[test]
 fn the_lobby_holds_so_many_and_they_take_no_place_in_the_room() {
     let mut table = Table::owned(limited(Limits {
         waiting: 2,
