@@ -121,6 +121,28 @@ async fn a_room_made_over_rest_can_have_an_owner() {
 }
 
 #[tokio::test]
+async fn over_rest_a_kept_key_is_replaced_or_holds_on() {
+    let node = Node::start(&[]);
+    let (mut eve, joined) = knock(&node, "Eve", Some("another-key-of-some-length")).await;
+    assert_eq!(role_of_self(&joined), "owner");
+    for (body, owner) in [
+        (json!({"name": "room"}), "another-key-of-some-length"),
+        (json!({"name": "room", "ownerKey": KEY}), KEY),
+        (json!({"name": "room"}), KEY),
+    ] {
+        done(&mut eve, json!({"type": "end"})).await;
+        let request = reqwest::Client::new().post(node.url("/api/rooms"));
+        let made = request.json(&body).send().await.unwrap();
+        assert_eq!(made.status().as_u16(), 201);
+        let (other, joined) = knock(&node, "Ada", Some(owner)).await;
+        assert_eq!(role_of_self(&joined), "owner", "{body}");
+        eve = other;
+    }
+    let (_eve, joined) = knock(&node, "Eve", Some("another-key-of-some-length")).await;
+    assert_eq!(role_of_self(&joined), "guest");
+}
+
+#[tokio::test]
 async fn a_key_that_is_none_is_malformed() {
     let node = Node::start(&[]);
     for key in [

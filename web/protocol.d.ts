@@ -198,7 +198,7 @@ export type ServerMessage =
     resume: ResumeTicket,
     /** `RTCIceServer`s for mesh connections. */
     iceServers: Array<IceServer>, }
-  /** Someone came, or something about them changed: their whole state. */
+  /** Someone came, or something about them changed: their whole state. Also to the members themselves where the room decided it: when a hand went up, what the owner holds. */
   | { "type": "member",
     /** Who, as they are now. */
     member: Member, }

@@ -99,8 +99,7 @@ pub(super) async fn room(
 
 /// What `POST /api/rooms` takes.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct NewRoom {
     name: Option<String>,
     /// What makes its owners; never shown again.

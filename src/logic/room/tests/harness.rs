@@ -64,15 +64,9 @@ impl Table {
 
     /// A room that has an owner, who is not there yet.
     pub(super) fn owned(config: RoomConfig) -> Table {
-        let Table { room, .. } = Table::new(config);
-        let (now, room) = (room.created, room.owned_by(Some(owner_key())));
-        Table {
-            now,
-            room,
-            clients: BTreeMap::new(),
-            orders: Vec::new(),
-            start: now,
-        }
+        let table = Table::new(config);
+        let room = table.room.owned_by(Some(owner_key()));
+        Table { room, ..table }
     }
 
     /// A room of the default kind with an owner, 1, and guests 2 to `count`, their inboxes emptied.
