@@ -45,9 +45,10 @@ pub struct RimCounters {
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 8] = [
+const GAUGES: [(&str, &str); 9] = [
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
+    ("waiting", "Those who wait to be let into a room now."),
     (
         "meshRooms",
         "Rooms now in which media travels peer to peer.",

@@ -24,7 +24,7 @@ export type ClientMessage =
     /** The client cannot or will not do mesh (a recorder, a bot): it is served over the node. */
     sfuOnly?: boolean,
     /** Makes its bearer the owner of a room that they make, and of the room whose owner said
- * the same key. Kept by the client, never told to others; 16 to 128 bytes. */
+ * the same key. Kept by the client, never told to others; 16 to 128 bytes of visible ASCII. */
     ownerKey?: string, }
   /** The first message of a connection instead of `join`: goes on where a lost one ended. Answered by `resumed`, and by the events after `after`, each once and in order; or refused with `resumeFailed`, and then `join` may follow. A connection that is still there is ended with `bye replaced`. */
   | { "type": "resume",
@@ -48,7 +48,7 @@ export type ClientMessage =
     epoch: number,
     /** Starts a new peer connection: the node forgets the member's old one. */
     fresh?: boolean, }
-  /** Something is sent now: announced to everyone. */
+  /** Something is sent now: announced to everyone. What the owner holds muted is taken, but stays muted, whatever is said here; a `member` about themselves then tells its sender. */
   | { "type": "publish",
     /** What it is. */
     source: Source,
@@ -100,7 +100,7 @@ export type ClientMessage =
   | { "type": "react",
     /** Which. */
     reaction: Reaction, }
-  /** The room's owner holds a member's source muted, or lets it go. A held source cannot be unmuted by its member. */
+  /** The room's owner holds a member's source muted, or lets it go. A held source cannot be unmuted by its member, and stays held when it is published anew; let go, it stays muted until the member unmutes it. The node forwards nothing of it; between the members of a mesh it is for their clients to keep it silent. An owner's sources cannot be held: `forbidden`. */
   | { "type": "silence",
     /** Whose. */
     member: MemberId,
@@ -112,19 +112,19 @@ export type ClientMessage =
   | { "type": "lowerHand",
     /** Whose. */
     member: MemberId, }
-  /** The owner sends a member away. */
+  /** The owner sends a member away; not an owner, themselves or another: `forbidden`. */
   | { "type": "remove",
     /** Who. */
     member: MemberId, }
-  /** The owner lets nobody new in, or lets them in again. */
+  /** The owner lets nobody new in, or lets them in again. Those who wait stay waiting; they can still be admitted one by one. */
   | { "type": "lock",
     /** From now on. */
     locked: boolean, }
-  /** The owner has newcomers wait until they are admitted, or lets them come by themselves; those who wait then come in. */
+  /** The owner has newcomers wait until they are admitted, or lets them come by themselves; those who wait then come in, in the order of their coming, as long as the room is not locked and there are places. The others wait on, and come in as places get free. */
   | { "type": "lobby",
     /** From now on. */
     enabled: boolean, }
-  /** The owner lets somebody in who waits. */
+  /** The owner lets somebody in who waits; `roomFull` while there is no place. */
   | { "type": "admit",
     /** Who. */
     member: MemberId, }
@@ -198,7 +198,7 @@ export type ServerMessage =
     resume: ResumeTicket,
     /** `RTCIceServer`s for mesh connections. */
     iceServers: Array<IceServer>, }
-  /** Someone came, or something about them changed: their whole state. */
+  /** Someone came, or something about them changed: their whole state. Also to the members themselves where the room decided it: when a hand went up, what the owner holds. */
   | { "type": "member",
     /** Who, as they are now. */
     member: Member, }

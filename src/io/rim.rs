@@ -50,6 +50,8 @@ pub enum Membership {
     None,
     /// The shard has its `join` and has not answered.
     Joining,
+    /// It waits to be let into a room.
+    Waiting,
     /// It is in a room.
     Joined,
 }
@@ -198,17 +200,21 @@ impl Rim {
     }
 
     /// Follows a socket's way into a room. The answer to its `join` is the first thing that a shard
-    /// sends to it; into that goes what only the rim knows, by which name the client reached us.
+    /// sends to it; a `joined` may also come later, to one who waited. Into that goes what only the
+    /// rim knows, by which name the client reached us.
     fn follow(&self, connection: ConnectionId, message: &mut ServerMessage) {
         let (membership, ice_servers) = match message {
             ServerMessage::Joined { ice_servers, .. } => (Membership::Joined, Some(ice_servers)),
+            ServerMessage::Waiting { .. } => (Membership::Waiting, None),
             ServerMessage::Error { .. } => (Membership::None, None),
             _ => return,
         };
-        let Some(room) = lock(&self.arrivals).remove(&connection) else {
-            return;
-        };
-        self.lobby().arrived(&room);
+        let arrival = lock(&self.arrivals).remove(&connection);
+        match arrival {
+            Some(room) => self.lobby().arrived(&room),
+            None if membership == Membership::Joined => {}
+            None => return,
+        }
         if let Some(socket) = lock(&self.sockets).get_mut(&connection) {
             socket.membership = membership;
             if let Some(told) = ice_servers {

@@ -46,8 +46,16 @@ pub struct Limits {
     pub half_open_peers: u32,
     /// Bits per second of one publisher, over all that they send. Beyond: packets are dropped.
     pub publisher_bits_per_second: u32,
+    /// Reactions of one member per second, over time. Beyond: `tooFast`.
+    pub reactions_per_second: u32,
+    /// Reactions of one member at once. Beyond: `tooFast`.
+    pub reactions_burst: u32,
     /// Members of a room. Beyond: `roomFull`.
     pub room_members: u32,
+    /// Those who wait to be let into one room. Beyond: `lobbyFull`.
+    pub waiting: u32,
+    /// Seconds that somebody waits to be let in. Beyond: `bye denied`.
+    pub waiting_seconds: u32,
     /// Rooms on the node. Beyond: `nodeFull`.
     pub rooms: u32,
     /// WebSockets from one address (IPv6: from one /64). Beyond: refused before the upgrade.
@@ -56,6 +64,10 @@ pub struct Limits {
     pub empty_room_seconds: u32,
     /// Seconds that a room made over REST stays while empty.
     pub reserved_room_seconds: u32,
+    /// Owners' keys of a shard's rooms that are gone. Beyond: the one unused for longest is forgotten.
+    pub owner_keys: u32,
+    /// Seconds that an owner's key outlives its room.
+    pub owner_key_seconds: u32,
 }
 
 impl Default for Limits {
@@ -80,11 +92,17 @@ impl Default for Limits {
             seats: 25,
             half_open_peers: 1_000,
             publisher_bits_per_second: 20_000_000,
+            reactions_per_second: 1,
+            reactions_burst: 5,
             room_members: 500,
+            waiting: 50,
+            waiting_seconds: 600,
             rooms: 1_000,
             connections_per_address: 200,
             empty_room_seconds: 5,
             reserved_room_seconds: 600,
+            owner_keys: 10_000,
+            owner_key_seconds: 24 * 60 * 60,
         }
     }
 }
@@ -112,6 +130,11 @@ impl Limits {
             self.errors_seconds,
             self.errors_burst,
         )
+    }
+
+    /// A bucket for the reactions of one member; every reaction takes one.
+    pub fn reaction_bucket(&self, now: Instant) -> Bucket {
+        Bucket::new(now, self.reactions_per_second, 1, self.reactions_burst)
     }
 
     /// A bucket for the bytes of one publisher, half a second deep: a key frame is a burst.

@@ -7,9 +7,12 @@ mod gestures;
 mod media;
 mod members;
 mod moderation;
+mod owner;
 mod paths;
+pub mod permissions;
 mod resume;
 mod signal;
+mod waiting;
 mod words;
 
 use std::sync::Arc;
@@ -21,11 +24,14 @@ use crate::ids::MemberId;
 use crate::logic::limits::Limits;
 use crate::logic::topology::{Topology, TopologyConfig, TopologyEffect, TopologyInput};
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
+use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{IceServer, Mode, ResumeTicket, Rules, ServerFrame, ServerMessage};
 
 use chat::History;
 use members::{Attendee, Roster};
+use permissions::{NotAllowed, Standing};
+use waiting::Waiting;
 pub use words::{MediaFact, MediaOrder, Newcomer, RoomEffect, RoomInput, SeatOrder};
 
 /// What all rooms of a node have in common.
@@ -55,13 +61,16 @@ pub struct Room {
     origin: Origin,
     config: Arc<RoomConfig>,
     created: Instant,
-    /// Since when nobody is here.
+    /// Since when nobody is here, or waits to be.
     empty_since: Option<Instant>,
     /// Nobody is silent before; asking earlier than needed costs less than looking every time.
     silence_due: Option<Instant>,
     is_closed: bool,
     topology: Topology,
+    owner_key: Option<OwnerKey>,
+    rules: Rules,
     roster: Roster,
+    waiting: Waiting,
     history: History,
     speakers: Vec<MemberId>,
 }
@@ -77,7 +86,10 @@ impl Room {
             silence_due: None,
             is_closed: false,
             topology: Topology::new(now, config.topology),
+            owner_key: None,
+            rules: Rules::default(),
             roster: Roster::default(),
+            waiting: Waiting::default(),
             history: History::default(),
             speakers: Vec::new(),
             config,
@@ -92,15 +104,17 @@ impl Room {
                 newcomer,
                 token,
                 id,
-            } => match self.refuses(member, newcomer.sfu_only) {
-                Some(refusal) => out.push(refusal.to(member, id)),
-                None => {
-                    let limits = &self.config.limits;
-                    let attendee = Attendee::new(now, member, newcomer, token, limits);
-                    self.join(now, attendee, id, out);
-                }
-            },
+            } => {
+                let role = self.role_for(newcomer.owner_key.as_ref());
+                let limits = &self.config.limits;
+                let mut attendee = Attendee::new(now, member, newcomer, token, limits);
+                attendee.role = role;
+                self.arrive(now, attendee, id, out);
+            }
             RoomInput::Said { member, frame } => self.said(now, member, frame, out),
+            RoomInput::Gone { member, .. } if self.awaits(member) => {
+                self.stop_waiting(now, member, out);
+            }
             RoomInput::Gone { member, reason } => self.leave(now, member, reason, out),
             RoomInput::Media(fact) => self.learn(now, fact, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
@@ -112,6 +126,7 @@ impl Room {
         if self.silence_due.is_some_and(|due| now >= due) {
             self.send_away_the_silent(now, out);
         }
+        self.end_waits(now, out);
         let mut effects = Vec::new();
         self.topology.handle_timeout(now, &mut effects);
         self.announce(now, effects, None, out);
@@ -121,9 +136,11 @@ impl Room {
     /// [is over](Room::is_over) the time is past.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let empty = self.empty_since.map(|since| since + self.linger());
+        let waiting = self.waiting.due(&self.config.limits);
         let causes = [
             self.silence_due.map(|at| (at, "a member may be silent")),
             empty.map(|at| (at, "the room is empty")),
+            waiting.map(|at| (at, "somebody may have waited for too long")),
             self.topology.poll_timeout(),
         ];
         causes.into_iter().flatten().min_by_key(|(at, _)| *at)
@@ -155,8 +172,8 @@ impl Room {
         self.topology.view().mode
     }
 
-    /// The room as REST shows it: `{name, mode, epoch, switching, ageMs, members}`, the members as
-    /// in `joined`.
+    /// The room as REST shows it: `{name, mode, epoch, switching, ageMs, locked, lobby,
+    /// ownerPresent, waiting, members}`, `waiting` as a number, the members as in `joined`.
     pub fn describe(&self, now: Instant) -> serde_json::Value {
         let topology = self.topology.view();
         json!({
@@ -165,6 +182,10 @@ impl Room {
             "epoch": topology.epoch,
             "switching": topology.switching,
             "ageMs": self.age_ms(now),
+            "locked": self.rules.locked,
+            "lobby": self.rules.lobby,
+            "ownerPresent": self.has_owner(),
+            "waiting": self.waiting.len(),
             "members": self.roster.list(),
         })
     }
@@ -242,8 +263,8 @@ impl Room {
             id,
             you,
             resume,
-            rules: Rules::default(),
-            waiting: Vec::new(),
+            rules: self.rules,
+            waiting: self.knocks_for(you),
             members: self.roster.list(),
             topology: self.topology.view(),
             exceptions: Vec::new(),
@@ -261,11 +282,13 @@ impl Room {
         out: &mut Vec<RoomEffect>,
     ) {
         let Some(attendee) = self.roster.get_mut(member) else {
-            return;
+            return self.said_at_the_door(now, member, frame, out);
         };
         attendee.heard = now;
         let ClientFrame { id, message } = frame;
-        match self.carry_out(now, member, id, message, out) {
+        let standing = Standing::Inside(attendee.role);
+        let allowed = permissions::check(&message, standing).map_err(Refusal::from);
+        match allowed.and_then(|()| self.carry_out(now, member, id, message, out)) {
             Ok(Answered::Yes) => {}
             Ok(Answered::NotYet) => out.extend(acknowledge(member, id)),
             Err(refusal) => self.refuse(now, member, id, refusal, out),
@@ -281,10 +304,8 @@ impl Room {
         out: &mut Vec<RoomEffect>,
     ) -> Result<Answered, Refusal> {
         match message {
-            ClientMessage::Join { .. } | ClientMessage::Resume { .. } => {
-                let message = "A connection joins one room, once.";
-                return Err(Refusal::new(ErrorCode::AlreadyJoined, message));
-            }
+            // Not open to members.
+            ClientMessage::Join { .. } | ClientMessage::Resume { .. } => {}
             ClientMessage::Signal { to, epoch, signal } => {
                 self.signal(member, to, epoch, signal, out)?;
             }
@@ -310,7 +331,7 @@ impl Room {
             ClientMessage::Pair { .. }
             | ClientMessage::Unreachable { .. }
             | ClientMessage::Strain { .. } => self.report(now, member, message, out)?,
-            ClientMessage::Hand { raised } => self.hand(now, member, raised, out)?,
+            ClientMessage::Hand { raised } => self.hand(now, member, raised, out),
             ClientMessage::React { reaction } => self.react(now, member, reaction, out)?,
             ClientMessage::Silence { .. }
             | ClientMessage::LowerHand { .. }
@@ -318,8 +339,12 @@ impl Room {
             | ClientMessage::Lock { .. }
             | ClientMessage::Lobby { .. }
             | ClientMessage::Admit { .. }
-            | ClientMessage::Deny { .. }
-            | ClientMessage::End {} => self.moderate(now, member, message, out)?,
+            | ClientMessage::Deny { .. } => self.moderate(now, message, out)?,
+            ClientMessage::End {} => {
+                out.extend(acknowledge(member, id));
+                self.close(now, Reason::RoomClosed, out);
+                return Ok(Answered::Yes);
+            }
             ClientMessage::Chat { text } => self.chat(now, member, text, out)?,
             ClientMessage::Ping { .. } => {
                 out.push(answer(member, ServerMessage::Pong { id }));
@@ -409,14 +434,15 @@ impl Room {
         let left = ServerMessage::Left { member, reason };
         self.roster.tell_all_but(None, &left, out);
         if self.roster.len() == 0 {
-            self.empty_since = Some(now);
             self.silence_due = None;
+            self.note_if_empty(now);
         }
         let mut effects = Vec::new();
         self.topology
             .handle(now, TopologyInput::Left { member }, &mut effects);
         self.announce(now, effects, None, out);
         self.reseat(out);
+        self.admit_who_may(now, out);
     }
 
     fn close(&mut self, now: Instant, reason: Reason, out: &mut Vec<RoomEffect>) {
@@ -426,6 +452,7 @@ impl Room {
             out.push(RoomEffect::Disconnect { member, reason });
             out.push(RoomEffect::Media(MediaOrder::ClosePeer { member }));
         }
+        self.close_the_door(reason, out);
         self.is_closed = true;
         self.silence_due = None;
         self.empty_since.get_or_insert(now);
@@ -463,17 +490,27 @@ impl Refusal {
         )
     }
 
-    /// Whether it counts against the client. What crosses a change on the wire does not.
+    /// Whether it counts against the client. What crosses a change on the wire does not, nor do
+    /// eager fingers.
     fn is_fault(&self) -> bool {
         !matches!(
             self.code,
-            ErrorCode::StaleEpoch | ErrorCode::NoSuchMember | ErrorCode::Internal
+            ErrorCode::StaleEpoch
+                | ErrorCode::NoSuchMember
+                | ErrorCode::TooFast
+                | ErrorCode::Internal
         )
     }
 
     fn to(self, member: MemberId, id: Option<RequestId>) -> RoomEffect {
         let Refusal { code, message } = self;
         answer(member, ServerMessage::Error { id, code, message })
+    }
+}
+
+impl From<NotAllowed> for Refusal {
+    fn from(NotAllowed { code, message }: NotAllowed) -> Refusal {
+        Refusal::new(code, message)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::media::slots::Slots;
 use crate::media::switchboard::{Place, Switchboard};
 use crate::media::track::{Track, TrackSlot};
 use crate::protocol::client::{Epoch, RequestId, Source};
+use crate::protocol::server::ServerMessage;
 
 /// What a conference works with and does not own.
 pub struct Surroundings<'a> {
@@ -131,6 +132,8 @@ impl Conference {
         while let Some(effect) = queue.pop_front() {
             match effect {
                 RoomEffect::Send { to, frame } => {
+                    let is_joined = matches!(frame.message, ServerMessage::Joined { .. });
+                    around.counters.joins += u64::from(is_joined);
                     if let Some(&connection) = self.connections.get(&to) {
                         around
                             .out

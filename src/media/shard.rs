@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::ids::{ConnectionId, MemberId, Path, Ticket};
 use crate::logic::forward::reports::NtpClock;
+use crate::logic::owner_keys::OwnerKeys;
 use crate::logic::room::{Newcomer, Origin, Room, RoomConfig, RoomInput};
 use crate::media::conference::{Conference, Sizes, Surroundings};
 use crate::media::demux::{Kind, classify};
@@ -23,6 +24,7 @@ use crate::media::peer::Transport;
 use crate::media::slots::Slots;
 use crate::media::switchboard::Switchboard;
 use crate::protocol::client::{ClientFrame, RequestId};
+use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{Mode, ServerFrame, ServerMessage};
 
@@ -42,7 +44,7 @@ pub enum ShardCommand {
         /// The client is always served over the node.
         sfu_only: bool,
         /// What makes it the owner, perhaps.
-        owner_key: Option<String>,
+        owner_key: Option<OwnerKey>,
     },
     /// Anything else that a joined WebSocket said.
     Said {
@@ -77,7 +79,12 @@ pub enum Question {
     /// One room; `null` if there is none of that name.
     Room(String),
     /// Makes a room that stays while empty; `null` if there is one of that name already.
-    CreateRoom(String),
+    CreateRoom {
+        /// Its checked name.
+        name: String,
+        /// What makes its owners; without one, the key that the last room of that name left, if any.
+        owner_key: Option<OwnerKey>,
+    },
     /// Ends a room for everyone in it; `null` if there is none of that name.
     DeleteRoom(String),
     /// Counters and gauges of the shard.
@@ -207,6 +214,8 @@ pub struct Shard {
     switchboard: Switchboard,
     rooms: Slots<Conference>,
     by_name: BTreeMap<String, usize>,
+    /// Of rooms that are gone.
+    owner_keys: OwnerKeys,
     /// By WebSocket: the room's slot and the member.
     connections: BTreeMap<ConnectionId, (usize, MemberId)>,
     agenda: Agenda,
@@ -220,6 +229,7 @@ impl Shard {
     /// A shard without rooms.
     pub fn new(config: ShardConfig) -> Self {
         Self {
+            owner_keys: OwnerKeys::new(&config.room.limits),
             transport: config.transport,
             room_config: config.room,
             wall: config.wall,
@@ -327,7 +337,7 @@ impl Shard {
         (newcomer, id): (Newcomer, Option<RequestId>),
         out: &mut ShardOutput,
     ) {
-        let Some(slot) = self.room_or_new(now, &room, Origin::Join) else {
+        let Some(slot) = self.room_of_join(now, &room, newcomer.owner_key.as_ref()) else {
             let message = "this node holds as many rooms as it may".to_owned();
             let message = ServerMessage::Error {
                 id,
@@ -352,19 +362,22 @@ impl Shard {
                 },
                 around,
             );
-            if conference.room.has(member) {
-                around.counters.joins += 1;
-            } else {
+            if !keeps(conference, member) {
                 conference.disconnect(member);
             }
         });
-        if !self
-            .rooms
-            .get(slot)
-            .is_some_and(|conference| conference.room.has(member))
-        {
+        let room = self.rooms.get(slot);
+        if !room.is_some_and(|conference| keeps(conference, member)) {
             self.connections.remove(&connection);
         }
+    }
+
+    /// Whoever makes a room gives it their key, unless somebody else's is still kept for it.
+    fn room_of_join(&mut self, now: Instant, name: &str, key: Option<&OwnerKey>) -> Option<usize> {
+        if let Some(&slot) = self.by_name.get(name) {
+            return Some(slot);
+        }
+        self.new_room(now, name, Origin::Join, |kept| kept.or(key.cloned()))
     }
 
     /// 128 bits that nobody guesses.
@@ -372,14 +385,20 @@ impl Shard {
         format!("{:032x}", self.rng.random::<u128>())
     }
 
-    fn room_or_new(&mut self, now: Instant, name: &str, origin: Origin) -> Option<usize> {
-        if let Some(&slot) = self.by_name.get(name) {
-            return Some(slot);
-        }
+    /// Makes a room, owned by what `choose` makes of the key that is kept for its name.
+    fn new_room(
+        &mut self,
+        now: Instant,
+        name: &str,
+        origin: Origin,
+        choose: impl FnOnce(Option<OwnerKey>) -> Option<OwnerKey>,
+    ) -> Option<usize> {
         if self.by_name.len() >= self.room_config.limits.rooms as usize {
             return None;
         }
+        let owner_key = choose(self.owner_keys.take(now, name));
         let room = Room::new(now, name.to_owned(), origin, self.room_config.clone());
+        let room = room.owned_by(owner_key);
         let slot = self.rooms.insert(Conference::new(room, self.rooms.next()));
         self.by_name.insert(name.to_owned(), slot);
         self.reschedule(now, slot);
@@ -403,14 +422,17 @@ impl Shard {
                     .and_then(|&slot| self.rooms.get(slot));
                 room.map_or(Value::Null, |room| room.describe(now))
             }
-            Question::CreateRoom(name) if self.by_name.contains_key(&name) => Value::Null,
-            Question::CreateRoom(name) => match self.room_or_new(now, &name, Origin::Rest) {
-                Some(slot) => self
-                    .rooms
-                    .get(slot)
-                    .map_or(Value::Null, |room| room.describe(now)),
-                None => json!({ "error": ErrorCode::NodeFull }),
-            },
+            Question::CreateRoom { name, .. } if self.by_name.contains_key(&name) => Value::Null,
+            Question::CreateRoom { name, owner_key } => {
+                let slot = self.new_room(now, &name, Origin::Rest, |kept| owner_key.or(kept));
+                match slot {
+                    Some(slot) => self
+                        .rooms
+                        .get(slot)
+                        .map_or(Value::Null, |room| room.describe(now)),
+                    None => json!({ "error": ErrorCode::NodeFull }),
+                }
+            }
             Question::DeleteRoom(name) => match self.by_name.get(&name).copied() {
                 Some(slot) => {
                     self.tell(
@@ -432,16 +454,19 @@ impl Shard {
     fn stats(&self) -> Value {
         let mut stats = json!(self.counters);
         let mut sizes = Sizes::default();
-        let mut sfu_rooms = 0;
+        let (mut sfu_rooms, mut members, mut waiting) = (0, 0, 0);
         for conference in self.rooms.iter() {
             sizes += conference.sizes();
             sfu_rooms += usize::from(conference.room.mode() == Mode::Sfu);
+            members += conference.room.members();
+            waiting += conference.room.waiting();
         }
         let now = json!({
             "rooms": self.by_name.len(),
             "meshRooms": self.by_name.len() - sfu_rooms,
             "sfuRooms": sfu_rooms,
-            "members": self.connections.len(),
+            "members": members,
+            "waiting": waiting,
             "peers": sizes.peers,
             "connectedPeers": sizes.connected,
             "tracks": sizes.tracks,
@@ -518,7 +543,8 @@ impl Shard {
         self.with_room(now, slot, out, |conference, around| {
             conference.close_all(now, around)
         });
-        self.rooms.remove(slot);
+        let room = self.rooms.remove(slot).map(|conference| conference.room);
+        let owner_key = room.as_ref().and_then(Room::owner_key).cloned();
         self.agenda.set(slot, None);
         let Some(name) = self
             .by_name
@@ -529,6 +555,9 @@ impl Shard {
             return;
         };
         self.by_name.remove(&name);
+        if let Some(key) = owner_key {
+            self.owner_keys.keep(now, name.clone(), key);
+        }
         out.effects.push(ShardEffect::RoomClosed { room: name });
     }
 
@@ -537,7 +566,7 @@ impl Shard {
         self.agenda.next()
     }
 
-    /// Rooms, members and peer connections that there are.
+    /// Rooms, those in them or waiting to be, and peer connections that there are.
     pub fn sizes(&self) -> (usize, usize, usize) {
         (
             self.by_name.len(),
@@ -550,6 +579,11 @@ impl Shard {
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
+}
+
+/// Whether the room talks to them: they are in it, or wait to be.
+fn keeps(conference: &Conference, member: MemberId) -> bool {
+    conference.room.has(member) || conference.room.awaits(member)
 }
 
 /// When each room wants to be woken.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::owner_key::OwnerKey;
 use crate::ids::MemberId;
 
 /// A message of a client, with the request id it wants to be answered by.
@@ -50,10 +51,10 @@ pub enum ClientMessage {
         #[cfg_attr(test, ts(optional, as = "Option<_>"))]
         sfu_only: bool,
         /// Makes its bearer the owner of a room that they make, and of the room whose owner said
-        /// the same key. Kept by the client, never told to others; 16 to 128 bytes.
+        /// the same key. Kept by the client, never told to others; 16 to 128 bytes of visible ASCII.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(test, ts(optional))]
-        owner_key: Option<String>,
+        #[cfg_attr(test, ts(optional, as = "Option<String>"))]
+        owner_key: Option<OwnerKey>,
     },
     /// The first message of a connection instead of `join`: goes on where a lost one ended.
     /// Answered by `resumed`, and by the events after `after`, each once and in order; or refused with
@@ -90,7 +91,8 @@ pub enum ClientMessage {
         #[cfg_attr(test, ts(optional, as = "Option<_>"))]
         fresh: bool,
     },
-    /// Something is sent now: announced to everyone.
+    /// Something is sent now: announced to everyone. What the owner holds muted is taken, but stays
+    /// muted, whatever is said here; a `member` about themselves then tells its sender.
     Publish {
         /// What it is.
         source: Source,
@@ -165,7 +167,9 @@ pub enum ClientMessage {
         reaction: Reaction,
     },
     /// The room's owner holds a member's source muted, or lets it go. A held source cannot be
-    /// unmuted by its member.
+    /// unmuted by its member, and stays held when it is published anew; let go, it stays muted until
+    /// the member unmutes it. The node forwards nothing of it; between the members of a mesh it is for
+    /// their clients to keep it silent. An owner's sources cannot be held: `forbidden`.
     Silence {
         /// Whose.
         member: MemberId,
@@ -179,23 +183,25 @@ pub enum ClientMessage {
         /// Whose.
         member: MemberId,
     },
-    /// The owner sends a member away.
+    /// The owner sends a member away; not an owner, themselves or another: `forbidden`.
     Remove {
         /// Who.
         member: MemberId,
     },
-    /// The owner lets nobody new in, or lets them in again.
+    /// The owner lets nobody new in, or lets them in again. Those who wait stay waiting; they can
+    /// still be admitted one by one.
     Lock {
         /// From now on.
         locked: bool,
     },
     /// The owner has newcomers wait until they are admitted, or lets them come by themselves; those
-    /// who wait then come in.
+    /// who wait then come in, in the order of their coming, as long as the room is not locked and
+    /// there are places. The others wait on, and come in as places get free.
     Lobby {
         /// From now on.
         enabled: bool,
     },
-    /// The owner lets somebody in who waits.
+    /// The owner lets somebody in who waits; `roomFull` while there is no place.
     Admit {
         /// Who.
         member: MemberId,

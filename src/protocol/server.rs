@@ -98,7 +98,8 @@ pub enum ServerMessage {
         /// `RTCIceServer`s for mesh connections.
         ice_servers: Vec<IceServer>,
     },
-    /// Someone came, or something about them changed: their whole state.
+    /// Someone came, or something about them changed: their whole state. Also to the members
+    /// themselves where the room decided it: when a hand went up, what the owner holds.
     Member {
         /// Who, as they are now.
         member: Member,

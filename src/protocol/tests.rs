@@ -12,7 +12,7 @@ const SOMEONE: &str = "0000000000001";
 /// One of every message of a client, with every field.
 fn client_messages() -> Vec<Value> {
     vec![
-        json!({"type": "join", "room": "r", "name": "Ada", "sfuOnly": true, "ownerKey": "k"}),
+        json!({"type": "join", "room": "r", "name": "Ada", "sfuOnly": true, "ownerKey": "0123456789abcdef"}),
         json!({"type": "resume", "room": "r", "token": "t", "after": 4}),
         json!({"type": "signal", "to": SOMEONE, "epoch": 3, "description": {"type": "offer", "sdp": "v=0"}}),
         json!({"type": "signal", "to": SOMEONE, "epoch": 3, "candidate": {"candidate": "candidate:1",
@@ -189,7 +189,7 @@ fn a_value_of_another_type_is_refused_everywhere() {
 fn is_text(place: &str) -> bool {
     let last = place.rsplit('/').next().unwrap();
     ![
-        "type", "source", "feed", "to", "member", "cause", "reaction", "state",
+        "type", "source", "feed", "to", "member", "cause", "reaction", "state", "ownerKey",
     ]
     .contains(&last)
 }

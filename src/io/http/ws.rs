@@ -22,11 +22,13 @@ use crate::io::shard_handle::ShardHandle;
 use crate::logic::limits::Bucket;
 use crate::logic::lobby::Refusal;
 use crate::logic::names::check_name;
+use crate::logic::room::permissions::{self, Standing};
 use crate::media::shard::ShardCommand;
 use crate::protocol::SUBPROTOCOL;
 use crate::protocol::client::{ClientFrame, ClientMessage, RequestId};
+use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{IceServer, ServerFrame, ServerMessage};
+use crate::protocol::server::{IceServer, Role, ServerFrame, ServerMessage};
 
 /// How long the operating system may refuse to take one message. Then the client counts as slow.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -248,7 +250,7 @@ impl<'a> Conversation<'a> {
         let patience = Duration::from_secs(self.node.limits.join_seconds.into());
         let mut deadline = tokio::time::Instant::now() + patience;
         loop {
-            let outside = self.membership() != Membership::Joined;
+            let outside = matches!(self.membership(), Membership::None | Membership::Joining);
             let message = tokio::select! {
                 message = stream.next() => message,
                 () = tokio::time::sleep_until(deadline), if outside => {
@@ -302,7 +304,11 @@ impl<'a> Conversation<'a> {
                 "A message of this kind may not be that long.",
             );
         }
-        match (frame.message, self.membership()) {
+        let membership = self.membership();
+        if let Err(refused) = permissions::check(&frame.message, standing(membership)) {
+            return self.object(frame.id, refused.code, refused.message);
+        }
+        match (frame.message, membership) {
             (
                 ClientMessage::Join {
                     room,
@@ -315,19 +321,14 @@ impl<'a> Conversation<'a> {
                 self.join(frame.id, &room, &name, (sfu_only, owner_key))
                     .await
             }
-            (ClientMessage::Join { .. }, _) => self.object(
-                frame.id,
-                ErrorCode::AlreadyJoined,
-                "This connection is in a room.",
-            ),
             (ClientMessage::Bye {}, Membership::None) => {
                 self.node.rim.close(self.connection, Reason::Left);
                 Next::Finish
             }
-            (_, Membership::None) => self.object(
+            (ClientMessage::Resume { .. }, _) => self.object(
                 frame.id,
-                ErrorCode::NotJoined,
-                "The first message must be `join`.",
+                ErrorCode::ResumeFailed,
+                "No place is kept: `join` instead.",
             ),
             (message, _) => {
                 self.pass_on(ClientFrame {
@@ -344,7 +345,7 @@ impl<'a> Conversation<'a> {
         id: Option<RequestId>,
         room: &str,
         name: &str,
-        (sfu_only, owner_key): (bool, Option<String>),
+        (sfu_only, owner_key): (bool, Option<OwnerKey>),
     ) -> Next {
         let (room, name) = match (check_name(room), check_name(name)) {
             (Ok(room), Ok(name)) => (room, name),
@@ -434,6 +435,15 @@ impl<'a> Conversation<'a> {
 
     fn membership(&self) -> Membership {
         self.node.rim.membership(self.connection)
+    }
+}
+
+/// As far as the rim knows: inside, the room tells guests from owners.
+fn standing(membership: Membership) -> Standing {
+    match membership {
+        Membership::None => Standing::Outside,
+        Membership::Waiting => Standing::Waiting,
+        Membership::Joining | Membership::Joined => Standing::Inside(Role::Owner),
     }
 }
 

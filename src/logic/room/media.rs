@@ -76,7 +76,7 @@ impl Room {
         &mut self,
         member: MemberId,
         source: Source,
-        publication: Publication,
+        mut publication: Publication,
         out: &mut Vec<RoomEffect>,
     ) -> Result<(), Refusal> {
         self.check_tokens(&publication)?;
@@ -84,6 +84,8 @@ impl Room {
             return Ok(());
         };
         check_mid(attendee, source, &publication)?;
+        let is_held = !publication.muted && attendee.silenced.contains(&source);
+        publication.muted |= is_held;
         let before = attendee.as_seen();
         let old = attendee.published.insert(source, publication.clone());
         let was_on_node = old.is_some_and(|old| old.mid.is_some());
@@ -100,7 +102,9 @@ impl Room {
             }
             None => {}
         }
-        if has_changed {
+        if is_held {
+            self.show_to_all(member, out);
+        } else if has_changed {
             self.show(member, out);
         }
         self.reseat(out);
@@ -115,11 +119,17 @@ impl Room {
         out: &mut Vec<RoomEffect>,
     ) -> Result<(), Refusal> {
         let attendee = self.roster.get_mut(member);
+        let is_held = |attendee: &Attendee| !muted && attendee.silenced.contains(&source);
+        let is_held = attendee.as_deref().is_some_and(is_held);
         let published = attendee.and_then(|attendee| attendee.published.get_mut(&source));
         let Some(publication) = published else {
             let message = format!("{source:?} is not published.");
             return Err(Refusal::new(ErrorCode::NotPublished, message));
         };
+        if is_held {
+            let message = "The room's owner holds it muted.";
+            return Err(Refusal::new(ErrorCode::Forbidden, message));
+        }
         if publication.muted == muted {
             return Ok(());
         }

@@ -36,6 +36,8 @@ pub(super) struct Attendee {
     pub(super) heard: Instant,
     /// What is left of the room's patience.
     pub(super) errors: Bucket,
+    /// What is left of their reactions.
+    pub(super) reactions: Bucket,
     /// Candidates sent to others in the current negotiation with each.
     pub(super) candidates: BTreeMap<MemberId, u32>,
     /// What they want to see; `None`: everyone.
@@ -83,6 +85,7 @@ impl Attendee {
             token,
             heard: now,
             errors: limits.error_bucket(now),
+            reactions: limits.reaction_bucket(now),
             candidates: BTreeMap::new(),
             view: None,
             peer: None,
@@ -146,6 +149,10 @@ impl Roster {
 
     pub(super) fn get_mut(&mut self, member: MemberId) -> Option<&mut Attendee> {
         self.0.iter_mut().find(|attendee| attendee.id == member)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Attendee> {
+        self.0.iter()
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Attendee> {

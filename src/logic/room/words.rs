@@ -2,6 +2,7 @@
 
 use crate::ids::MemberId;
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
+use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::Reason;
 use crate::protocol::server::ServerFrame;
 
@@ -9,7 +10,8 @@ use crate::protocol::server::ServerFrame;
 #[derive(Debug, Clone)]
 pub enum RoomInput {
     /// Someone asks to be let in. If they are not, an `error` is sent to `member` all the same, and
-    /// [`Room::has`](super::Room::has) says so.
+    /// [`Room::has`](super::Room::has) says so; if they are to wait, [`Room::awaits`](super::Room::awaits)
+    /// says so.
     Join {
         /// Their id, new to the room.
         member: MemberId,
@@ -51,7 +53,7 @@ pub struct Newcomer {
     /// They are served over the node always.
     pub sfu_only: bool,
     /// What makes them the owner, perhaps.
-    pub owner_key: Option<String>,
+    pub owner_key: Option<OwnerKey>,
 }
 
 /// What the media side tells a room.

@@ -9,8 +9,11 @@ use crate::logic::room::{
     MediaFact, MediaOrder, Newcomer, Origin, Room, RoomConfig, RoomEffect, RoomInput,
 };
 use crate::protocol::client::{ClientFrame, RequestId};
-use crate::protocol::reason::Reason;
-use crate::protocol::server::{Member, Seat, ServerFrame, ServerMessage, Topology, Why};
+use crate::protocol::owner_key::OwnerKey;
+use crate::protocol::reason::{ErrorCode, Reason};
+use crate::protocol::server::{
+    Knock, Member, Role, Rules, Seat, ServerFrame, ServerMessage, Topology, Why,
+};
 
 /// The room, and what became of its effects.
 pub(super) struct Table {
@@ -30,6 +33,11 @@ pub(super) struct Client {
     pub(super) topology: Option<Topology>,
     held_why: Option<Why>,
     pub(super) seats: Vec<Option<Seat>>,
+    pub(super) rules: Rules,
+    /// Who waits, as owners are told.
+    pub(super) knocks: Vec<Knock>,
+    /// They wait to be let in.
+    pub(super) waiting: bool,
     /// How often each request was answered.
     pub(super) answers: BTreeMap<RequestId, u32>,
     /// The connection is closed; nothing may come any more.
@@ -52,6 +60,24 @@ impl Table {
             orders: Vec::new(),
             start: now,
         }
+    }
+
+    /// A room that has an owner, who is not there yet.
+    pub(super) fn owned(config: RoomConfig) -> Table {
+        let table = Table::new(config);
+        let room = table.room.owned_by(Some(owner_key()));
+        Table { room, ..table }
+    }
+
+    /// A room of the default kind with an owner, 1, and guests 2 to `count`, their inboxes emptied.
+    pub(super) fn owned_of(count: u64) -> Table {
+        let mut table = Table::owned(RoomConfig::default());
+        table.arrive(1, false, Some(owner_key()), None);
+        for member in 2..=count {
+            table.join(member);
+        }
+        table.forget();
+        table
     }
 
     /// A room of the default kind with members 1 to `count`, their inboxes emptied.
@@ -102,6 +128,16 @@ impl Table {
     }
 
     pub(super) fn join_as(&mut self, member: u64, sfu_only: bool, id: Option<RequestId>) {
+        self.arrive(member, sfu_only, None, id);
+    }
+
+    pub(super) fn arrive(
+        &mut self,
+        member: u64,
+        sfu_only: bool,
+        owner_key: Option<OwnerKey>,
+        id: Option<RequestId>,
+    ) {
         let member = MemberId(member);
         self.clients.entry(member).or_default();
         self.feed(RoomInput::Join {
@@ -109,7 +145,7 @@ impl Table {
             newcomer: Newcomer {
                 name: format!("name of {member}"),
                 sfu_only,
-                owner_key: None,
+                owner_key,
             },
             token: format!("token of {member}"),
             id,
@@ -165,6 +201,19 @@ impl Table {
         &self.clients[&MemberId(member)].heard
     }
 
+    /// The last message that a member heard, as JSON.
+    pub(super) fn last(&self, member: u64) -> serde_json::Value {
+        serde_json::to_value(self.heard(member).last().expect("something")).unwrap()
+    }
+
+    /// The code of the error that a member heard last.
+    pub(super) fn refusal(&self, member: u64) -> Option<ErrorCode> {
+        match self.heard(member).last() {
+            Some(ServerMessage::Error { code, .. }) => Some(*code),
+            _ => None,
+        }
+    }
+
     /// The types of the messages that a member heard.
     pub(super) fn types_heard(&self, member: u64) -> Vec<String> {
         let word = |message: &ServerMessage| {
@@ -187,7 +236,7 @@ impl Table {
                     let client = self.clients.get_mut(&member).unwrap();
                     let last = client.heard.last();
                     assert_eq!(last, Some(&ServerMessage::Bye { reason }));
-                    assert!(!self.room.has(member));
+                    assert!(!self.room.has(member) && !self.room.awaits(member));
                     assert_eq!(client.closed.replace(reason), None);
                 }
                 RoomEffect::Media(order) => self.orders.push(order),
@@ -204,6 +253,9 @@ impl Client {
             self.seq = seq;
         }
         assert_eq!(frame.seq.is_none(), is_answer(&frame.message), "{frame:?}");
+        let may_come =
+            is_answer(&frame.message) || matches!(frame.message, ServerMessage::Bye { .. });
+        assert!(may_come || !self.waiting, "{me} waits and hears {frame:?}");
         self.learn(me, &frame.message);
         self.heard.push(frame.message);
     }
@@ -219,6 +271,8 @@ impl Client {
                 you,
                 members,
                 topology,
+                rules,
+                waiting,
                 ..
             } => {
                 assert_eq!(*you, me);
@@ -227,11 +281,13 @@ impl Client {
                     .iter()
                     .map(|member| (member.id, member.clone()))
                     .collect();
+                self.waiting = false;
+                (self.rules, self.knocks) = (*rules, waiting.clone());
+                assert!(waiting.is_empty() || self.is_owner(me));
                 self.topology = Some(*topology);
                 self.held_why = Some(topology.why);
             }
             ServerMessage::Member { member } => {
-                assert_ne!(member.id, me);
                 self.members.insert(member.id, member.clone());
             }
             ServerMessage::Left { member, .. } => {
@@ -253,6 +309,20 @@ impl Client {
                 known.switching = false;
                 self.held_why = Some(known.why);
             }
+            ServerMessage::Waiting { id, you } => {
+                assert_eq!(*you, me);
+                self.answer(*id);
+                self.waiting = true;
+            }
+            ServerMessage::Rules(rules) => {
+                assert_ne!(self.rules, *rules, "the same rules twice");
+                self.rules = *rules;
+            }
+            ServerMessage::Knocks { waiting } => {
+                assert!(self.is_owner(me), "{me} is told who waits");
+                assert_ne!(self.knocks, *waiting, "the same list twice");
+                self.knocks.clone_from(waiting);
+            }
             ServerMessage::Seats { seats } => {
                 let is_renewed = matches!(self.heard.last(), Some(ServerMessage::Answer { .. }));
                 assert!(is_renewed || *seats != self.seats, "the same plan twice");
@@ -260,6 +330,12 @@ impl Client {
             }
             _ => {}
         }
+    }
+
+    fn is_owner(&self, me: MemberId) -> bool {
+        self.members
+            .get(&me)
+            .is_some_and(|me| me.role == Role::Owner)
     }
 
     fn step(&mut self, mode: crate::protocol::server::Mode, epoch: u32, switching: bool, why: Why) {
@@ -280,12 +356,18 @@ impl Client {
     }
 }
 
+/// What makes the owners of the rooms here that have one.
+pub(super) fn owner_key() -> OwnerKey {
+    OwnerKey::try_from("0123456789abcdef".to_owned()).unwrap()
+}
+
 fn is_answer(message: &ServerMessage) -> bool {
     matches!(
         message,
         ServerMessage::Ok { .. }
             | ServerMessage::Error { .. }
             | ServerMessage::Joined { .. }
+            | ServerMessage::Waiting { .. }
             | ServerMessage::Answer { .. }
             | ServerMessage::Pong { .. }
     )
