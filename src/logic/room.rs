@@ -26,6 +26,7 @@ use crate::protocol::server::{IceServer, Mode, ResumeTicket, Rules, ServerFrame,
 
 use chat::History;
 use members::{Attendee, Roster};
+use resume::Comeback;
 pub use words::{MediaFact, MediaOrder, Newcomer, RoomEffect, RoomInput, SeatOrder};
 
 /// What all rooms of a node have in common.
@@ -59,6 +60,8 @@ pub struct Room {
     empty_since: Option<Instant>,
     /// Nobody is silent before; asking earlier than needed costs less than looking every time.
     silence_due: Option<Instant>,
+    /// Nobody's place is given up before.
+    grace_due: Option<Instant>,
     is_closed: bool,
     topology: Topology,
     roster: Roster,
@@ -75,6 +78,7 @@ impl Room {
             created: now,
             empty_since: Some(now),
             silence_due: None,
+            grace_due: None,
             is_closed: false,
             topology: Topology::new(now, config.topology),
             roster: Roster::default(),
@@ -101,7 +105,24 @@ impl Room {
                 }
             },
             RoomInput::Said { member, frame } => self.said(now, member, frame, out),
-            RoomInput::Gone { member, reason } => self.leave(now, member, reason, out),
+            RoomInput::Resume {
+                id,
+                connection,
+                token,
+                after,
+                next,
+            } => {
+                let comeback = Comeback {
+                    id,
+                    connection,
+                    token,
+                    after,
+                    next,
+                };
+                self.resume(now, comeback, out);
+            }
+            RoomInput::Alive { member } => self.alive(now, member),
+            RoomInput::Gone { member, reason } => self.gone(now, member, reason, out),
             RoomInput::Media(fact) => self.learn(now, fact, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
@@ -110,7 +131,10 @@ impl Room {
     /// Does what is due by now.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
         if self.silence_due.is_some_and(|due| now >= due) {
-            self.send_away_the_silent(now, out);
+            self.hang_up_on_the_silent(now, out);
+        }
+        if self.grace_due.is_some_and(|due| now >= due) {
+            self.give_up_on_the_lost(now, out);
         }
         let mut effects = Vec::new();
         self.topology.handle_timeout(now, &mut effects);
@@ -123,6 +147,8 @@ impl Room {
         let empty = self.empty_since.map(|since| since + self.linger());
         let causes = [
             self.silence_due.map(|at| (at, "a member may be silent")),
+            self.grace_due
+                .map(|at| (at, "a lost WebSocket is not back")),
             empty.map(|at| (at, "the room is empty")),
             self.topology.poll_timeout(),
         ];
@@ -140,7 +166,7 @@ impl Room {
         self.roster.get(member).is_some()
     }
 
-    /// How many are in the room.
+    /// How many are in the room, those whose WebSockets are waited for included.
     pub fn members(&self) -> usize {
         self.roster.len()
     }
@@ -167,14 +193,6 @@ impl Room {
             "ageMs": self.age_ms(now),
             "members": self.roster.list(),
         })
-    }
-
-    fn send_away_the_silent(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
-        let silence = self.config.limits.silence();
-        for member in self.roster.silent_since(now, silence) {
-            self.send_away(now, member, Reason::Silent, out);
-        }
-        self.silence_due = self.roster.first_heard().map(|heard| heard + silence);
     }
 
     fn age_ms(&self, now: Instant) -> u64 {
@@ -264,6 +282,7 @@ impl Room {
             return;
         };
         attendee.heard = now;
+        attendee.line.confirm();
         let ClientFrame { id, message } = frame;
         match self.carry_out(now, member, id, message, out) {
             Ok(Answered::Yes) => {}
@@ -321,7 +340,8 @@ impl Room {
             | ClientMessage::Deny { .. }
             | ClientMessage::End {} => self.moderate(now, member, message, out)?,
             ClientMessage::Chat { text } => self.chat(now, member, text, out)?,
-            ClientMessage::Ping { .. } => {
+            ClientMessage::Ping { after } => {
+                self.acknowledge(member, after);
                 out.push(answer(member, ServerMessage::Pong { id }));
                 return Ok(Answered::Yes);
             }
@@ -410,7 +430,7 @@ impl Room {
         self.roster.tell_all_but(None, &left, out);
         if self.roster.len() == 0 {
             self.empty_since = Some(now);
-            self.silence_due = None;
+            (self.silence_due, self.grace_due) = (None, None);
         }
         let mut effects = Vec::new();
         self.topology
@@ -427,7 +447,7 @@ impl Room {
             out.push(RoomEffect::Media(MediaOrder::ClosePeer { member }));
         }
         self.is_closed = true;
-        self.silence_due = None;
+        (self.silence_due, self.grace_due) = (None, None);
         self.empty_since.get_or_insert(now);
         self.topology = Topology::new(now, self.config.topology);
     }

@@ -2,4 +2,5 @@
 
 mod harness;
 mod random;
+mod resume;
 mod scenarios;
