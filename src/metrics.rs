@@ -45,10 +45,14 @@ pub struct RimCounters {
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 9] = [
+const GAUGES: [(&str, &str); 10] = [
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
     ("waiting", "Those who wait to be let into a room now."),
+    (
+        "reconnectingMembers",
+        "Members now whose lost WebSocket is waited for.",
+    ),
     (
         "meshRooms",
         "Rooms now in which media travels peer to peer.",
@@ -67,8 +71,14 @@ const GAUGES: [(&str, &str); 9] = [
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
-const COUNTERS: [(&str, &str); 17] = [
+const COUNTERS: [(&str, &str); 20] = [
     ("joins", "Members who joined."),
+    (
+        "lostWebsockets",
+        "WebSockets that were lost before their members left.",
+    ),
+    ("resumes", "Members who came back after a lost WebSocket."),
+    ("refusedResumes", "Attempts to come back that were refused."),
     ("connected", "Peer connections that came up."),
     ("packetsIn", "RTP packets received and opened."),
     (

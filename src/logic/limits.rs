@@ -24,10 +24,13 @@ pub struct Limits {
     pub outgoing_queue_bytes: u32,
     /// Seconds within which a new WebSocket must say `join`. Beyond: it is closed.
     pub join_seconds: u32,
-    /// Seconds without a word of a client. Beyond: `bye silent`.
+    /// Seconds without a sign of life of a client. Beyond: `bye silent`, and its WebSocket is lost.
     pub silence_seconds: u32,
     /// Seconds that a member's place is kept after their WebSocket was lost. Beyond: they are gone.
     pub resume_seconds: u32,
+    /// Bytes of events that are kept for a member's `resume` until the client has them. Beyond: the
+    /// oldest are forgotten, and a `resume` from before them is refused.
+    pub resume_log_bytes: u32,
     /// Unicode scalar values of a line of chat. Beyond: `tooLarge`.
     pub chat_characters: u32,
     /// Lines of chat that a newcomer gets. Beyond: the oldest are forgotten.
@@ -83,6 +86,7 @@ impl Default for Limits {
             join_seconds: 10,
             silence_seconds: 30,
             resume_seconds: 60,
+            resume_log_bytes: 256 * 1024,
             chat_characters: 4_000,
             history_lines: 100,
             history_bytes: 64 * 1024,
@@ -156,6 +160,11 @@ impl Limits {
     /// [`Self::silence_seconds`].
     pub fn silence(&self) -> Duration {
         Duration::from_secs(self.silence_seconds.into())
+    }
+
+    /// [`Self::resume_seconds`].
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.resume_seconds.into())
     }
 }
 

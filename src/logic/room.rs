@@ -31,6 +31,7 @@ use crate::protocol::server::{IceServer, Mode, ResumeTicket, Rules, ServerFrame,
 use chat::History;
 use members::{Attendee, Roster};
 use permissions::{NotAllowed, Standing};
+use resume::Comeback;
 use waiting::Waiting;
 pub use words::{MediaFact, MediaOrder, Newcomer, RoomEffect, RoomInput, SeatOrder};
 
@@ -65,6 +66,8 @@ pub struct Room {
     empty_since: Option<Instant>,
     /// Nobody is silent before; asking earlier than needed costs less than looking every time.
     silence_due: Option<Instant>,
+    /// Nobody's place is given up before.
+    grace_due: Option<Instant>,
     is_closed: bool,
     topology: Topology,
     owner_key: Option<OwnerKey>,
@@ -84,6 +87,7 @@ impl Room {
             created: now,
             empty_since: Some(now),
             silence_due: None,
+            grace_due: None,
             is_closed: false,
             topology: Topology::new(now, config.topology),
             owner_key: None,
@@ -112,10 +116,27 @@ impl Room {
                 self.arrive(now, attendee, id, out);
             }
             RoomInput::Said { member, frame } => self.said(now, member, frame, out),
+            RoomInput::Resume {
+                id,
+                connection,
+                token,
+                after,
+                next,
+            } => {
+                let comeback = Comeback {
+                    id,
+                    connection,
+                    token,
+                    after,
+                    next,
+                };
+                self.resume(now, comeback, out);
+            }
+            RoomInput::Alive { member } => self.alive(now, member),
             RoomInput::Gone { member, .. } if self.awaits(member) => {
                 self.stop_waiting(now, member, out);
             }
-            RoomInput::Gone { member, reason } => self.leave(now, member, reason, out),
+            RoomInput::Gone { member, reason } => self.gone(now, member, reason, out),
             RoomInput::Media(fact) => self.learn(now, fact, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
@@ -124,7 +145,10 @@ impl Room {
     /// Does what is due by now.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
         if self.silence_due.is_some_and(|due| now >= due) {
-            self.send_away_the_silent(now, out);
+            self.hang_up_on_the_silent(now, out);
+        }
+        if self.grace_due.is_some_and(|due| now >= due) {
+            self.give_up_on_the_lost(now, out);
         }
         self.end_waits(now, out);
         let mut effects = Vec::new();
@@ -139,6 +163,8 @@ impl Room {
         let waiting = self.waiting.due(&self.config.limits);
         let causes = [
             self.silence_due.map(|at| (at, "a member may be silent")),
+            self.grace_due
+                .map(|at| (at, "a lost WebSocket is not back")),
             empty.map(|at| (at, "the room is empty")),
             waiting.map(|at| (at, "somebody may have waited for too long")),
             self.topology.poll_timeout(),
@@ -157,7 +183,7 @@ impl Room {
         self.roster.get(member).is_some()
     }
 
-    /// How many are in the room.
+    /// How many are in the room, those whose WebSockets are waited for included.
     pub fn members(&self) -> usize {
         self.roster.len()
     }
@@ -188,14 +214,6 @@ impl Room {
             "waiting": self.waiting.len(),
             "members": self.roster.list(),
         })
-    }
-
-    fn send_away_the_silent(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
-        let silence = self.config.limits.silence();
-        for member in self.roster.silent_since(now, silence) {
-            self.send_away(now, member, Reason::Silent, out);
-        }
-        self.silence_due = self.roster.first_heard().map(|heard| heard + silence);
     }
 
     fn age_ms(&self, now: Instant) -> u64 {
@@ -285,6 +303,7 @@ impl Room {
             return self.said_at_the_door(now, member, frame, out);
         };
         attendee.heard = now;
+        attendee.line.confirm();
         let ClientFrame { id, message } = frame;
         let standing = Standing::Inside(attendee.role);
         let allowed = permissions::check(&message, standing).map_err(Refusal::from);
@@ -346,7 +365,8 @@ impl Room {
                 return Ok(Answered::Yes);
             }
             ClientMessage::Chat { text } => self.chat(now, member, text, out)?,
-            ClientMessage::Ping { .. } => {
+            ClientMessage::Ping { after } => {
+                self.acknowledge(member, after);
                 out.push(answer(member, ServerMessage::Pong { id }));
                 return Ok(Answered::Yes);
             }
@@ -434,7 +454,7 @@ impl Room {
         let left = ServerMessage::Left { member, reason };
         self.roster.tell_all_but(None, &left, out);
         if self.roster.len() == 0 {
-            self.silence_due = None;
+            (self.silence_due, self.grace_due) = (None, None);
             self.note_if_empty(now);
         }
         let mut effects = Vec::new();
@@ -454,7 +474,7 @@ impl Room {
         }
         self.close_the_door(reason, out);
         self.is_closed = true;
-        self.silence_due = None;
+        (self.silence_due, self.grace_due) = (None, None);
         self.empty_since.get_or_insert(now);
         self.topology = Topology::new(now, self.config.topology);
     }

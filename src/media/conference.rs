@@ -114,6 +114,13 @@ impl Conference {
         self.connections.insert(member, connection);
     }
 
+    /// Whose words go over that WebSocket.
+    pub fn member_on(&self, connection: ConnectionId) -> Option<MemberId> {
+        let mut connections = self.connections.iter();
+        let found = connections.find(|(_, other)| **other == connection);
+        found.map(|(&member, _)| member)
+    }
+
     /// A member's WebSocket is no more.
     pub fn disconnect(&mut self, member: MemberId) {
         self.connections.remove(&member);
@@ -140,6 +147,11 @@ impl Conference {
                             .effects
                             .push(ShardEffect::Send { connection, frame });
                     }
+                }
+                RoomEffect::Attach { member, connection } => self.connect(member, connection),
+                RoomEffect::Refuse { connection, frame } => {
+                    let effects = &mut around.out.effects;
+                    effects.push(ShardEffect::Send { connection, frame });
                 }
                 RoomEffect::Disconnect { member, reason } => {
                     if let Some(connection) = self.connections.remove(&member) {

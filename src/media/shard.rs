@@ -46,6 +46,24 @@ pub enum ShardCommand {
         /// What makes it the owner, perhaps.
         owner_key: Option<OwnerKey>,
     },
+    /// A WebSocket said `resume`, with a room's checked name.
+    Resume {
+        /// The WebSocket.
+        connection: ConnectionId,
+        /// The request's id, to be answered by `resumed` or `error`.
+        id: Option<RequestId>,
+        /// The room, by its checked name.
+        room: String,
+        /// What was handed out for this.
+        token: String,
+        /// The number of the last event that arrived.
+        after: u64,
+    },
+    /// A joined WebSocket gave a sign of life other than a word.
+    Alive {
+        /// The WebSocket.
+        connection: ConnectionId,
+    },
     /// Anything else that a joined WebSocket said.
     Said {
         /// The WebSocket.
@@ -177,6 +195,12 @@ pub struct Counters {
     pub stun_answers: u64,
     /// Members that joined.
     pub joins: u64,
+    /// WebSockets that were lost before their members left.
+    pub lost_websockets: u64,
+    /// Members that came back after a lost WebSocket.
+    pub resumes: u64,
+    /// Attempts to come back that were refused.
+    pub refused_resumes: u64,
     /// Peer connections that came up.
     pub connected: u64,
 }
@@ -296,6 +320,28 @@ impl Shard {
                 };
                 self.join(now, connection, room, (newcomer, id), out);
             }
+            ShardCommand::Resume {
+                connection,
+                id,
+                room,
+                token,
+                after,
+            } => {
+                let next = self.token();
+                let input = RoomInput::Resume {
+                    id,
+                    connection,
+                    token,
+                    after,
+                    next,
+                };
+                self.resume(now, (connection, id), &room, input, out);
+            }
+            ShardCommand::Alive { connection } => {
+                if let Some(&(slot, member)) = self.connections.get(&connection) {
+                    self.tell(now, slot, RoomInput::Alive { member }, out);
+                }
+            }
             ShardCommand::Said { connection, frame } => {
                 if let Some(&(slot, member)) = self.connections.get(&connection) {
                     self.tell(now, slot, RoomInput::Said { member, frame }, out);
@@ -306,6 +352,8 @@ impl Shard {
                     self.with_room(now, slot, out, |conference, around| {
                         conference.disconnect(member);
                         conference.handle(now, RoomInput::Gone { member, reason }, around);
+                        let is_waited_for = conference.room.has(member);
+                        around.counters.lost_websockets += u64::from(is_waited_for);
                     });
                 }
             }
@@ -378,6 +426,37 @@ impl Shard {
             return Some(slot);
         }
         self.new_room(now, name, Origin::Join, |kept| kept.or(key.cloned()))
+    }
+
+    /// A WebSocket goes on where another was lost, if the room knows it.
+    fn resume(
+        &mut self,
+        now: Instant,
+        (connection, id): (ConnectionId, Option<RequestId>),
+        room: &str,
+        input: RoomInput,
+        out: &mut ShardOutput,
+    ) {
+        let slot = self.by_name.get(room).copied();
+        if let Some(slot) = slot {
+            self.tell(now, slot, input, out);
+        } else {
+            let message = ServerMessage::Error {
+                id,
+                code: ErrorCode::ResumeFailed,
+                message: "That room is not there any more; join instead.".to_owned(),
+            };
+            let frame = ServerFrame { seq: None, message };
+            out.effects.push(ShardEffect::Send { connection, frame });
+        }
+        let conference = slot.and_then(|slot| self.rooms.get(slot));
+        match (slot, conference.and_then(|room| room.member_on(connection))) {
+            (Some(slot), Some(member)) => {
+                self.connections.insert(connection, (slot, member));
+                self.counters.resumes += 1;
+            }
+            _ => self.counters.refused_resumes += 1,
+        }
     }
 
     /// 128 bits that nobody guesses.
@@ -454,12 +533,13 @@ impl Shard {
     fn stats(&self) -> Value {
         let mut stats = json!(self.counters);
         let mut sizes = Sizes::default();
-        let (mut sfu_rooms, mut members, mut waiting) = (0, 0, 0);
+        let (mut sfu_rooms, mut members, mut waiting, mut reconnecting) = (0, 0, 0, 0);
         for conference in self.rooms.iter() {
             sizes += conference.sizes();
             sfu_rooms += usize::from(conference.room.mode() == Mode::Sfu);
             members += conference.room.members();
             waiting += conference.room.waiting();
+            reconnecting += conference.room.reconnecting();
         }
         let now = json!({
             "rooms": self.by_name.len(),
@@ -467,6 +547,7 @@ impl Shard {
             "sfuRooms": sfu_rooms,
             "members": members,
             "waiting": waiting,
+            "reconnectingMembers": reconnecting,
             "peers": sizes.peers,
             "connectedPeers": sizes.connected,
             "tracks": sizes.tracks,
@@ -508,8 +589,10 @@ impl Shard {
         };
         act(conference, &mut around);
         for effect in &out.effects[closed_from..] {
-            if let ShardEffect::Close { connection, .. } = effect {
+            if let ShardEffect::Close { connection, reason } = effect {
                 self.connections.remove(connection);
+                let is_lost = *reason == Reason::Silent;
+                self.counters.lost_websockets += u64::from(is_lost);
             }
         }
         self.reschedule(now, slot);
@@ -568,11 +651,11 @@ impl Shard {
 
     /// Rooms, those in them or waiting to be, and peer connections that there are.
     pub fn sizes(&self) -> (usize, usize, usize) {
-        (
-            self.by_name.len(),
-            self.connections.len(),
-            self.switchboard.len(),
-        )
+        let members = self
+            .rooms
+            .iter()
+            .map(|conference| conference.room.members());
+        (self.by_name.len(), members.sum(), self.switchboard.len())
     }
 
     /// What was counted so far.

@@ -245,7 +245,7 @@ impl Room {
     }
 
     /// Tells the others how a member is now.
-    fn show(&mut self, member: MemberId, out: &mut Vec<RoomEffect>) {
+    pub(super) fn show(&mut self, member: MemberId, out: &mut Vec<RoomEffect>) {
         if let Some(seen) = self.roster.get(member).map(Attendee::as_seen) {
             let message = ServerMessage::Member { member: seen };
             self.roster.tell_all_but(Some(member), &message, out);

@@ -3,4 +3,5 @@
 mod harness;
 mod moderation;
 mod random;
+mod resume;
 mod scenarios;

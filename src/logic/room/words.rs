@@ -1,6 +1,6 @@
 //! What a room is told, and what it wants done.
 
-use crate::ids::MemberId;
+use crate::ids::{ConnectionId, MemberId};
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::Reason;
@@ -29,9 +29,28 @@ pub enum RoomInput {
         /// What.
         frame: ClientFrame,
     },
-    /// A member's connection is gone; nothing more is sent to them.
+    /// Someone asks to go on where a lost WebSocket ended. If they may, [`RoomEffect::Attach`]
+    /// follows, and otherwise [`RoomEffect::Refuse`].
+    Resume {
+        /// Of the request.
+        id: Option<RequestId>,
+        /// Their new WebSocket.
+        connection: ConnectionId,
+        /// What was handed out for this.
+        token: String,
+        /// The number of the last event that arrived.
+        after: u64,
+        /// For their next `resume`; random.
+        next: String,
+    },
+    /// A member's WebSocket gives a sign of life other than a word.
+    Alive {
+        /// Whose.
+        member: MemberId,
+    },
+    /// A member's WebSocket is gone: they left, or it was lost and may come back.
     Gone {
-        /// Who.
+        /// Whose.
         member: MemberId,
         /// Why, for those who stay.
         reason: Reason,
@@ -106,7 +125,21 @@ pub enum RoomEffect {
         /// With its number in their sequence, if it is an event.
         frame: ServerFrame,
     },
-    /// Close a member's WebSocket once what was sent before is out; the member is gone already.
+    /// From now on a member's words go over this WebSocket.
+    Attach {
+        /// Whose.
+        member: MemberId,
+        /// That of the [`RoomInput::Resume`].
+        connection: ConnectionId,
+    },
+    /// The answer to a [`RoomInput::Resume`] that does not bring anybody back.
+    Refuse {
+        /// The WebSocket, nobody's.
+        connection: ConnectionId,
+        /// The answer.
+        frame: ServerFrame,
+    },
+    /// Close a member's WebSocket, if there is one, once what was sent before is out.
     Disconnect {
         /// Whose.
         member: MemberId,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::ids::MemberId;
+use crate::ids::{ConnectionId, MemberId};
 use crate::logic::room::{
     MediaFact, MediaOrder, Newcomer, Origin, Room, RoomConfig, RoomEffect, RoomInput,
 };
@@ -22,6 +22,9 @@ pub(super) struct Table {
     pub(super) clients: BTreeMap<MemberId, Client>,
     pub(super) orders: Vec<MediaOrder>,
     pub(super) start: Instant,
+    /// The answers to attempts to come back that were refused.
+    pub(super) refused: Vec<ServerMessage>,
+    sockets: u64,
 }
 
 /// What a client knows from what it was told.
@@ -42,7 +45,17 @@ pub(super) struct Client {
     pub(super) answers: BTreeMap<RequestId, u32>,
     /// The connection is closed; nothing may come any more.
     pub(super) closed: Option<Reason>,
-    seq: u64,
+    /// For the next `resume`.
+    pub(super) token: String,
+    /// The number of the last event.
+    pub(super) seq: u64,
+    /// The WebSocket was lost: nothing can come before the next one is attached.
+    pub(super) is_lost: bool,
+    /// Some answers were lost with a WebSocket.
+    pub(super) may_miss: bool,
+    /// All that came, and how much of it when the client last said something.
+    journal: Vec<ServerFrame>,
+    acted: usize,
 }
 
 impl Table {
@@ -59,6 +72,8 @@ impl Table {
             clients: BTreeMap::new(),
             orders: Vec::new(),
             start: now,
+            refused: Vec::new(),
+            sockets: 0,
         }
     }
 
@@ -160,11 +175,49 @@ impl Table {
 
     pub(super) fn says_frame(&mut self, member: u64, frame: ClientFrame) {
         let member = MemberId(member);
+        if let Some(client) = self.clients.get_mut(&member) {
+            client.acted = client.journal.len();
+        }
         self.feed(RoomInput::Said { member, frame });
     }
 
+    /// A member's WebSocket is lost, and with it the last `unseen` events on their way.
+    pub(super) fn lose(&mut self, member: u64, unseen: usize) {
+        self.lose_for(member, unseen, Reason::Lost);
+    }
+
+    pub(super) fn lose_for(&mut self, member: u64, unseen: usize, reason: Reason) {
+        let member = MemberId(member);
+        if let Some(client) = self.clients.get_mut(&member) {
+            client.lose(member, unseen);
+        }
+        self.feed(RoomInput::Gone { member, reason });
+    }
+
+    /// A member comes back as the web client does.
+    pub(super) fn resume(&mut self, member: u64) {
+        let client = &self.clients[&MemberId(member)];
+        let (token, after) = (client.token.clone(), client.seq);
+        self.resume_with(&token, after);
+    }
+
+    pub(super) fn resume_with(&mut self, token: &str, after: u64) {
+        self.sockets += 1;
+        self.feed(RoomInput::Resume {
+            id: None,
+            connection: ConnectionId(self.sockets),
+            token: token.into(),
+            after,
+            next: format!("token of socket {}", self.sockets),
+        });
+    }
+
+    pub(super) fn client(&self, member: u64) -> &Client {
+        &self.clients[&MemberId(member)]
+    }
+
     pub(super) fn gone(&mut self, member: u64) {
-        let (member, reason) = (MemberId(member), Reason::Lost);
+        let (member, reason) = (MemberId(member), Reason::Left);
         self.feed(RoomInput::Gone { member, reason });
         if let Some(client) = self.clients.get_mut(&member) {
             client.closed = Some(reason);
@@ -227,17 +280,32 @@ impl Table {
         for effect in effects {
             match effect {
                 RoomEffect::Send { to, frame } => {
-                    self.clients
-                        .get_mut(&to)
-                        .expect("somebody known")
-                        .hear(to, frame);
+                    let client = self.clients.get_mut(&to).expect("somebody known");
+                    match client.is_lost {
+                        true => assert_eq!(frame.seq, None, "an event for nobody: {frame:?}"),
+                        false => client.hear(to, frame),
+                    }
+                }
+                RoomEffect::Attach { member, .. } => {
+                    let client = self.clients.get_mut(&member).unwrap();
+                    client.may_miss = true;
+                    (client.is_lost, client.closed) = (false, None);
+                }
+                RoomEffect::Refuse { frame, .. } => {
+                    assert_eq!(frame.seq, None);
+                    self.refused.push(frame.message);
                 }
                 RoomEffect::Disconnect { member, reason } => {
                     let client = self.clients.get_mut(&member).unwrap();
-                    let last = client.heard.last();
-                    assert_eq!(last, Some(&ServerMessage::Bye { reason }));
-                    assert!(!self.room.has(member) && !self.room.awaits(member));
-                    assert_eq!(client.closed.replace(reason), None);
+                    if !client.is_lost {
+                        let last = client.heard.last();
+                        assert_eq!(last, Some(&ServerMessage::Bye { reason }));
+                        assert!(!self.room.awaits(member));
+                        assert_eq!(client.closed, None);
+                        client.is_lost = self.room.has(member);
+                        client.may_miss |= client.is_lost;
+                        client.closed = (!client.is_lost).then_some(reason);
+                    }
                 }
                 RoomEffect::Media(order) => self.orders.push(order),
             }
@@ -252,12 +320,46 @@ impl Client {
             assert_eq!(seq, self.seq + 1, "a gap before {frame:?}");
             self.seq = seq;
         }
-        assert_eq!(frame.seq.is_none(), is_answer(&frame.message), "{frame:?}");
-        let may_come =
-            is_answer(&frame.message) || matches!(frame.message, ServerMessage::Bye { .. });
+        let is_last = matches!(frame.message, ServerMessage::Bye { .. });
+        let fits = is_last || frame.seq.is_none() == is_answer(&frame.message);
+        assert!(fits, "{frame:?}");
+        let may_come = is_last || is_answer(&frame.message);
         assert!(may_come || !self.waiting, "{me} waits and hears {frame:?}");
         self.learn(me, &frame.message);
-        self.heard.push(frame.message);
+        self.heard.push(frame.message.clone());
+        self.journal.push(frame);
+    }
+
+    /// The events that came, in order.
+    pub(super) fn events(&self) -> Vec<&ServerMessage> {
+        let events = self.journal.iter().filter(|frame| frame.seq.is_some());
+        events.map(|frame| &frame.message).collect()
+    }
+
+    /// The connection is lost, and the last `unseen` events have not arrived. What the client knew
+    /// when it last said something had.
+    fn lose(&mut self, me: MemberId, unseen: usize) {
+        let after = self.journal.iter().enumerate().skip(self.acted.max(1));
+        let events = after.filter(|(_, frame)| frame.seq.is_some());
+        let events: Vec<usize> = events.map(|(place, _)| place).collect();
+        let first_unseen = events.len().checked_sub(unseen.max(1));
+        let cut = events.get(first_unseen.unwrap_or_default());
+        if let (Some(&cut), 1..) = (cut, unseen) {
+            self.forget_from(me, cut);
+        }
+        (self.is_lost, self.may_miss) = (true, true);
+    }
+
+    fn forget_from(&mut self, me: MemberId, cut: usize) {
+        let journal = std::mem::take(&mut self.journal);
+        *self = Client {
+            acted: self.acted,
+            ..Client::default()
+        };
+        for frame in journal.into_iter().take(cut) {
+            self.closed = None;
+            self.hear(me, frame);
+        }
     }
 
     fn learn(&mut self, me: MemberId, message: &ServerMessage) {
@@ -273,9 +375,11 @@ impl Client {
                 topology,
                 rules,
                 waiting,
+                resume,
                 ..
             } => {
                 assert_eq!(*you, me);
+                self.token.clone_from(&resume.token);
                 self.answer(*id);
                 self.members = members
                     .iter()
@@ -286,6 +390,10 @@ impl Client {
                 assert!(waiting.is_empty() || self.is_owner(me));
                 self.topology = Some(*topology);
                 self.held_why = Some(topology.why);
+            }
+            ServerMessage::Resumed { id, resume, .. } => {
+                self.answer(*id);
+                self.token.clone_from(&resume.token);
             }
             ServerMessage::Member { member } => {
                 self.members.insert(member.id, member.clone());
@@ -368,6 +476,7 @@ fn is_answer(message: &ServerMessage) -> bool {
             | ServerMessage::Error { .. }
             | ServerMessage::Joined { .. }
             | ServerMessage::Waiting { .. }
+            | ServerMessage::Resumed { .. }
             | ServerMessage::Answer { .. }
             | ServerMessage::Pong { .. }
     )

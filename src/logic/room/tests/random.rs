@@ -11,7 +11,7 @@ use crate::ids::MemberId;
 use crate::logic::limits::Limits;
 use crate::logic::room::{MediaFact, MediaOrder, Room, RoomConfig, RoomInput};
 use crate::protocol::client::*;
-use crate::protocol::server::{Mode, Published, Role, Topology};
+use crate::protocol::server::{Mode, Presence, Published, Role, Topology};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -26,6 +26,14 @@ enum Step {
         late: u32,
     },
     Gone {
+        who: usize,
+    },
+    /// A WebSocket is lost, with so many events under way.
+    Lose {
+        who: usize,
+        unseen: usize,
+    },
+    Resume {
         who: usize,
     },
     PeerDown {
@@ -54,6 +62,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(sfu_only, with_key)| Step::Join { sfu_only, with_key }),
         20 => (who.clone(), message(), 0..3u32).prop_map(|(who, what, late)| Step::Say { who, what, late }),
         1 => who.clone().prop_map(|who| Step::Gone { who }),
+        1 => (who.clone(), 0..4usize).prop_map(|(who, unseen)| Step::Lose { who, unseen }),
+        3 => who.clone().prop_map(|who| Step::Resume { who }),
         1 => who.clone().prop_map(|who| Step::PeerDown { who }),
         1 => proptest::collection::vec(who, 0..4).prop_map(|who| Step::Speakers { who }),
         2 => (0..12u64).prop_map(|seconds| Step::Pass { seconds }),
@@ -187,6 +197,16 @@ impl Play {
                     self.table.gone(member);
                 }
             }
+            Step::Lose { who, unseen } => {
+                if let Some(&member) = self.here(who) {
+                    self.table.lose(member, unseen);
+                }
+            }
+            Step::Resume { who } => {
+                if let Some(&member) = self.comers.get(who) {
+                    self.table.resume(member);
+                }
+            }
             Step::PeerDown { who } => {
                 let member = MemberId(self.comers.get(who).copied().unwrap_or(99));
                 self.table
@@ -205,6 +225,14 @@ impl Play {
         self.check();
     }
 
+    /// Somebody whose WebSocket is there.
+    fn here(&self, who: usize) -> Option<&u64> {
+        self.comers.get(who).filter(|&&member| {
+            let client = self.table.client(member);
+            self.table.room.has(MemberId(member)) && !client.is_lost
+        })
+    }
+
     fn join(&mut self, sfu_only: bool, with_key: bool) {
         self.requests += 1;
         let member = self.comers.len() as u64 + 1;
@@ -218,6 +246,16 @@ impl Play {
     fn say(&mut self, who: usize, message: ClientMessage) {
         let Some(&member) = self.comers.get(who) else {
             return;
+        };
+        let client = self.table.client(member);
+        if client.is_lost {
+            return;
+        }
+        let message = match message {
+            ClientMessage::Ping { .. } => ClientMessage::Ping {
+                after: Some(client.seq),
+            },
+            message => message,
         };
         self.requests += 1;
         let id = Some(self.requests);
@@ -309,6 +347,10 @@ impl Play {
         let truth = room.roster.list();
         for member in &truth {
             let client = &self.table.clients[&member.id];
+            assert_eq!(client.is_lost, member.presence == Presence::Reconnecting);
+            if client.is_lost {
+                continue;
+            }
             let mut known: Vec<_> = client.members.values().cloned().collect();
             let mut expected = truth.clone();
             // Of themselves they know what they did, not what they were told.
@@ -331,7 +373,8 @@ impl Play {
             let is_waiting = |order: &MediaOrder| matches!(order, MediaOrder::Answer { id: waiting, .. } if *waiting == Some(*id));
             let client = &self.table.clients[member];
             let count = client.answers.get(id).copied().unwrap_or(0);
-            let may_miss = self.waiting.iter().any(is_waiting) || client.closed.is_some();
+            let may_miss =
+                self.waiting.iter().any(is_waiting) || client.closed.is_some() || client.may_miss;
             assert!(
                 count == 1 || (count == 0 && may_miss),
                 "{count} answers to {id}"
@@ -437,8 +480,8 @@ fn random_steps_reach_every_phase_and_every_word() {
             seen.extend(play.table.types_heard(member));
         }
     }
-    let words = "answer bye chat commit error joined knocks left member ok pong reaction rollback rules \
-        seats signal speakers switch waiting";
+    let words = "answer bye chat commit error joined knocks left member ok pong reaction resumed rollback \
+        rules seats signal speakers switch waiting";
     let expected = words.split(' ').map(str::to_owned).chain([
         "Mesh switching false".into(),
         "Mesh switching true".into(),

@@ -464,24 +464,6 @@ fn speakers_are_told_when_they_change_and_only_over_the_node() {
 }
 
 #[test]
-fn the_silent_are_sent_away() {
-    let mut table = Table::of(2);
-    table.pass(29);
-    table.says(2, r#"{"id":3,"type":"ping"}"#);
-    assert_eq!(last(&table, 2), json!({"type": "pong", "id": 3}));
-    table.pass(1);
-    assert_eq!(table.clients[&id(1)].closed, Some(Reason::Silent));
-    assert_eq!(
-        last(&table, 2),
-        json!({"type": "left", "member": id(1), "reason": "silent"})
-    );
-    table.pass(28);
-    assert!(table.room.has(id(2)));
-    table.pass(1);
-    assert!(!table.room.has(id(2)));
-}
-
-#[test]
 fn who_says_bye_is_gone() {
     let mut table = Table::of(2);
     table.says(1, r#"{"id":8,"type":"bye"}"#);
