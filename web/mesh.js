@@ -302,10 +302,8 @@ export class Pair {
     return new Pulse(connection, {
       patience: PATIENCE_MS + (this.#polite ? POLITENESS_MS : 0),
       expects: this.#expects,
-      lost: () => {
-        this.#silent();
-        this.restart();
-      },
+      doubt: this.#silent,
+      lost: () => this.restart(),
     });
   }
 

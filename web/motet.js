@@ -319,6 +319,7 @@ export class Room extends Emitter {
     this.#reports.reset();
     this.#switch.resume();
     this.#mesh?.repeat();
+    this.#node?.resume();
     this.#viewSaid = '';
     this.#sayView();
     this.raiseHand(this.#isHandUp);

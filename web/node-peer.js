@@ -35,7 +35,6 @@ export class NodePeer {
   #request;
   #changed;
   #lost;
-  #silent;
   #connection;
   #pulse;
   #isSending;
@@ -48,6 +47,8 @@ export class NodePeer {
   #next = null;
   #patience = 0;
   #failing = 0;
+  /** Ends the pause before an offer is made again. */
+  #retry = () => {};
   #closed = false;
   /** Why the node cannot be reached, once that is clear. @type {Unreachable | null} */
   unreachable = null;
@@ -73,13 +74,12 @@ export class NodePeer {
   constructor({ media, seats, isSending, expects, silent, request, changed, lost }) {
     this.#media = media;
     this.#isSending = isSending;
-    this.#silent = silent;
     this.#request = request;
     this.#changed = changed;
     this.#lost = lost;
     this.#connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.#connection.onconnectionstatechange = () => this.#watch();
-    this.#pulse = new Pulse(this.#connection, { patience: PATIENCE_MS, expects, lost: () => this.#miss() });
+    this.#pulse = new Pulse(this.#connection, { patience: PATIENCE_MS, expects, doubt: silent, lost: () => this.restart() });
     this.meter = new Meter(this.#connection);
     for (const source of SENT) this.#addSender(source);
     this.#seats.grow(this.#connection, seats);
@@ -170,11 +170,6 @@ export class NodePeer {
     return this.#isSending ? this.#media.track(source) : null;
   }
 
-  #miss() {
-    this.#silent();
-    this.restart();
-  }
-
   /** Gives the connection some time, and says what is missing if it is not up then. */
   #expectSuccess() {
     window.clearTimeout(this.#failing);
@@ -244,7 +239,7 @@ export class NodePeer {
       const code = /** @type {any} */ (error).code;
       const isPassing = code === 'staleEpoch' || code === 'timeout' || code === 'closed';
       if (code !== 'closed') console.warn('offer to the node', error);
-      await new Promise((resolve) => window.setTimeout(resolve, RETRY_MS));
+      await this.#pause();
       if (isPassing) return options;
       if (this.#fresh) {
         this.unreachable = 'refused';
@@ -254,6 +249,19 @@ export class NodePeer {
       if (!this.#fresh && !this.#closed) this.#lost();
       return null;
     }
+  }
+
+  /** The WebSocket is back: an offer that was lost with it is made again at once. */
+  resume() {
+    this.#retry();
+  }
+
+  /** @returns {Promise<void>} */
+  #pause() {
+    return new Promise((resolve) => {
+      this.#retry = resolve;
+      window.setTimeout(resolve, RETRY_MS);
+    });
   }
 
   #watch() {

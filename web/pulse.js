@@ -1,8 +1,13 @@
-const LOOK_MS = 250;
+const LOOK_MS = 200;
 /** Media that flowed for so long and then does not arrive for `patience` has lost its path. */
 const SETTLED_MS = 1_500;
-/** A path gets so long to come back before it is looked for again. */
-const AGAIN_MS = 3_000;
+/** So much of the patience has gone when there is a first doubt. */
+const DOUBT = 0.5;
+/**
+ * When a path is looked for again, after the first time: soon, because Chromium learns of another
+ * network only two seconds after the change, then with more patience.
+ */
+const AGAIN_MS = [1_500, 3_000];
 
 /**
  * Watches whether media arrives on a connection. ICE takes five seconds or more to say that a path
@@ -11,6 +16,7 @@ const AGAIN_MS = 3_000;
 export class Pulse {
   #connection;
   #expects;
+  #doubt;
   #lost;
   #patience;
   #timer;
@@ -19,18 +25,22 @@ export class Pulse {
   #arrivedAt = 0;
   #flowsSince = 0;
   #lostAt = 0;
+  #tries = 0;
+  #doubts = false;
 
   /**
    * @param {RTCPeerConnection} connection
    * @param {object} options
    * @param {number} options.patience milliseconds without a packet
    * @param {() => boolean} options.expects whether anybody sends
+   * @param {() => void} options.doubt nothing came for half of that
    * @param {() => void} options.lost
    */
-  constructor(connection, { patience, expects, lost }) {
+  constructor(connection, { patience, expects, doubt, lost }) {
     this.#connection = connection;
     this.#patience = patience;
     this.#expects = expects;
+    this.#doubt = doubt;
     this.#lost = lost;
     this.#timer = window.setInterval(() => this.#look(), LOOK_MS);
   }
@@ -47,13 +57,18 @@ export class Pulse {
       if (now - this.#arrivedAt > this.#patience) this.#flowsSince = now;
       this.#newest = newest;
       this.#arrivedAt = now;
-      this.#lostAt = 0;
+      this.#lostAt = this.#tries = 0;
+      this.#doubts = false;
       return;
     }
     const flowed = this.#flowsSince > 0 && this.#arrivedAt - this.#flowsSince > SETTLED_MS;
-    const isMissing = flowed && now - this.#arrivedAt > this.#patience && now - this.#lostAt > AGAIN_MS;
-    // A page that was held up itself finds old packets and no new ones: it looks once more.
-    if (!isMissing || !this.#expects()) return;
+    const silence = now - this.#arrivedAt;
+    if (!flowed || silence < DOUBT * this.#patience || !this.#expects()) return;
+    if (!this.#doubts) this.#doubt();
+    this.#doubts = true;
+    const pause = AGAIN_MS[Math.min(this.#tries, AGAIN_MS.length) - 1] ?? 0;
+    if (silence < this.#patience || now - this.#lostAt < pause) return;
+    this.#tries += 1;
     this.#lostAt = now;
     this.#lost();
   }

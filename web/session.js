@@ -22,7 +22,7 @@ const FIRST_DELAY_MAX_MS = 300;
 const RETRY_MS = 500;
 const RETRY_MAX_MS = 5_000;
 /** How long a node that should answer may take, when there is a doubt. */
-const VERIFY_MS = 1_500;
+const VERIFY_MS = 800;
 
 /** A `bye` for one of these is for good. */
 const FINAL = /** @type {readonly Reason[]} */ (['left', 'misbehaved', 'roomClosed', 'removed', 'denied', 'replaced']);

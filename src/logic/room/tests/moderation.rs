@@ -426,9 +426,9 @@ fn who_comes_in_and_is_silent_then_goes_in_time() {
     about(&mut table, 1, "admit", 2);
     table.pass(29);
     table.says(1, r#"{"type":"ping"}"#);
-    assert!(table.room.has(id(2)));
+    assert!(!table.clients[&id(2)].is_lost);
     table.pass(1);
-    assert_eq!(table.clients[&id(2)].closed, Some(Reason::Silent));
+    assert!(table.clients[&id(2)].is_lost, "silent, and waited for");
 }
 
 #[test]
