@@ -188,7 +188,8 @@ fn missing(viewer: &Browser, browsers: &BTreeMap<u32, Browser>) -> Vec<u32> {
                 .is_none_or(|wanted| wanted.contains(&me))
         };
         let unseen = |me| wanted(me) && !seated.contains(&me);
-        other.number != viewer.number && other.part.sends && other.me.is_some_and(unseen)
+        let is_sending = other.part.sends && !other.wire.is_behind;
+        other.number != viewer.number && is_sending && other.me.is_some_and(unseen)
     };
     known(browsers)
         .filter(should)

@@ -507,18 +507,39 @@ impl World {
     }
 
     fn check(&mut self) {
-        let (now, changed_at) = (self.now, self.changed_at);
-        for browser in self.browsers.values_mut() {
-            let wire = &mut browser.wire;
-            let is_away = wire.is_lost || wire.back_at.is_some_and(|at| now < at + SETTLED);
-            wire.is_behind = is_away && wire.lost_at.is_some_and(|at| changed_at + SETTLED > at);
-        }
-        if self.now > self.restless_until {
+        let is_turning = self.look_at_the_wires();
+        if self.now > self.restless_until && !is_turning {
             self.invariants
                 .when_settled(self.now, &self.browsers, &self.membership);
             self.invariants.check_mirrors(&self.browsers);
         }
         self.schedule(self.now + CHECK_INTERVAL, Event::Check);
+    }
+
+    /// Works out who knows how things are. True if somebody is given up in these milliseconds.
+    fn look_at_the_wires(&mut self) -> bool {
+        let now = self.now;
+        let mut is_turning = false;
+        for browser in self.browsers.values_mut() {
+            let wire = &mut browser.wire;
+            let Some(lost_at) = wire.lost_at else {
+                continue;
+            };
+            let over_at = lost_at + node::GRACE;
+            if wire.is_lost && now >= over_at {
+                // Perhaps nobody else is there to be told.
+                if !std::mem::replace(&mut wire.is_given_up, true) {
+                    self.changed_at = now;
+                }
+                is_turning |= now < over_at + 4 * WEBSOCKET_DELAY;
+            }
+        }
+        for wire in self.browsers.values_mut().map(|browser| &mut browser.wire) {
+            let is_away = wire.is_lost || wire.back_at.is_some_and(|at| now < at + SETTLED);
+            let could_hear = |lost_at| self.changed_at + SETTLED <= lost_at;
+            wire.is_behind = is_away && !wire.lost_at.is_some_and(could_hear);
+        }
+        is_turning
     }
 
     fn collect_faults(&mut self) -> Result<(), Failure> {
