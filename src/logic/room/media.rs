@@ -194,7 +194,12 @@ impl Room {
 
     /// As [`Self::reseat`], where one viewer alone can be concerned. If their connection was
     /// `renewed` they are told all the same: its seats are bare.
-    fn reseat_one(&mut self, viewer: MemberId, is_renewed: bool, out: &mut Vec<RoomEffect>) {
+    pub(super) fn reseat_one(
+        &mut self,
+        viewer: MemberId,
+        is_renewed: bool,
+        out: &mut Vec<RoomEffect>,
+    ) {
         let available = self.available();
         if let Some(viewer) = self.roster.get_mut(viewer) {
             seat(viewer, &available, is_renewed, out);
@@ -320,7 +325,14 @@ fn plan(viewer: &Attendee, available: &[Sitter]) -> Vec<Option<SeatOrder>> {
     }
     let wants = wants.unwrap_or_default();
     let previous = sitters(&viewer.plan);
-    let placed = assign(seats, viewer.id, wants, available, &previous);
+    let placed = if viewer.is_here() {
+        assign(seats, viewer.id, wants, available, &previous)
+    } else {
+        // Who cannot be told keeps what they have: nobody is seen under another's name.
+        let is_kept = |sitter: &&Sitter| previous.contains(&Some(**sitter));
+        let kept: Vec<Sitter> = available.iter().filter(is_kept).copied().collect();
+        assign(seats, viewer.id, wants, &kept, &previous)
+    };
     let order = |(member, feed): Sitter| SeatOrder {
         member,
         feed,

@@ -239,6 +239,7 @@ impl Room {
         self.silence_due
             .get_or_insert(now + self.config.limits.silence());
         if was_lost {
+            self.reseat_one(member, false, out);
             self.show(member, out);
         }
     }
