@@ -45,7 +45,7 @@ pub struct RimCounters {
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 8] = [
+const GAUGES: [(&str, &str); 9] = [
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
     (
@@ -55,6 +55,10 @@ const GAUGES: [(&str, &str); 8] = [
     (
         "sfuRooms",
         "Rooms now in which media travels over the node.",
+    ),
+    (
+        "irregularPairs",
+        "Pairs of members now whose media travels otherwise than their room's.",
     ),
     ("peers", "Peer connections to the node now."),
     (
@@ -66,9 +70,14 @@ const GAUGES: [(&str, &str); 8] = [
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
-const COUNTERS: [(&str, &str); 17] = [
+const COUNTERS: [(&str, &str); 19] = [
     ("joins", "Members who joined."),
     ("connected", "Peer connections that came up."),
+    ("switches", "Switches between mesh and SFU begun, by cause."),
+    (
+        "rollbacks",
+        "Switches between mesh and SFU that did not come about.",
+    ),
     ("packetsIn", "RTP packets received and opened."),
     (
         "packetsOut",

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::ids::MemberId;
 use crate::logic::limits::Limits;
-use crate::logic::topology::{Topology, TopologyConfig, TopologyEffect, TopologyInput};
+use crate::logic::topology::{Tally, Topology, TopologyConfig, TopologyEffect, TopologyInput};
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{IceServer, Mode, ResumeTicket, Rules, ServerFrame, ServerMessage};
@@ -61,6 +61,7 @@ pub struct Room {
     silence_due: Option<Instant>,
     is_closed: bool,
     topology: Topology,
+    tally: Tally,
     roster: Roster,
     history: History,
     speakers: Vec<MemberId>,
@@ -77,6 +78,7 @@ impl Room {
             silence_due: None,
             is_closed: false,
             topology: Topology::new(now, config.topology),
+            tally: Tally::default(),
             roster: Roster::default(),
             history: History::default(),
             speakers: Vec::new(),
@@ -155,8 +157,8 @@ impl Room {
         self.topology.view().mode
     }
 
-    /// The room as REST shows it: `{name, mode, epoch, switching, ageMs, members}`, the members as
-    /// in `joined`.
+    /// The room as REST shows it: `{name, mode, epoch, switching, why, exceptions, ageMs, members}`,
+    /// an exception as `{members: [a, b], path, reason}`, the members as in `joined`.
     pub fn describe(&self, now: Instant) -> serde_json::Value {
         let topology = self.topology.view();
         json!({
@@ -164,6 +166,8 @@ impl Room {
             "mode": topology.mode,
             "epoch": topology.epoch,
             "switching": topology.switching,
+            "why": topology.why,
+            "exceptions": self.describe_exceptions(),
             "ageMs": self.age_ms(now),
             "members": self.roster.list(),
         })
@@ -246,7 +250,7 @@ impl Room {
             waiting: Vec::new(),
             members: self.roster.list(),
             topology: self.topology.view(),
-            exceptions: Vec::new(),
+            exceptions: self.topology.exceptions(you).to_vec(),
             ice_servers: self.config.ice_servers.clone(),
             limits: self.config.limits.for_client(),
             history: self.history.lines(),
@@ -363,8 +367,12 @@ impl Room {
             return;
         }
         for effect in effects {
-            let message = in_words(now, effect);
-            self.roster.tell_all_but(except, &message, out);
+            self.tally.count(&effect);
+            let (to, message) = in_words(now, effect);
+            match to {
+                Some(member) => self.roster.tell(member, message, out),
+                None => self.roster.tell_all_but(except, &message, out),
+            }
         }
         self.reseat(out);
     }
@@ -487,8 +495,9 @@ fn acknowledge(to: MemberId, id: Option<RequestId>) -> Option<RoomEffect> {
     id.map(|id| answer(to, ServerMessage::Ok { id }))
 }
 
-fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
-    match effect {
+/// For one member, or for everyone.
+fn in_words(now: Instant, effect: TopologyEffect) -> (Option<MemberId>, ServerMessage) {
+    let message = match effect {
         TopologyEffect::Switch {
             mode,
             epoch,
@@ -504,7 +513,17 @@ fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
                 why,
             }
         }
-        TopologyEffect::Commit { mode, epoch, why } => ServerMessage::Commit { mode, epoch, why },
+        TopologyEffect::Commit {
+            mode,
+            epoch,
+            why,
+            missing,
+        } => ServerMessage::Commit {
+            mode,
+            epoch,
+            why,
+            missing,
+        },
         TopologyEffect::Rollback {
             mode,
             epoch,
@@ -514,7 +533,13 @@ fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
             epoch,
             missing,
         },
-    }
+        TopologyEffect::Paths {
+            member,
+            epoch,
+            exceptions,
+        } => return (Some(member), ServerMessage::Paths { epoch, exceptions }),
+    };
+    (None, message)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::ids::{ConnectionId, MemberId, Path, Ticket};
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::room::{Newcomer, Origin, Room, RoomConfig, RoomInput};
+use crate::logic::topology::{Switches, Tally};
 use crate::media::conference::{Conference, Sizes, Surroundings};
 use crate::media::demux::{Kind, classify};
 use crate::media::egress::SendArena;
@@ -172,6 +173,10 @@ pub struct Counters {
     pub joins: u64,
     /// Peer connections that came up.
     pub connected: u64,
+    /// Switches between mesh and SFU that were begun, by cause.
+    pub switches: Switches,
+    /// Those that did not come about.
+    pub rollbacks: u64,
 }
 
 /// What a shard has dropped, by cause.
@@ -195,6 +200,12 @@ impl Counters {
             self.packets_out += 1;
             self.bytes_out += bytes as u64;
         }
+    }
+
+    /// Counts what became of a room's topology.
+    pub fn switched(&mut self, tally: Tally) {
+        self.switches += tally.switches;
+        self.rollbacks += tally.rollbacks;
     }
 }
 
@@ -433,14 +444,17 @@ impl Shard {
         let mut stats = json!(self.counters);
         let mut sizes = Sizes::default();
         let mut sfu_rooms = 0;
+        let mut irregular_pairs = 0;
         for conference in self.rooms.iter() {
             sizes += conference.sizes();
             sfu_rooms += usize::from(conference.room.mode() == Mode::Sfu);
+            irregular_pairs += conference.room.irregular_pairs();
         }
         let now = json!({
             "rooms": self.by_name.len(),
             "meshRooms": self.by_name.len() - sfu_rooms,
             "sfuRooms": sfu_rooms,
+            "irregularPairs": irregular_pairs,
             "members": self.connections.len(),
             "peers": sizes.peers,
             "connectedPeers": sizes.connected,

@@ -563,6 +563,7 @@ fn rest_sees_the_room() {
     table.pass(2);
     let expected = json!({
         "name": "room", "mode": "mesh", "epoch": 1, "switching": false, "ageMs": 2000,
+        "why": {"cause": "few"}, "exceptions": [],
         "members": [a_guest(1, &json!([{"source": "microphone", "muted": false}]))],
     });
     assert_eq!(table.room.describe(table.now), expected);
