@@ -10,7 +10,9 @@ use crate::logic::room::{
 };
 use crate::protocol::client::{ClientFrame, RequestId};
 use crate::protocol::reason::Reason;
-use crate::protocol::server::{Member, Seat, ServerFrame, ServerMessage, Topology, Why};
+use crate::protocol::server::{
+    Member, PathException, Seat, ServerFrame, ServerMessage, Topology, Why,
+};
 
 /// The room, and what became of its effects.
 pub(super) struct Table {
@@ -29,6 +31,7 @@ pub(super) struct Client {
     pub(super) members: BTreeMap<MemberId, Member>,
     pub(super) topology: Option<Topology>,
     held_why: Option<Why>,
+    pub(super) exceptions: Vec<PathException>,
     pub(super) seats: Vec<Option<Seat>>,
     /// How often each request was answered.
     pub(super) answers: BTreeMap<RequestId, u32>,
@@ -219,6 +222,7 @@ impl Client {
                 you,
                 members,
                 topology,
+                exceptions,
                 ..
             } => {
                 assert_eq!(*you, me);
@@ -229,6 +233,7 @@ impl Client {
                     .collect();
                 self.topology = Some(*topology);
                 self.held_why = Some(topology.why);
+                self.exceptions.clone_from(exceptions);
             }
             ServerMessage::Member { member } => {
                 assert_ne!(member.id, me);
@@ -236,6 +241,8 @@ impl Client {
             }
             ServerMessage::Left { member, .. } => {
                 assert!(self.members.remove(member).is_some(), "a stranger left");
+                // Of those who are gone nothing more is told.
+                self.exceptions.retain(|other| other.member != *member);
             }
             ServerMessage::Switch {
                 mode, epoch, why, ..
@@ -252,6 +259,11 @@ impl Client {
                 );
                 known.switching = false;
                 self.held_why = Some(known.why);
+            }
+            ServerMessage::Paths { epoch, exceptions } => {
+                let known = self.topology.as_ref().expect("joined first");
+                assert_eq!(*epoch, known.epoch);
+                self.exceptions.clone_from(exceptions);
             }
             ServerMessage::Seats { seats } => {
                 let is_renewed = matches!(self.heard.last(), Some(ServerMessage::Answer { .. }));

@@ -11,7 +11,7 @@ use crate::ids::MemberId;
 use crate::logic::limits::Limits;
 use crate::logic::room::{MediaFact, MediaOrder, RoomConfig, RoomInput};
 use crate::protocol::client::*;
-use crate::protocol::server::{Mode, Topology};
+use crate::protocol::server::{Mode, PairPath, PathReason};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -25,6 +25,9 @@ enum Step {
         late: u32,
     },
     Gone {
+        who: usize,
+    },
+    PeerUp {
         who: usize,
     },
     PeerDown {
@@ -52,6 +55,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => proptest::bool::weighted(0.1).prop_map(|sfu_only| Step::Join { sfu_only }),
         20 => (who.clone(), message(), 0..3u32).prop_map(|(who, what, late)| Step::Say { who, what, late }),
         1 => who.clone().prop_map(|who| Step::Gone { who }),
+        1 => who.clone().prop_map(|who| Step::PeerUp { who }),
         1 => who.clone().prop_map(|who| Step::PeerDown { who }),
         1 => proptest::collection::vec(who, 0..4).prop_map(|who| Step::Speakers { who }),
         2 => (0..12u64).prop_map(|seconds| Step::Pass { seconds }),
@@ -88,6 +92,17 @@ fn message() -> impl Strategy<Value = ClientMessage> {
         sdp: String::new(),
     });
     let signal = prop_oneof![Just(candidate), Just(description)];
+    let pair_state = prop_oneof![Just(PairState::Failed), Just(PairState::Connected)];
+    let unreachable = prop_oneof![
+        Just(Unreachable::Ice),
+        Just(Unreachable::Dtls),
+        Just(Unreachable::Refused)
+    ];
+    let strain = prop_oneof![
+        Just(None),
+        Just(Some(Strain::Uplink)),
+        Just(Some(Strain::Cpu))
+    ];
     prop_oneof![
         1 => text.prop_map(|room| ClientMessage::Join { room, name: String::new(), sfu_only: false, owner_key: None }),
         4 => (WHO, signal).prop_map(|(to, signal)| ClientMessage::Signal { to: MemberId(to), epoch: 0, signal }),
@@ -98,6 +113,9 @@ fn message() -> impl Strategy<Value = ClientMessage> {
         2 => source().prop_map(|source| ClientMessage::Unpublish { source }),
         3 => proptest::collection::vec(want, 0..4).prop_map(|wants| ClientMessage::View { wants }),
         6 => Just(ClientMessage::Ready { epoch: 0 }),
+        12 => (1..4u64, pair_state).prop_map(|(member, state)| ClientMessage::Pair { member: MemberId(member), epoch: 0, state }),
+        2 => unreachable.prop_map(|cause| ClientMessage::Unreachable { cause }),
+        1 => strain.prop_map(|cause| ClientMessage::Strain { cause }),
         2 => text.prop_map(|text| ClientMessage::Chat { text }),
         2 => Just(ClientMessage::Ping { after: None }),
         1 => Just(ClientMessage::Bye {}),
@@ -108,6 +126,7 @@ fn with_epoch(mut what: ClientMessage, now: Epoch) -> ClientMessage {
     match &mut what {
         ClientMessage::Signal { epoch, .. }
         | ClientMessage::Offer { epoch, .. }
+        | ClientMessage::Pair { epoch, .. }
         | ClientMessage::Ready { epoch } => *epoch = now,
         _ => {}
     }
@@ -157,6 +176,11 @@ impl Play {
                 if let Some(&member) = self.comers.get(who) {
                     self.table.gone(member);
                 }
+            }
+            Step::PeerUp { who } => {
+                let member = MemberId(self.comers.get(who).copied().unwrap_or(99));
+                self.table
+                    .feed(RoomInput::Media(MediaFact::PeerUp { member }));
             }
             Step::PeerDown { who } => {
                 let member = MemberId(self.comers.get(who).copied().unwrap_or(99));
@@ -245,7 +269,8 @@ impl Play {
             expected.sort_by_key(|member| member.id);
             assert_eq!(known, expected, "as {} sees it", member.id);
             assert_eq!(client.topology, Some(topology));
-            self.check_seats(member.id, topology);
+            assert_eq!(client.exceptions, room.topology.exceptions(member.id));
+            self.check_seats(member.id);
         }
         for (member, id) in &self.asked {
             let is_waiting = |order: &MediaOrder| matches!(order, MediaOrder::Answer { id: waiting, .. } if *waiting == Some(*id));
@@ -259,7 +284,13 @@ impl Play {
         }
     }
 
-    fn check_seats(&self, viewer: MemberId, topology: Topology) {
+    fn somebody_sits(&self) -> bool {
+        let clients = self.table.clients.iter();
+        let mut here = clients.filter(|(member, _)| self.table.room.has(**member));
+        here.any(|(_, client)| client.seats.iter().flatten().count() > 0)
+    }
+
+    fn check_seats(&self, viewer: MemberId) {
         let attendee = self.table.room.roster.get(viewer).unwrap();
         let told = &self.table.clients[&viewer].seats;
         let seated: Vec<_> = told
@@ -273,11 +304,10 @@ impl Play {
         let feeds = self.table.room.roster.feeds();
         for (at, sitter) in seated.iter().enumerate() {
             assert!(feeds.contains(sitter) && sitter.0 != viewer);
+            assert!(self.table.room.topology.is_served(viewer, sitter.0));
             assert!(!seated[..at].contains(sitter), "twice");
         }
         assert!(attendee.peer.is_some() || seated.is_empty());
-        let is_mesh = topology.mode == Mode::Mesh && !topology.switching;
-        assert!(!is_mesh || seated.is_empty());
     }
 }
 
@@ -293,17 +323,27 @@ proptest! {
     }
 }
 
+fn say_exception(path: PairPath, reason: PathReason) -> String {
+    format!("{path:?} for {reason:?}")
+}
+
 /// The property above is worth what the steps reach.
 #[test]
 fn random_steps_reach_every_phase_and_every_word() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..300 {
+    for _ in 0..1_000 {
         let mut play = Play::new();
         for step in steps().new_tree(&mut runner).unwrap().current() {
             play.step(step);
             let view = play.table.room.topology.view();
             seen.insert(format!("{:?} switching {}", view.mode, view.switching));
+            for pair in play.table.room.topology.irregular_pairs() {
+                seen.insert(say_exception(pair.path, pair.reason));
+            }
+            if view.mode == Mode::Mesh && !view.switching && play.somebody_sits() {
+                seen.insert("on a seat in a mesh".into());
+            }
         }
         let someone_sat = |member: &u64| {
             let client = &play.table.clients[&MemberId(*member)];
@@ -316,13 +356,18 @@ fn random_steps_reach_every_phase_and_every_word() {
             seen.extend(play.table.types_heard(member));
         }
     }
-    let words = "answer bye chat commit error joined left member ok pong rollback seats signal speakers switch";
+    let words = "answer bye chat commit error joined left member ok paths pong rollback seats signal speakers switch";
     let expected = words.split(' ').map(str::to_owned).chain([
         "Mesh switching false".into(),
         "Mesh switching true".into(),
         "Sfu switching false".into(),
         "Sfu switching true".into(),
         "two on seats".into(),
+        "on a seat in a mesh".into(),
+        say_exception(PairPath::Node, PathReason::PairFailed),
+        say_exception(PairPath::Direct, PathReason::NodeUnreachable),
+        say_exception(PairPath::None, PathReason::NodeUnreachable),
+        say_exception(PairPath::None, PathReason::Nothing),
     ]);
     let missing: Vec<String> = expected.filter(|word| !seen.contains(word)).collect();
     assert_eq!(missing, Vec::<String>::new());
