@@ -45,7 +45,7 @@ pub struct RimCounters {
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 10] = [
+const GAUGES: [(&str, &str); 11] = [
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
     ("waiting", "Those who wait to be let into a room now."),
@@ -61,6 +61,10 @@ const GAUGES: [(&str, &str); 10] = [
         "sfuRooms",
         "Rooms now in which media travels over the node.",
     ),
+    (
+        "irregularPairs",
+        "Pairs of members now whose media travels otherwise than their room's.",
+    ),
     ("peers", "Peer connections to the node now."),
     (
         "connectedPeers",
@@ -71,7 +75,7 @@ const GAUGES: [(&str, &str); 10] = [
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
-const COUNTERS: [(&str, &str); 20] = [
+const COUNTERS: [(&str, &str); 22] = [
     ("joins", "Members who joined."),
     (
         "lostWebsockets",
@@ -80,6 +84,11 @@ const COUNTERS: [(&str, &str); 20] = [
     ("resumes", "Members who came back after a lost WebSocket."),
     ("refusedResumes", "Attempts to come back that were refused."),
     ("connected", "Peer connections that came up."),
+    ("switches", "Switches between mesh and SFU begun, by cause."),
+    (
+        "rollbacks",
+        "Switches between mesh and SFU that did not come about.",
+    ),
     ("packetsIn", "RTP packets received and opened."),
     (
         "packetsOut",

@@ -243,7 +243,9 @@ export type ServerMessage =
     /** The epoch. */
     epoch: number,
     /** Why. */
-    why: Why, }
+    why: Why,
+    /** Who did not follow in time. */
+    missing?: Array<MemberId>, }
   /** The switch did not come about: drop the new path, keep the old one. */
   | { "type": "rollback",
     /** What holds on. */

@@ -100,7 +100,7 @@ impl Room {
 
     /// Joins, negotiates, and exchanges datagrams until the connection is up.
     fn enter(&mut self, number: u32, peer: &mut LightPeer) {
-        let connection = node::connection(number);
+        let connection = node::connection(number, 0);
         let join = ShardCommand::Join {
             connection,
             id: None,
@@ -147,7 +147,7 @@ impl Room {
     }
 
     fn say(&mut self, number: u32, message: ClientMessage) {
-        let connection = node::connection(number);
+        let connection = node::connection(number, 0);
         let frame = ClientFrame {
             id: Some(1),
             message,
@@ -159,7 +159,7 @@ impl Room {
     fn find<T>(&mut self, number: u32, pick: impl Fn(ServerMessage) -> Option<T>) -> T {
         while let Some(effect) = self.node.poll_effect() {
             if let ShardEffect::Send { connection, frame } = effect
-                && connection == node::connection(number)
+                && connection == node::connection(number, 0)
                 && let Some(found) = pick(frame.message)
             {
                 return found;

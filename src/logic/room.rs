@@ -22,7 +22,7 @@ use serde_json::json;
 
 use crate::ids::MemberId;
 use crate::logic::limits::Limits;
-use crate::logic::topology::{Topology, TopologyConfig, TopologyEffect, TopologyInput};
+use crate::logic::topology::{Tally, Topology, TopologyConfig, TopologyEffect, TopologyInput};
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
@@ -72,6 +72,7 @@ pub struct Room {
     topology: Topology,
     owner_key: Option<OwnerKey>,
     rules: Rules,
+    tally: Tally,
     roster: Roster,
     waiting: Waiting,
     history: History,
@@ -92,6 +93,7 @@ impl Room {
             topology: Topology::new(now, config.topology),
             owner_key: None,
             rules: Rules::default(),
+            tally: Tally::default(),
             roster: Roster::default(),
             waiting: Waiting::default(),
             history: History::default(),
@@ -198,8 +200,9 @@ impl Room {
         self.topology.view().mode
     }
 
-    /// The room as REST shows it: `{name, mode, epoch, switching, ageMs, locked, lobby,
-    /// ownerPresent, waiting, members}`, `waiting` as a number, the members as in `joined`.
+    /// The room as REST shows it: `{name, mode, epoch, switching, why, exceptions, ageMs, locked,
+    /// lobby, ownerPresent, waiting, members}`, an exception as `{members: [a, b], path, reason}`,
+    /// `waiting` as a number, the members as in `joined`.
     pub fn describe(&self, now: Instant) -> serde_json::Value {
         let topology = self.topology.view();
         json!({
@@ -207,6 +210,8 @@ impl Room {
             "mode": topology.mode,
             "epoch": topology.epoch,
             "switching": topology.switching,
+            "why": topology.why,
+            "exceptions": self.describe_exceptions(),
             "ageMs": self.age_ms(now),
             "locked": self.rules.locked,
             "lobby": self.rules.lobby,
@@ -285,7 +290,7 @@ impl Room {
             waiting: self.knocks_for(you),
             members: self.roster.list(),
             topology: self.topology.view(),
-            exceptions: Vec::new(),
+            exceptions: self.topology.exceptions(you).to_vec(),
             ice_servers: self.config.ice_servers.clone(),
             limits: self.config.limits.for_client(),
             history: self.history.lines(),
@@ -408,8 +413,12 @@ impl Room {
             return;
         }
         for effect in effects {
-            let message = in_words(now, effect);
-            self.roster.tell_all_but(except, &message, out);
+            self.tally.count(&effect);
+            let (to, message) = in_words(now, effect);
+            match to {
+                Some(member) => self.roster.tell(member, message, out),
+                None => self.roster.tell_all_but(except, &message, out),
+            }
         }
         self.reseat(out);
     }
@@ -544,8 +553,9 @@ fn acknowledge(to: MemberId, id: Option<RequestId>) -> Option<RoomEffect> {
     id.map(|id| answer(to, ServerMessage::Ok { id }))
 }
 
-fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
-    match effect {
+/// For one member, or for everyone.
+fn in_words(now: Instant, effect: TopologyEffect) -> (Option<MemberId>, ServerMessage) {
+    let message = match effect {
         TopologyEffect::Switch {
             mode,
             epoch,
@@ -561,7 +571,17 @@ fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
                 why,
             }
         }
-        TopologyEffect::Commit { mode, epoch, why } => ServerMessage::Commit { mode, epoch, why },
+        TopologyEffect::Commit {
+            mode,
+            epoch,
+            why,
+            missing,
+        } => ServerMessage::Commit {
+            mode,
+            epoch,
+            why,
+            missing,
+        },
         TopologyEffect::Rollback {
             mode,
             epoch,
@@ -571,7 +591,13 @@ fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
             epoch,
             missing,
         },
-    }
+        TopologyEffect::Paths {
+            member,
+            epoch,
+            exceptions,
+        } => return (Some(member), ServerMessage::Paths { epoch, exceptions }),
+    };
+    (None, message)
 }
 
 #[cfg(test)]

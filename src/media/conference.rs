@@ -169,6 +169,7 @@ impl Conference {
                 }
             }
         }
+        around.counters.switched(self.room.take_tally());
         self.room_wake = self.room.poll_timeout();
         self.transport_wake = self.next_transport_timeout();
     }
@@ -437,6 +438,10 @@ impl Conference {
                         .bind_ufrags(participant.key, &participant.peer);
                 }
                 self.transport_wake = earlier(self.transport_wake, participant.peer.poll_timeout());
+                // Whoever lost the node and found it again by an ICE restart is reached again.
+                if checked.restarted && participant.was_up {
+                    self.handle(now, RoomInput::Media(MediaFact::PeerUp { member }), around);
+                }
             }
             Arrived::Connected => {
                 participant.was_up = true;

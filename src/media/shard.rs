@@ -16,6 +16,7 @@ use crate::ids::{ConnectionId, MemberId, Path, Ticket};
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::owner_keys::OwnerKeys;
 use crate::logic::room::{Newcomer, Origin, Room, RoomConfig, RoomInput};
+use crate::logic::topology::{Switches, Tally};
 use crate::media::conference::{Conference, Sizes, Surroundings};
 use crate::media::demux::{Kind, classify};
 use crate::media::egress::SendArena;
@@ -203,6 +204,10 @@ pub struct Counters {
     pub refused_resumes: u64,
     /// Peer connections that came up.
     pub connected: u64,
+    /// Switches between mesh and SFU that were begun, by cause.
+    pub switches: Switches,
+    /// Those that did not come about.
+    pub rollbacks: u64,
 }
 
 /// What a shard has dropped, by cause.
@@ -226,6 +231,12 @@ impl Counters {
             self.packets_out += 1;
             self.bytes_out += bytes as u64;
         }
+    }
+
+    /// Counts what became of a room's topology.
+    pub fn switched(&mut self, tally: Tally) {
+        self.switches += tally.switches;
+        self.rollbacks += tally.rollbacks;
     }
 }
 
@@ -533,10 +544,12 @@ impl Shard {
     fn stats(&self) -> Value {
         let mut stats = json!(self.counters);
         let mut sizes = Sizes::default();
-        let (mut sfu_rooms, mut members, mut waiting, mut reconnecting) = (0, 0, 0, 0);
+        let (mut sfu_rooms, mut irregular_pairs) = (0, 0);
+        let (mut members, mut waiting, mut reconnecting) = (0, 0, 0);
         for conference in self.rooms.iter() {
             sizes += conference.sizes();
             sfu_rooms += usize::from(conference.room.mode() == Mode::Sfu);
+            irregular_pairs += conference.room.irregular_pairs();
             members += conference.room.members();
             waiting += conference.room.waiting();
             reconnecting += conference.room.reconnecting();
@@ -545,6 +558,7 @@ impl Shard {
             "rooms": self.by_name.len(),
             "meshRooms": self.by_name.len() - sfu_rooms,
             "sfuRooms": sfu_rooms,
+            "irregularPairs": irregular_pairs,
             "members": members,
             "waiting": waiting,
             "reconnectingMembers": reconnecting,

@@ -158,6 +158,10 @@ pub enum ServerMessage {
         epoch: Epoch,
         /// Why.
         why: Why,
+        /// Who did not follow in time.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[cfg_attr(test, ts(optional, as = "Option<_>"))]
+        missing: Vec<MemberId>,
     },
     /// The switch did not come about: drop the new path, keep the old one.
     Rollback {

@@ -516,6 +516,7 @@ fn what_the_node_says_is_spelled_like_this() {
                 mode: Mode::Sfu,
                 epoch: 2,
                 why,
+                missing: Vec::new(),
             },
             json!({"type": "commit", "mode": "sfu", "epoch": 2, "why": {"cause": "few"}}),
         ),

@@ -1,15 +1,17 @@
 //! What members send and see over the node.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use crate::ids::MemberId;
 use crate::protocol::client::{Epoch, Feed, RequestId, Source, Want};
 use crate::protocol::reason::ErrorCode;
-use crate::protocol::server::{Seat, ServerMessage};
+use crate::protocol::server::{Reach, Seat, ServerMessage};
 
 use super::members::{Attendee, Peer, Publication};
 use super::{MediaFact, MediaOrder, Refusal, Room, RoomEffect, SeatOrder, answer};
 use crate::logic::forward::seats::{Sitter, assign};
+use crate::logic::topology::Topology;
 
 /// A viewer who did not ask for a size gets the largest layer that flows.
 const MAX_HEIGHT_UNASKED: u16 = u16::MAX;
@@ -38,12 +40,13 @@ impl Room {
                 }
             }
             // A connection that was answered is seated at once, so that media flows when it is up.
-            MediaFact::PeerUp { .. } => {}
+            MediaFact::PeerUp { member } => self.reach(now, member, Reach::Up, out),
             MediaFact::PeerDown { member } => {
                 if let Some(attendee) = self.roster.get_mut(member) {
                     attendee.peer = None;
                 }
                 self.reseat_one(member, false, out);
+                self.lose_reach(now, member, out);
             }
             MediaFact::Speakers(members) => self.speak(members, out),
         }
@@ -186,8 +189,9 @@ impl Room {
 
     /// Works out who should sit where, and tells what is different.
     pub(super) fn reseat(&mut self, out: &mut Vec<RoomEffect>) {
-        let available = self.available();
+        let feeds = self.feeds();
         for viewer in self.roster.iter_mut() {
+            let available = available(&self.topology, viewer.id, &feeds);
             seat(viewer, &available, false, out);
         }
     }
@@ -200,15 +204,16 @@ impl Room {
         is_renewed: bool,
         out: &mut Vec<RoomEffect>,
     ) {
-        let available = self.available();
+        let feeds = self.feeds();
+        let available = available(&self.topology, viewer, &feeds);
         if let Some(viewer) = self.roster.get_mut(viewer) {
             seat(viewer, &available, is_renewed, out);
         }
     }
 
-    /// What the node can put on seats.
-    fn available(&self) -> Vec<Sitter> {
-        match self.topology.involves_sfu() {
+    /// What the node can put on somebody's seats.
+    fn feeds(&self) -> Vec<Sitter> {
+        match self.topology.serves_anybody() {
             true => self.roster.feeds(),
             false => Vec::new(),
         }
@@ -242,7 +247,7 @@ impl Room {
 
     fn speak(&mut self, mut members: Vec<MemberId>, out: &mut Vec<RoomEffect>) {
         members.retain(|&member| self.has(member));
-        if self.topology.involves_sfu() && members != self.speakers {
+        if self.topology.serves_anybody() && members != self.speakers {
             self.speakers.clone_from(&members);
             self.roster
                 .tell_all_but(None, &ServerMessage::Speakers { members }, out);
@@ -274,6 +279,15 @@ impl Room {
         }
         Ok(())
     }
+}
+
+/// What the node can put on a viewer's seats.
+fn available<'a>(topology: &Topology, viewer: MemberId, feeds: &'a [Sitter]) -> Cow<'a, [Sitter]> {
+    if topology.involves_sfu() && topology.exceptions(viewer).is_empty() {
+        return Cow::Borrowed(feeds);
+    }
+    let is_served = |sitter: &&Sitter| topology.is_served(viewer, sitter.0);
+    Cow::Owned(feeds.iter().filter(is_served).copied().collect())
 }
 
 /// An m-line carries one source.

@@ -225,6 +225,18 @@ impl Roster {
         self.0.iter().flat_map(feeds_of).collect()
     }
 
+    /// Sends an event to one member, if they are here.
+    pub(super) fn tell(
+        &mut self,
+        member: MemberId,
+        message: ServerMessage,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        if let Some(member) = self.get_mut(member) {
+            member.tell(message, out);
+        }
+    }
+
     /// Sends an event to everyone, or to everyone else.
     pub(super) fn tell_all_but(
         &mut self,

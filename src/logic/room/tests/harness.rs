@@ -12,7 +12,7 @@ use crate::protocol::client::{ClientFrame, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{
-    Knock, Member, Role, Rules, Seat, ServerFrame, ServerMessage, Topology, Why,
+    Knock, Member, PathException, Role, Rules, Seat, ServerFrame, ServerMessage, Topology, Why,
 };
 
 /// The room, and what became of its effects.
@@ -35,6 +35,7 @@ pub(super) struct Client {
     pub(super) members: BTreeMap<MemberId, Member>,
     pub(super) topology: Option<Topology>,
     held_why: Option<Why>,
+    pub(super) exceptions: Vec<PathException>,
     pub(super) seats: Vec<Option<Seat>>,
     pub(super) rules: Rules,
     /// Who waits, as owners are told.
@@ -376,6 +377,7 @@ impl Client {
                 rules,
                 waiting,
                 resume,
+                exceptions,
                 ..
             } => {
                 assert_eq!(*you, me);
@@ -390,6 +392,7 @@ impl Client {
                 assert!(waiting.is_empty() || self.is_owner(me));
                 self.topology = Some(*topology);
                 self.held_why = Some(topology.why);
+                self.exceptions.clone_from(exceptions);
             }
             ServerMessage::Resumed { id, resume, .. } => {
                 self.answer(*id);
@@ -400,6 +403,8 @@ impl Client {
             }
             ServerMessage::Left { member, .. } => {
                 assert!(self.members.remove(member).is_some(), "a stranger left");
+                // Of those who are gone nothing more is told.
+                self.exceptions.retain(|other| other.member != *member);
             }
             ServerMessage::Switch {
                 mode, epoch, why, ..
@@ -430,6 +435,11 @@ impl Client {
                 assert!(self.is_owner(me), "{me} is told who waits");
                 assert_ne!(self.knocks, *waiting, "the same list twice");
                 self.knocks.clone_from(waiting);
+            }
+            ServerMessage::Paths { epoch, exceptions } => {
+                let known = self.topology.as_ref().expect("joined first");
+                assert_eq!(*epoch, known.epoch);
+                self.exceptions.clone_from(exceptions);
             }
             ServerMessage::Seats { seats } => {
                 let is_renewed = matches!(self.heard.last(), Some(ServerMessage::Answer { .. }));

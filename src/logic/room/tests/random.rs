@@ -11,7 +11,7 @@ use crate::ids::MemberId;
 use crate::logic::limits::Limits;
 use crate::logic::room::{MediaFact, MediaOrder, Room, RoomConfig, RoomInput};
 use crate::protocol::client::*;
-use crate::protocol::server::{Mode, Presence, Published, Role, Topology};
+use crate::protocol::server::{Mode, PairPath, PathReason, Presence, Published, Role};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -34,6 +34,9 @@ enum Step {
         unseen: usize,
     },
     Resume {
+        who: usize,
+    },
+    PeerUp {
         who: usize,
     },
     PeerDown {
@@ -64,6 +67,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => who.clone().prop_map(|who| Step::Gone { who }),
         1 => (who.clone(), 0..4usize).prop_map(|(who, unseen)| Step::Lose { who, unseen }),
         3 => who.clone().prop_map(|who| Step::Resume { who }),
+        1 => who.clone().prop_map(|who| Step::PeerUp { who }),
         1 => who.clone().prop_map(|who| Step::PeerDown { who }),
         1 => proptest::collection::vec(who, 0..4).prop_map(|who| Step::Speakers { who }),
         2 => (0..12u64).prop_map(|seconds| Step::Pass { seconds }),
@@ -101,6 +105,17 @@ fn message() -> impl Strategy<Value = ClientMessage> {
     });
     let signal = prop_oneof![Just(candidate), Just(description)];
     let reaction = Reaction::Heart;
+    let pair_state = prop_oneof![Just(PairState::Failed), Just(PairState::Connected)];
+    let unreachable = prop_oneof![
+        Just(Unreachable::Ice),
+        Just(Unreachable::Dtls),
+        Just(Unreachable::Refused)
+    ];
+    let strain = prop_oneof![
+        Just(None),
+        Just(Some(Strain::Uplink)),
+        Just(Some(Strain::Cpu))
+    ];
     prop_oneof![
         2 => any::<bool>().prop_map(|raised| ClientMessage::Hand { raised }),
         2 => Just(ClientMessage::React { reaction }),
@@ -114,6 +129,9 @@ fn message() -> impl Strategy<Value = ClientMessage> {
         2 => source().prop_map(|source| ClientMessage::Unpublish { source }),
         3 => proptest::collection::vec(want, 0..4).prop_map(|wants| ClientMessage::View { wants }),
         6 => Just(ClientMessage::Ready { epoch: 0 }),
+        12 => (1..4u64, pair_state).prop_map(|(member, state)| ClientMessage::Pair { member: MemberId(member), epoch: 0, state }),
+        2 => unreachable.prop_map(|cause| ClientMessage::Unreachable { cause }),
+        1 => strain.prop_map(|cause| ClientMessage::Strain { cause }),
         2 => text.prop_map(|text| ClientMessage::Chat { text }),
         2 => Just(ClientMessage::Ping { after: None }),
         1 => Just(ClientMessage::Bye {}),
@@ -143,6 +161,7 @@ fn with_epoch(mut what: ClientMessage, now: Epoch) -> ClientMessage {
     match &mut what {
         ClientMessage::Signal { epoch, .. }
         | ClientMessage::Offer { epoch, .. }
+        | ClientMessage::Pair { epoch, .. }
         | ClientMessage::Ready { epoch } => *epoch = now,
         _ => {}
     }
@@ -206,6 +225,11 @@ impl Play {
                 if let Some(&member) = self.comers.get(who) {
                     self.table.resume(member);
                 }
+            }
+            Step::PeerUp { who } => {
+                let member = MemberId(self.comers.get(who).copied().unwrap_or(99));
+                self.table
+                    .feed(RoomInput::Media(MediaFact::PeerUp { member }));
             }
             Step::PeerDown { who } => {
                 let member = MemberId(self.comers.get(who).copied().unwrap_or(99));
@@ -367,7 +391,8 @@ impl Play {
                 assert_eq!(member.published.iter().find(is_muted), None);
                 assert_ne!(self.muted.get(&(member.id, *source)), Some(&false));
             }
-            self.check_seats(member.id, topology);
+            assert_eq!(client.exceptions, room.topology.exceptions(member.id));
+            self.check_seats(member.id);
         }
         for (member, id) in &self.asked {
             let is_waiting = |order: &MediaOrder| matches!(order, MediaOrder::Answer { id: waiting, .. } if *waiting == Some(*id));
@@ -402,7 +427,13 @@ impl Play {
         assert!(!is_open || knocks.is_empty() || room.members() == 5);
     }
 
-    fn check_seats(&self, viewer: MemberId, topology: Topology) {
+    fn somebody_sits(&self) -> bool {
+        let clients = self.table.clients.iter();
+        let mut here = clients.filter(|(member, _)| self.table.room.has(**member));
+        here.any(|(_, client)| client.seats.iter().flatten().count() > 0)
+    }
+
+    fn check_seats(&self, viewer: MemberId) {
         let attendee = self.table.room.roster.get(viewer).unwrap();
         let told = &self.table.clients[&viewer].seats;
         let seated: Vec<_> = told
@@ -416,11 +447,10 @@ impl Play {
         let feeds = self.table.room.roster.feeds();
         for (at, sitter) in seated.iter().enumerate() {
             assert!(feeds.contains(sitter) && sitter.0 != viewer);
+            assert!(self.table.room.topology.is_served(viewer, sitter.0));
             assert!(!seated[..at].contains(sitter), "twice");
         }
         assert!(attendee.peer.is_some() || seated.is_empty());
-        let is_mesh = topology.mode == Mode::Mesh && !topology.switching;
-        assert!(!is_mesh || seated.is_empty());
     }
 }
 
@@ -440,6 +470,10 @@ proptest! {
     }
 }
 
+fn say_exception(path: PairPath, reason: PathReason) -> String {
+    format!("{path:?} for {reason:?}")
+}
+
 /// The property above is worth what the steps reach.
 #[test]
 fn random_steps_reach_every_phase_and_every_word() {
@@ -457,6 +491,12 @@ fn random_steps_reach_every_phase_and_every_word() {
                 .any(|member| !member.silenced.is_empty() && !member.published.is_empty())
             {
                 seen.insert("held".into());
+            }
+            for pair in play.table.room.topology.irregular_pairs() {
+                seen.insert(say_exception(pair.path, pair.reason));
+            }
+            if view.mode == Mode::Mesh && !view.switching && play.somebody_sits() {
+                seen.insert("on a seat in a mesh".into());
             }
         }
         let came_in = |member: &u64| {
@@ -480,8 +520,8 @@ fn random_steps_reach_every_phase_and_every_word() {
             seen.extend(play.table.types_heard(member));
         }
     }
-    let words = "answer bye chat commit error joined knocks left member ok pong reaction resumed rollback \
-        rules seats signal speakers switch waiting";
+    let words = "answer bye chat commit error joined knocks left member ok paths pong reaction resumed \
+        rollback rules seats signal speakers switch waiting";
     let expected = words.split(' ').map(str::to_owned).chain([
         "Mesh switching false".into(),
         "Mesh switching true".into(),
@@ -493,6 +533,11 @@ fn random_steps_reach_every_phase_and_every_word() {
         "RoomClosed".into(),
         "held".into(),
         "came in".into(),
+        "on a seat in a mesh".into(),
+        say_exception(PairPath::Node, PathReason::PairFailed),
+        say_exception(PairPath::Direct, PathReason::NodeUnreachable),
+        say_exception(PairPath::None, PathReason::NodeUnreachable),
+        say_exception(PairPath::None, PathReason::Nothing),
     ]);
     let missing: Vec<String> = expected.filter(|word| !seen.contains(word)).collect();
     assert_eq!(missing, Vec::<String>::new());
