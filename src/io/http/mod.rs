@@ -4,7 +4,7 @@ mod access;
 mod assets;
 mod problem;
 mod rest;
-mod ws;
+pub mod ws;
 
 use std::sync::Arc;
 use std::time::Duration;

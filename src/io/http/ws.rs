@@ -69,14 +69,21 @@ pub(super) async fn upgrade(
     let admission = Admission::new(&node, address)?;
     let ice_servers = ice_servers(&node, &headers);
     let bytes_max = node.limits.sdp_bytes as usize;
-    Ok(upgrade
+    Ok(
+        configure(upgrade, bytes_max).on_upgrade(move |socket| async move {
+            serve(&node, socket, ice_servers).await;
+            drop(admission);
+        }),
+    )
+}
+
+/// Gives a WebSocket the node's settings: messages and frames of at most `bytes_max` bytes, and
+/// small buffers. Public so that what is tested elsewhere is what runs here.
+pub fn configure(upgrade: WebSocketUpgrade, bytes_max: usize) -> WebSocketUpgrade {
+    upgrade
         .max_message_size(bytes_max)
         .max_frame_size(bytes_max)
         .read_buffer_size(READ_BUFFER_BYTES)
-        .on_upgrade(move |socket| async move {
-            serve(&node, socket, ice_servers).await;
-            drop(admission);
-        }))
 }
 
 /// What a WebSocket holds while nothing comes; the usual 128 KiB would be most of an idle member.

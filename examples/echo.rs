@@ -1,0 +1,39 @@
+//! Answers every WebSocket message with itself, over sockets that are set up like the node's own, so
+//! that a conformance suite can look at them. `scripts/autobahn.sh` runs one against it.
+//!
+//! `cargo run --example echo -- 127.0.0.1:9001`
+
+use axum::Router;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use axum::routing::get;
+use motet::io::http::ws;
+use motet::logic::limits::Limits;
+use tokio::net::TcpListener;
+
+const ADDRESS: &str = "127.0.0.1:9001";
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or(ADDRESS.to_owned());
+    let listener = TcpListener::bind(&address).await?;
+    println!("listening ws://{}/", listener.local_addr()?);
+    axum::serve(listener, Router::new().route("/", get(upgrade))).await
+}
+
+async fn upgrade(upgrade: WebSocketUpgrade) -> Response {
+    let bytes_max = Limits::default().sdp_bytes as usize;
+    ws::configure(upgrade, bytes_max).on_upgrade(echo)
+}
+
+/// Pings and close frames are answered below; the rest goes back as it came.
+async fn echo(mut socket: WebSocket) {
+    while let Some(Ok(message)) = socket.recv().await {
+        if !matches!(message, Message::Text(_) | Message::Binary(_)) {
+            continue;
+        }
+        if socket.send(message).await.is_err() {
+            return;
+        }
+    }
+}
