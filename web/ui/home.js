@@ -26,7 +26,7 @@ export function homePage({ create, go }) {
     yourRooms(),
   );
   focusSoon(button);
-  return pageOf({ kind: 'one', content: [card] });
+  return pageOf({ isHome: true, kind: 'one', content: [card] });
 }
 
 /** @param {(room: string) => void} go */

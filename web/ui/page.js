@@ -9,15 +9,16 @@ import { SettingsDialog } from './settings.js';
  *
  * @param {object} options
  * @param {LocalMedia | null} [options.media] what the settings choose devices for
+ * @param {boolean} [options.isHome] needs no way home
  * @param {string} [options.kind] class of the content
  * @param {(Node | string | null | undefined | false)[]} options.content
  */
-export function pageOf({ media = null, kind = '', content }) {
+export function pageOf({ media = null, isHome = false, kind = '', content }) {
   const brand = h('a', { className: 'brand', href: '/' }, h('img', { src: '/icon.svg', alt: '', width: 28, height: 28 }), strings.product);
   const open = () => new SettingsDialog({ media }).open();
   const settings = h('button', { type: 'button', className: 'secondary', onclick: open }, icon('sliders'), strings.settings);
   settings.dataset.tool = 'settings';
-  return h('div', { className: 'page' }, h('header', { className: 'masthead' }, brand, settings), h('main', { className: kind }, ...content));
+  return h('div', { className: 'page' }, h('header', { className: 'masthead' }, !isHome && brand, settings), h('main', { className: kind }, ...content));
 }
 
 /**
