@@ -23,8 +23,8 @@ const app = /** @type {HTMLElement} */ (document.getElementById('app'));
 const query = readQuery(location.search);
 /** Owner's keys that the browser did not keep. @type {Map<string, string>} */
 const keys = new Map();
-/** Draws what is shown once more, in another language. */
-let redraw = () => {};
+/** Draws what is shown once more, in another language; nothing for the page of a room. @type {(() => void) | null} */
+let redraw = null;
 
 /** @returns {string} the room that the address names, or nothing */
 function roomInAddress() {
@@ -101,14 +101,16 @@ function showPrejoin(room, media) {
 /** @param {Entry} entry */
 function enter({ room, name, media, wanted }) {
   document.title = titleOf(room);
-  redraw = () => {};
   const visit = new Visit({
     room,
     name,
     ownerKey: keyOf(room),
     media,
     query,
-    show: (page) => app.replaceChildren(page),
+    show: (page, again) => {
+      redraw = again;
+      app.replaceChildren(page);
+    },
     ended: (ending) => showEnded(ending, { room, name, media }),
     retry: () => enter({ room, name, media }),
   });
@@ -126,8 +128,11 @@ function showEnded(ending, { room, name, media }) {
     if (ending.error?.code === 'badName') showPrejoin(room, ownMedia());
     else enter({ room, name, media: ownMedia(), wanted });
   };
-  redraw = () => app.replaceChildren(endedPage(ending, again));
-  redraw();
+  const draw = () => app.replaceChildren(endedPage(ending, again));
+  redraw = draw;
+  // What was chosen in the room holds from here on.
+  usePreferredLanguage();
+  draw();
 }
 
 /** @param {string} room */
@@ -151,7 +156,7 @@ function registerServiceWorker() {
 }
 
 settings.on('change', ({ language }) => {
-  if (language === undefined) return;
+  if (language === undefined || !redraw) return;
   usePreferredLanguage();
   redraw();
 });

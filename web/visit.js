@@ -16,7 +16,8 @@ import { UnreachablePage, WaitingPage } from './ui/waiting.js';
  * @property {string} ownerKey nothing for guests
  * @property {LocalMedia} media
  * @property {Query} query
- * @property {(page: HTMLElement) => void} show
+ * @property {(page: HTMLElement, redraw: (() => void) | null) => void} show with what draws it once more
+ *   in another language; nothing for the page of the room, which stays as it is
  * @property {(ending: Ending) => void} ended
  * @property {() => void} retry starts another visit in place of this one
  */
@@ -42,7 +43,7 @@ export class Visit {
     this.#room.on('ended', ({ reason, error }) => {
       if (!this.#isAbandoned) options.ended({ reason, error });
     });
-    options.show(this.#call.element);
+    options.show(this.#call.element, null);
   }
 
   /** @param {{microphone: boolean, camera: boolean}} [wanted] devices to open first */
@@ -54,10 +55,16 @@ export class Visit {
   /** @param {RoomState | 'waiting'} state */
   #follow(state) {
     const { show, room } = this.#options;
-    if (state === 'joined' && !this.#call.element.isConnected) show(this.#call.element);
-    if (state === 'waiting') show(new WaitingPage({ room, leave: () => this.#room.leave() }).element);
+    if (state === 'joined' && !this.#call.element.isConnected) show(this.#call.element, null);
+    if (state === 'waiting') this.#show(() => new WaitingPage({ room, leave: () => this.#room.leave() }));
     // It is said again only when an attempt failed; who was in before stays on the page of the room.
-    if (state === 'connecting') show(new UnreachablePage({ retry: () => this.#again() }).element);
+    if (state === 'connecting') this.#show(() => new UnreachablePage({ retry: () => this.#again() }));
+  }
+
+  /** @param {() => {element: HTMLElement}} make */
+  #show(make) {
+    const draw = () => this.#options.show(make().element, draw);
+    draw();
   }
 
   #again() {

@@ -69,7 +69,7 @@ const NOUNS = ['alto', 'bass', 'cantor', 'canon', 'cello', 'choir', 'flute', 'ha
 const SIGNS = 'abcdefghjkmnpqrstuvwxyz23456789';
 const SIGNS_IN_NAME = 5;
 
-/** @returns {string} a name that nobody uses: easy to read out, one in four thousand million */
+/** @returns {string} a name that is easy to read out: one of four thousand million */
 export function newRoomName() {
   const random = crypto.getRandomValues(new Uint32Array(2 + SIGNS_IN_NAME));
   const pick = (/** @type {ArrayLike<string>} */ from, /** @type {number} */ at) => from[(random[at] ?? 0) % from.length];

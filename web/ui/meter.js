@@ -26,7 +26,7 @@ export class Meter {
     if (track === this.#track) return;
     this.close();
     this.#track = track;
-    this.element.hidden = !track;
+    this.element.hidden = true;
     if (track && globalThis.AudioContext) this.#measure(track);
   }
 
@@ -35,6 +35,7 @@ export class Meter {
     cancelAnimationFrame(this.#frame);
     document.removeEventListener('pointerdown', this.#wake);
     document.removeEventListener('keydown', this.#wake);
+    if (this.#context) this.#context.onstatechange = null;
     this.#context?.close();
     this.#context = null;
     this.#track = null;
@@ -52,6 +53,8 @@ export class Meter {
     document.addEventListener('pointerdown', this.#wake);
     document.addEventListener('keydown', this.#wake);
     this.#context = context;
+    // A bar that does not move would say that the microphone hears nothing.
+    context.onstatechange = () => (this.element.hidden = context.state !== 'running');
     const samples = new Float32Array(analyser.fftSize);
     const look = () => {
       analyser.getFloatTimeDomainData(samples);

@@ -38,7 +38,7 @@ export class PrejoinPage {
       microphone: this.#button('microphone', 'mic'),
       camera: this.#button('camera', 'camera'),
     };
-    this.#name.input.onchange = () => settings.set({ name: this.#name.input.value.trim() });
+    this.#name.input.oninput = () => settings.set({ name: this.#name.input.value.trim() });
     this.#name.input.setAttribute('aria-describedby', this.#problem.id);
     const join = h('button', { className: 'primary', type: 'submit' }, strings.join);
     this.element = pageOf({ media: options.media, kind: 'lobby', content: [this.#preview(), this.#form(join), this.#devices.element] });
