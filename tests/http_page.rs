@@ -45,6 +45,7 @@ async fn every_file_that_the_page_needs_is_served_with_its_type() {
                 "js" => "text/javascript; charset=utf-8",
                 "css" => "text/css; charset=utf-8",
                 "svg" => "image/svg+xml",
+                "png" => "image/png",
                 "webmanifest" => "application/manifest+json",
                 other => panic!("a type that is not served: {other}"),
             };

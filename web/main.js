@@ -1,17 +1,30 @@
-import { exposeForTests } from './hook.js';
+import { followAppearance } from './appearance.js';
 import { LocalMedia } from './media.js';
-import { Room } from './motet.js';
+import { keepOwnerKey, keyInFragment, linkTo, newOwnerKey, ownerKeyOf } from './owner.js';
 import { readQuery } from './query.js';
-import { errors, reasons, strings } from './strings.js';
-import { Call, deviceProblem } from './ui/call.js';
-import { endedPage, homePage } from './ui/home.js';
+import { settings } from './settings.js';
+import { strings, usePreferredLanguage } from './strings.js';
+import { endedPage } from './ui/ended.js';
+import { homePage, newRoomName } from './ui/home.js';
+import { PrejoinPage } from './ui/prejoin.js';
+import { titleOf, Visit } from './visit.js';
 
 /**
- * @import { Entry } from './ui/home.js'
+ * @import { Ending } from './ui/ended.js'
+ *
+ * @typedef {object} Entry how one goes into a room
+ * @property {string} room
+ * @property {string} name
+ * @property {LocalMedia} media
+ * @property {{microphone: boolean, camera: boolean}} [wanted] devices that are not open yet
  */
 
 const app = /** @type {HTMLElement} */ (document.getElementById('app'));
 const query = readQuery(location.search);
+/** Owner's keys that the browser did not keep. @type {Map<string, string>} */
+const keys = new Map();
+/** Draws what is shown once more, in another language; nothing for the page of a room. @type {(() => void) | null} */
+let redraw = null;
 
 /** @returns {string} the room that the address names, or nothing */
 function roomInAddress() {
@@ -25,43 +38,129 @@ function roomInAddress() {
 
 function start() {
   const room = roomInAddress();
-  if (room && query.join) {
-    enter({ room, name: query.name || strings.guest, microphone: query.audio, camera: query.video !== null });
-  } else {
-    showHome('');
-  }
+  if (!room) return new URLSearchParams(location.search).has('new') ? create() : showHome();
+  takeKey(room);
+  if (!query.join) return showPrejoin(room, ownMedia());
+  const wanted = { microphone: query.audio, camera: query.video !== null };
+  enter({ room, name: query.name || strings.guest, media: ownMedia(), wanted });
 }
 
-/** @param {string} problem */
-function showHome(problem) {
-  document.title = strings.product;
-  app.replaceChildren(homePage({ room: roomInAddress(), problem, enter }));
+/**
+ * Takes the owner's key out of the address, so that nobody hands it on with the address by mistake; it
+ * stays there where the browser keeps nothing, or a reload would lose it.
+ *
+ * @param {string} room
+ */
+function takeKey(room) {
+  const key = keyInFragment(location.hash);
+  if (!key) return;
+  keys.set(room, key);
+  if (keepOwnerKey(room, key)) history.replaceState(null, '', location.pathname + location.search);
+}
+
+function showHome() {
+  document.title = titleOf('');
+  redraw = showHome;
+  app.replaceChildren(homePage({ create, go }));
+}
+
+function create() {
+  const room = newRoomName();
+  const key = newOwnerKey();
+  history.pushState(null, '', linkTo(room, key));
+  takeKey(room);
+  showPrejoin(room, ownMedia());
+}
+
+/** @param {string} room */
+function go(room) {
+  history.pushState(null, '', linkTo(room));
+  showPrejoin(room, ownMedia());
+}
+
+/**
+ * @param {string} room
+ * @param {LocalMedia} media
+ */
+function showPrejoin(room, media) {
+  document.title = titleOf(room);
+  const join = (/** @type {string} */ name, /** @type {boolean} */ withDevices) => {
+    page.close();
+    if (!withDevices) media.close();
+    enter({ room, name, media: withDevices ? media : ownMedia() });
+  };
+  const page = new PrejoinPage({ room, ownerKey: keyOf(room), media, join });
+  redraw = () => {
+    page.close();
+    showPrejoin(room, media);
+  };
+  app.replaceChildren(page.element);
+  page.open();
 }
 
 /** @param {Entry} entry */
-async function enter(entry) {
-  const path = `/r/${encodeURIComponent(entry.room)}`;
-  if (decodeURIComponent(location.pathname) !== decodeURIComponent(path)) history.pushState(null, '', path);
-  document.title = `${entry.room} · ${strings.product}`;
-  const media = new LocalMedia(query.video ?? undefined);
-  const url = new URL('/ws', location.href);
-  url.protocol = url.protocol.replace('http', 'ws');
-  const room = new Room({ url, room: entry.room, name: entry.name, media, seats: query.seats, sfuOnly: query.sfuOnly });
-  exposeForTests(room);
-  const call = new Call(room, entry.room);
-  app.replaceChildren(call.element);
-  room.on('ended', ({ reason, error }) => {
-    media.close();
-    const title = error ? strings.couldNotJoin : strings.ended;
-    const text = error ? errors[error.code] : reason ? reasons[reason] : '';
-    app.replaceChildren(endedPage({ title: reason === 'left' || error ? title : text, text, again: () => enter(entry) }));
+function enter({ room, name, media, wanted }) {
+  document.title = titleOf(room);
+  const visit = new Visit({
+    room,
+    name,
+    ownerKey: keyOf(room),
+    media,
+    query,
+    show: (page, again) => {
+      redraw = again;
+      app.replaceChildren(page);
+    },
+    ended: (ending) => showEnded(ending, { room, name, media }),
+    retry: () => enter({ room, name, media }),
   });
-  const missing = await media.open(entry);
-  if (missing.microphone && missing.camera) call.notice(deviceProblem('both', missing.camera));
-  else if (missing.microphone) call.notice(deviceProblem('microphone', missing.microphone));
-  else if (missing.camera) call.notice(deviceProblem('camera', missing.camera));
-  await room.join();
+  visit.begin(wanted);
 }
 
+/**
+ * @param {Ending} ending
+ * @param {Entry} entry
+ */
+function showEnded(ending, { room, name, media }) {
+  const wanted = { microphone: media.isOn('microphone'), camera: media.isOn('camera') };
+  media.close();
+  const again = () => {
+    if (ending.error?.code === 'badName') showPrejoin(room, ownMedia());
+    else enter({ room, name, media: ownMedia(), wanted });
+  };
+  const draw = () => app.replaceChildren(endedPage(ending, again));
+  redraw = draw;
+  // What was chosen in the room holds from here on.
+  usePreferredLanguage();
+  draw();
+}
+
+/** @param {string} room */
+function keyOf(room) {
+  return keys.get(room) ?? ownerKeyOf(room);
+}
+
+/** The own devices, as they were chosen. */
+function ownMedia() {
+  const media = new LocalMedia(query.video ?? undefined);
+  media.preferDevice('microphone', settings.get('microphoneId'));
+  media.preferDevice('camera', settings.get('cameraId'));
+  const [echoCancellation, noiseSuppression, autoGainControl] = [settings.get('echoCancellation'), settings.get('noiseSuppression'), settings.get('autoGainControl')];
+  media.process({ echoCancellation, noiseSuppression, autoGainControl });
+  return media;
+}
+
+/** Only on secure pages; nothing depends on it. */
+function registerServiceWorker() {
+  if (globalThis.isSecureContext) navigator.serviceWorker?.register('/service-worker.js').catch(() => {});
+}
+
+settings.on('change', ({ language }) => {
+  if (language === undefined || !redraw) return;
+  usePreferredLanguage();
+  redraw();
+});
 window.addEventListener('popstate', () => location.reload());
+followAppearance();
 start();
+registerServiceWorker();

@@ -5,6 +5,9 @@ import { Emitter } from './events.js';
  *
  * @typedef {{width: number, height: number, frameRate: number}} Picture
  *
+ * @typedef {{echoCancellation: boolean, noiseSuppression: boolean, autoGainControl: boolean}} Processing
+ *   what the browser does to the voice before it is sent
+ *
  * @typedef {object} LocalMediaEvents
  * @property {void} change a track came or went, or was muted
  *
@@ -27,12 +30,15 @@ export class LocalMedia extends Emitter {
   #screens = new MediaStream();
   /** @type {Map<Source, Own>} */
   #own = new Map();
+  #isClosed = false;
   /** @type {Picture} */
   picture;
   /** @type {{camera?: string, microphone?: string}} */
   #devices = {};
   /** @type {readonly Source[]} */
   #held = [];
+  /** @type {Processing} */
+  #processing = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
   /** @param {Picture} [picture] what to ask of a camera */
   constructor(picture = { width: 1280, height: 720, frameRate: 30 }) {
@@ -145,16 +151,29 @@ export class LocalMedia extends Emitter {
    * @param {string} deviceId
    */
   async useDevice(source, deviceId) {
+    this.preferDevice(source, deviceId);
+    if (this.track(source)) await this.#captureAgain(source);
+  }
+
+  /**
+   * The device that a source will use when it is opened next; empty: the browser's choice.
+   *
+   * @param {'microphone' | 'camera'} source
+   * @param {string} deviceId
+   */
+  preferDevice(source, deviceId) {
     this.#devices[source] = deviceId;
-    const old = this.track(source);
-    if (!old) return;
-    const audio = source === 'microphone';
-    const stream = await this.#capture(audio ? { audio: this.#audio() } : { video: this.#video() });
-    const track = stream.getTracks()[0];
-    const enabled = old.enabled;
-    stop(old);
-    this.#keep(source, track);
-    if (audio && !enabled) await this.setMicrophone(false);
+  }
+
+  /**
+   * What the browser does to the voice, from now on.
+   *
+   * @param {Partial<Processing>} processing
+   */
+  async process(processing) {
+    this.#processing = { ...this.#processing, ...processing };
+    // Browsers differ in what they change while a microphone is open: all of them take it anew.
+    if (this.track('microphone')) await this.#captureAgain('microphone');
   }
 
   /** Asks for a screen, a window or a tab, and sends it with its sound if there is any. */
@@ -180,24 +199,49 @@ export class LocalMedia extends Emitter {
 
   /** Ends everything that is captured. */
   close() {
+    this.#isClosed = true;
     for (const { track } of this.#own.values()) if (track) stop(track);
     this.#own.clear();
     this.emit('change', undefined);
   }
 
+  /**
+   * The device that a source has goes first: phones open one camera at a time, and a microphone that
+   * is open twice keeps how it was opened first.
+   *
+   * @param {'microphone' | 'camera'} source
+   */
+  async #captureAgain(source) {
+    const old = this.track(source);
+    const isOn = this.isOn(source);
+    if (old) stop(old);
+    try {
+      const stream = await this.#capture(source === 'microphone' ? { audio: this.#audio() } : { video: this.#video() });
+      this.#keep(source, stream.getTracks()[0]);
+      if (source === 'microphone' && !isOn) await this.setMicrophone(false);
+    } catch (error) {
+      this.#drop(source);
+      throw error;
+    }
+  }
+
   /** @param {MediaStreamConstraints} constraints */
-  #capture(constraints) {
+  async #capture(constraints) {
     // Absent on plain http, except from localhost.
     if (!navigator.mediaDevices) throw new DOMException('insecure', 'SecurityError');
-    return navigator.mediaDevices.getUserMedia(constraints);
+    try {
+      return await navigator.mediaDevices.getUserMedia(constraints);
+    } catch (error) {
+      // The device that was chosen once is gone: any other is better than none.
+      if (/** @type {Error} */ (error).name !== 'OverconstrainedError') throw error;
+      return navigator.mediaDevices.getUserMedia(anyDevice(constraints));
+    }
   }
 
   #audio() {
     const device = this.#devices.microphone;
     return {
-      echoCancellation: true,
-      noiseSuppression: true,
-      autoGainControl: true,
+      ...this.#processing,
       ...(device ? { deviceId: { exact: device } } : {}),
     };
   }
@@ -219,9 +263,15 @@ export class LocalMedia extends Emitter {
    */
   #keep(source, track) {
     if (!track) return;
+    // Who closed the page's media while the browser still asked does not want it any more.
+    if (this.#isClosed) return stop(track);
+    const before = this.track(source);
+    if (before && before !== track) stop(before);
     track.onended = () => (source === 'screen' ? this.stopScreen() : this.#drop(source));
     this.#own.set(source, { track, muted: false });
     this.emit('change', undefined);
+    // It may have been silenced while the browser asked.
+    this.hold(this.#held);
   }
 
   /** @param {Source} source */
@@ -232,6 +282,16 @@ export class LocalMedia extends Emitter {
     this.#own.set(source, { track: null, muted: true });
     this.emit('change', undefined);
   }
+}
+
+/**
+ * @param {MediaStreamConstraints} constraints
+ * @returns {MediaStreamConstraints} the same without a particular device
+ */
+function anyDevice(constraints) {
+  const without = (/** @type {boolean | MediaTrackConstraints | undefined} */ kind) =>
+    typeof kind === 'object' ? { ...kind, deviceId: undefined } : kind;
+  return { audio: without(constraints.audio), video: without(constraints.video) };
 }
 
 /** @param {MediaStreamTrack} track */

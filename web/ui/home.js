@@ -1,101 +1,78 @@
+import { ownedRooms } from '../owner.js';
 import { strings } from '../strings.js';
 import { h } from './dom.js';
-import { remembered, remember } from './memory.js';
+import { textField } from './form.js';
+import { focusSoon, pageOf } from './page.js';
+
+const OWNED_SHOWN_MAX = 3;
 
 /**
- * @typedef {{name: string, room: string, microphone: boolean, camera: boolean}} Entry
- */
-
-/**
- * The page on which one says who one is and where one wants to go.
+ * The first page: makes a room, or goes to one.
  *
  * @param {object} options
- * @param {string} options.room empty if the address names none
- * @param {string} options.problem why an attempt to join failed
- * @param {(entry: Entry) => void} options.enter
+ * @param {() => void} options.create
+ * @param {(room: string) => void} options.go
  */
-export function homePage({ room, problem, enter }) {
-  const memory = remembered();
-  const name = field('name', strings.yourName, memory.name ?? '', { autocomplete: 'nickname', required: true });
-  const place = field('room', strings.roomName, room || (memory.room ?? ''), { autocomplete: 'off', placeholder: strings.roomHint });
-  const microphone = choice('microphone', strings.withMicrophone, memory.microphone ?? true);
-  const camera = choice('camera', strings.withCamera, memory.camera ?? true);
-  const form = h(
-    'form',
-    { className: 'card' },
-    h('h1', { className: 'brand' }, h('img', { src: '/icon.svg', alt: '', width: 36, height: 36 }), strings.product),
+export function homePage({ create, go }) {
+  const button = h('button', { className: 'primary', type: 'button', onclick: create }, strings.newRoom);
+  const card = h(
+    'div',
+    { className: 'card home' },
+    h('h1', {}, h('img', { src: '/icon.svg', alt: '', width: 44, height: 44 }), strings.product),
     h('p', { className: 'quiet' }, strings.tagline),
-    problem && h('p', { className: 'problem', role: 'alert' }, problem),
-    name.label,
-    place.label,
-    h('div', { className: 'choices' }, microphone.label, camera.label),
-    h('button', { className: 'primary', type: 'submit' }, strings.join),
+    h('div', { className: 'offer' }, button, h('p', { className: 'quiet small' }, strings.newRoomHint)),
+    h('p', { className: 'or' }, strings.or),
+    entrance(go),
+    yourRooms(),
   );
+  focusSoon(button);
+  return pageOf({ isHome: true, kind: 'one', content: [card] });
+}
+
+/** @param {(room: string) => void} go */
+function entrance(go) {
+  const place = textField(strings.enterRoom, { name: 'room', required: true, autocomplete: 'off', autocapitalize: 'none', placeholder: strings.roomName });
+  const form = h('form', { className: 'entrance' }, place.label, h('button', { type: 'submit', className: 'secondary' }, strings.enter));
   form.onsubmit = (event) => {
     event.preventDefault();
-    const entry = {
-      name: name.input.value.trim(),
-      room: place.input.value.trim() || newRoomName(),
-      microphone: microphone.input.checked,
-      camera: camera.input.checked,
-    };
-    if (!entry.name) return name.input.focus();
-    remember(entry);
-    enter(entry);
+    const room = roomIn(place.input.value.trim());
+    if (room) go(room);
+    else place.input.focus();
   };
-  queueMicrotask(() => (name.input.value ? form.querySelector('button') : name.input)?.focus());
-  return h('main', { className: 'page' }, form);
+  return form;
+}
+
+function yourRooms() {
+  const rooms = ownedRooms().slice(0, OWNED_SHOWN_MAX);
+  if (rooms.length === 0) return null;
+  const links = rooms.map((room) => h('li', {}, h('a', { href: `/r/${encodeURIComponent(room)}`, className: 'plain' }, room)));
+  return h('nav', { className: 'your-rooms', 'aria-label': strings.yourRooms }, h('h2', {}, strings.yourRooms), h('ul', {}, ...links));
 }
 
 /**
- * @param {object} options
- * @param {string} options.title
- * @param {string} options.text
- * @param {() => void} options.again
- */
-export function endedPage({ title, text, again }) {
-  const button = h('button', { className: 'primary', type: 'button', onclick: again }, strings.rejoin);
-  queueMicrotask(() => button.focus());
-  return h(
-    'main',
-    { className: 'page' },
-    h(
-      'div',
-      { className: 'card ended' },
-      h('h1', {}, title),
-      text && text !== title && h('p', { className: 'quiet', role: 'status' }, text),
-      button,
-      h('a', { href: '/', className: 'plain' }, strings.otherRoom),
-    ),
-  );
-}
-
-/**
- * @param {string} name
+ * People paste links where a name is asked for.
+ *
  * @param {string} text
- * @param {string} value
- * @param {Record<string, unknown>} properties
  */
-function field(name, text, value, properties) {
-  const input = h('input', { type: 'text', name, value, maxLength: 64, ...properties });
-  return { input, label: h('label', { className: 'field' }, h('span', {}, text), input) };
-}
-
-/**
- * @param {string} name
- * @param {string} text
- * @param {boolean} checked
- */
-function choice(name, text, checked) {
-  const input = h('input', { type: 'checkbox', name, checked });
-  return { input, label: h('label', { className: 'choice' }, input, h('span', {}, text)) };
+export function roomIn(text) {
+  const path = /^https?:\/\/[^/]+\/r\/([^/?#]+)/.exec(text)?.[1];
+  try {
+    return path ? decodeURIComponent(path) : text.replaceAll('/', '-');
+  } catch {
+    return text.replaceAll('/', '-');
+  }
 }
 
 const ADJECTIVES = ['amber', 'brisk', 'calm', 'clear', 'early', 'gentle', 'golden', 'light', 'mellow', 'quiet', 'silver', 'warm'];
 const NOUNS = ['alto', 'bass', 'cantor', 'canon', 'cello', 'choir', 'flute', 'harp', 'lute', 'tenor', 'viola', 'voice'];
+/** Letters and digits that are not taken for one another. */
+const SIGNS = 'abcdefghjkmnpqrstuvwxyz23456789';
+const SIGNS_IN_NAME = 5;
 
-function newRoomName() {
-  const random = crypto.getRandomValues(new Uint32Array(3));
-  const pick = (/** @type {string[]} */ words, /** @type {number} */ at) => words[(random[at] ?? 0) % words.length];
-  return `${pick(ADJECTIVES, 0)}-${pick(NOUNS, 1)}-${(random[2] ?? 0) % 10_000}`;
+/** @returns {string} a name that is easy to read out: one of four thousand million */
+export function newRoomName() {
+  const random = crypto.getRandomValues(new Uint32Array(2 + SIGNS_IN_NAME));
+  const pick = (/** @type {ArrayLike<string>} */ from, /** @type {number} */ at) => from[(random[at] ?? 0) % from.length];
+  const signs = Array.from({ length: SIGNS_IN_NAME }, (_, at) => pick(SIGNS, 2 + at)).join('');
+  return `${pick(ADJECTIVES, 0)}-${pick(NOUNS, 1)}-${signs}`;
 }

@@ -1,3 +1,4 @@
+import { settings } from '../settings.js';
 import { h } from './dom.js';
 
 /**
@@ -14,10 +15,20 @@ export class Sounds {
   #blocked;
   /** @type {Map<string, {key: string, audio: HTMLAudioElement}>} */
   #playing = new Map();
+  #sink = settings.get('speakerId');
 
   /** @param {(isBlocked: boolean) => void} blocked the browser wants a click first, or no longer */
   constructor(blocked) {
     this.#blocked = blocked;
+    settings.on('change', ({ speakerId }) => {
+      if (speakerId !== undefined) this.setSink(speakerId);
+    });
+  }
+
+  /** @param {string} deviceId of the loudspeaker that plays everybody; empty: the system's choice */
+  setSink(deviceId) {
+    this.#sink = deviceId;
+    for (const { audio } of this.#playing.values()) playOn(audio, deviceId);
   }
 
   /** @param {Voice[]} voices */
@@ -42,6 +53,7 @@ export class Sounds {
     const before = this.#playing.get(id);
     if (before?.key === key) return;
     const audio = h('audio', { autoplay: true, srcObject: new MediaStream([track]) });
+    if (this.#sink) playOn(audio, this.#sink);
     this.#playing.set(id, { key, audio });
     this.element.append(audio);
     if (before) this.#relieve(before.audio, audio);
@@ -67,4 +79,16 @@ export class Sounds {
       if (error.name === 'NotAllowedError') this.#blocked(true);
     });
   }
+}
+
+/** Whether this browser lets a page choose the loudspeaker. */
+export const canChooseSink = 'setSinkId' in (globalThis.HTMLMediaElement?.prototype ?? {});
+
+/**
+ * @param {HTMLAudioElement} audio
+ * @param {string} deviceId
+ */
+export function playOn(audio, deviceId) {
+  // A loudspeaker that was unplugged is refused: the system's choice plays on.
+  if (canChooseSink) audio.setSinkId(deviceId).catch(() => {});
 }

@@ -15,6 +15,7 @@ use super::problem::Problem;
 #[include = "*.js"]
 #[include = "*.css"]
 #[include = "*.svg"]
+#[include = "*.png"]
 #[include = "*.webmanifest"]
 #[exclude = "*.test.js"]
 #[exclude = "*.config.js"]
@@ -95,6 +96,7 @@ fn content_type(path: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
         Some("webmanifest") => "application/manifest+json",
         _ => "application/octet-stream",
     }
