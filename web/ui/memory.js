@@ -1,5 +1,11 @@
 /**
- * @typedef {{name?: string, room?: string, microphone?: boolean, camera?: boolean}} Memory
+ * @typedef {object} Memory
+ * @property {string} [name]
+ * @property {string} [room]
+ * @property {boolean} [microphone]
+ * @property {boolean} [camera]
+ * @property {'grid' | 'speaker'} [view]
+ * @property {boolean} [shortcuts] single keys do something
  */
 
 const KEY = 'motet';

@@ -1,0 +1,21 @@
+/**
+ * @import { Reaction } from '../protocol'
+ * @import { Item } from './menu.js'
+ */
+import { words } from '../strings-room.js';
+
+/** In the order of their keys, from 1. @type {readonly Reaction[]} */
+export const REACTIONS = ['thumbsUp', 'thumbsDown', 'clap', 'heart', 'laugh', 'surprise', 'party'];
+
+/**
+ * @param {(reaction: Reaction) => unknown} act
+ * @returns {Item[]}
+ */
+export function reactionItems(act) {
+  return REACTIONS.map((reaction, index) => ({
+    label: words.reactions[reaction],
+    icon: reaction,
+    hint: String(index + 1),
+    act: () => act(reaction),
+  }));
+}
