@@ -41,7 +41,7 @@ const PICTURES = {
     await page.keyboard.press('Enter');
   } },
   'people': { room: { count: 12, ...busy, ...owner, held: [5], why: { cause: 'many' } }, then: async (page) => {
-    await page.click('[data-tool=people]');
+    await page.keyboard.press('p');
     await page.click('.row .who >> nth=2');
   } },
   'knocks': { room: { count: 4, ...owner }, then: (page) => page.click('[data-tool=leave]') },
@@ -61,7 +61,7 @@ const PICTURES = {
   } },
   'help': { room: { count: 2 }, then: (page) => page.keyboard.press('?') },
   'exception': { room: { count: 4, why: { cause: 'few' }, exceptions: [{ member: 'm1', path: 'node', reason: 'pairFailed' }, { member: 'm2', path: 'none', reason: 'nothing' }] } },
-  'german': { room: { count: 3, lang: 'de', ...owner }, then: press('people') },
+  'german': { room: { count: 3, lang: 'de', ...owner }, then: (page) => page.keyboard.press('p') },
 };
 
 const house = new House({ name: 'gallery', after: () => {} });

@@ -102,6 +102,8 @@ export class Call {
       people: this.#panelOf('people', strings.people, this.#people.element),
     };
     this.#stage.element.append(this.#alone);
+    // Within a landmark, wherever it opens.
+    this.#bar.element.append(this.#menu.element);
     const mark = h('img', { src: '/icon.svg', alt: '', width: 24, height: 24 });
     this.element = h(
       'div',
@@ -111,7 +113,6 @@ export class Call {
       this.#bar.element,
       this.#hear,
       this.#notices.element,
-      this.#menu.element,
       this.#sounds.element,
     );
     this.#actions = new CallActions(room, {

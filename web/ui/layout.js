@@ -6,7 +6,7 @@ const GAP = 10;
 const ASPECT_MAX = 16 / 9;
 const ASPECT_MIN = 3 / 4;
 /** How much less a tile is liked that cuts a wide picture down to the narrowest shape. */
-const NARROW_WORTH = 0.68;
+const NARROW_WORTH = 0.8;
 /** Smaller than this, nobody is recognised. */
 const TILE_MIN = { width: 116, height: 84 };
 const STRIP_SHARE = 0.22;

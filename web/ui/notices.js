@@ -10,7 +10,7 @@ import { h, setText } from './dom.js';
 const NOTICE_MS = 6_000;
 const NOTICES_MAX = 4;
 /** More people who wait are in the list alone. */
-const KNOCKS_MAX = 3;
+const KNOCKS_MAX = 2;
 
 /** What is said in passing, to eyes and to screen readers; and who knocks, with an answer at hand. */
 export class Notices {
