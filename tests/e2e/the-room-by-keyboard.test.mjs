@@ -74,7 +74,7 @@ for (const browser of ['chromium', 'firefox']) {
 
     await t.test('the help says so, and turns the keys off', async () => {
       await press('?');
-      await ada.until('shows it', () => document.querySelector('dialog[open] .keys'));
+      await ada.until('shows it', () => Boolean(document.querySelector('dialog[open] .keys')));
       await ada.page.click('dialog input[type=checkbox]');
       await press('Escape');
       await ada.until('has closed it', () => !document.querySelector('dialog'));
