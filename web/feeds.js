@@ -5,12 +5,29 @@
  * @import { Feed, Member, Source } from './protocol'
  */
 
+/** The sources of a feed. */
+export const SOURCES_OF = /** @type {const} */ ({
+  camera: { audio: 'microphone', video: 'camera' },
+  screen: { audio: 'screenAudio', video: 'screen' },
+});
+
 /**
  * @param {Member} member
  * @param {Source} source
  */
 export function isLive(member, source) {
-  return member.published.some((published) => published.source === source && !published.muted);
+  return !isSilenced(member, source) && member.published.some((published) => published.source === source && !published.muted);
+}
+
+/**
+ * Whether the room's owner lets nobody hear or see it. The node drops it; on a direct path nobody but
+ * the receiver can.
+ *
+ * @param {Member} member
+ * @param {Source} source
+ */
+export function isSilenced(member, source) {
+  return member.silenced?.includes(source) ?? false;
 }
 
 /**
@@ -18,7 +35,7 @@ export function isLive(member, source) {
  * @param {Feed} feed
  */
 export function sendsPicture(member, feed) {
-  return isLive(member, feed);
+  return isLive(member, SOURCES_OF[feed].video);
 }
 
 /**
@@ -26,7 +43,7 @@ export function sendsPicture(member, feed) {
  * @param {Feed} feed
  */
 export function sendsSound(member, feed) {
-  return isLive(member, feed === 'camera' ? 'microphone' : 'screenAudio');
+  return isLive(member, SOURCES_OF[feed].audio);
 }
 
 /**

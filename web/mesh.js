@@ -268,8 +268,9 @@ export class Pair {
    * @returns {Incoming}
    */
   incoming(member, feed) {
-    const audio = this.#carrier(member, feed === 'camera' ? 'microphone' : 'screenAudio', 'audio');
-    const video = this.#carrier(member, feed, 'video');
+    const sources = SOURCES_OF[feed];
+    const audio = isSilenced(member, sources.audio) ? null : this.#carrier(member, sources.audio, 'audio');
+    const video = isSilenced(member, sources.video) ? null : this.#carrier(member, sources.video, 'video');
     const inbound = this.meter.latest.inbound;
     return {
       audio: audio?.receiver.track ?? null,

@@ -16,6 +16,8 @@ import { Emitter } from './events.js';
  * @property {boolean} mirror show the own picture as in a mirror
  * @property {string} language empty: the browser's
  * @property {Theme} theme
+ * @property {'grid' | 'speaker'} view of a room
+ * @property {boolean} shortcuts single keys do something
  *
  * @typedef {object} SettingsEvents
  * @property {Partial<Choices>} change what is different now
@@ -37,6 +39,8 @@ const DEFAULTS = {
   mirror: true,
   language: '',
   theme: 'system',
+  view: 'grid',
+  shortcuts: true,
 };
 
 /**

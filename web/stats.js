@@ -16,6 +16,7 @@
  * @property {number} energy of the sound that was played
  * @property {number} level of the sound now, 0 to 1
  * @property {string} codec
+ * @property {number} jitterMs
  *
  * @typedef {object} Outbound
  * @property {'audio' | 'video'} kind
@@ -28,6 +29,7 @@
  * @property {number} fps
  * @property {string} limited what holds the quality back: `none`, `cpu`, `bandwidth`, `other`; empty
  *   where the browser does not tell
+ * @property {string} codec
  *
  * @typedef {object} Connection
  * @property {RTCPeerConnectionState} state
@@ -35,6 +37,7 @@
  * @property {string} remote
  * @property {string} protocol
  * @property {number} rttMs
+ * @property {number} availableBitrate that the path allows to send, in bits per second; 0 where it is not known
  *
  * @typedef {object} Sample
  * @property {Map<string, Inbound>} inbound by mid
@@ -47,7 +50,7 @@ function emptySample() {
   return {
     inbound: new Map(),
     outbound: new Map(),
-    connection: { state: 'new', local: '', remote: '', protocol: '', rttMs: 0 },
+    connection: { state: 'new', local: '', remote: '', protocol: '', rttMs: 0, availableBitrate: 0 },
   };
 }
 
@@ -73,7 +76,7 @@ export class Meter {
         sample.inbound.set(entry.mid, this.#inbound(entry, report));
       } else if (entry.type === 'outbound-rtp' && entry.mid !== undefined) {
         const layers = sample.outbound.get(entry.mid) ?? [];
-        sample.outbound.set(entry.mid, [...layers, this.#outbound(entry)]);
+        sample.outbound.set(entry.mid, [...layers, this.#outbound(entry, report)]);
       }
     }
     sample.connection = connectionOf(this.#connection, report);
@@ -104,14 +107,16 @@ export class Meter {
       energy: entry.totalAudioEnergy ?? 0,
       level: entry.audioLevel ?? 0,
       codec: codecOf(entry, report),
+      jitterMs: (entry.jitter ?? 0) * 1000,
     };
   }
 
   /**
    * @param {any} entry
+   * @param {RTCStatsReport} report
    * @returns {Outbound}
    */
-  #outbound(entry) {
+  #outbound(entry, report) {
     return {
       kind: entry.kind,
       rid: entry.rid ?? '',
@@ -122,6 +127,7 @@ export class Meter {
       height: entry.frameHeight ?? 0,
       fps: entry.framesPerSecond ?? 0,
       limited: entry.qualityLimitationReason ?? '',
+      codec: codecOf(entry, report),
     };
   }
 
@@ -176,6 +182,7 @@ function connectionOf(connection, report) {
     remote: report.get(pair?.remoteCandidateId)?.candidateType ?? '',
     protocol: report.get(pair?.localCandidateId)?.protocol ?? '',
     rttMs: Math.round((pair?.currentRoundTripTime ?? 0) * 1000),
+    availableBitrate: pair?.availableOutgoingBitrate ?? 0,
   };
 }
 

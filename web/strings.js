@@ -1,9 +1,8 @@
 import { settings } from './settings.js';
 
-/** @import { ErrorCode, Mode, Reason } from './protocol' */
+/** @import { Cause, ErrorCode, Mode, PathReason, Reach, Reaction, Reason } from './protocol' */
 
-// Everything that people read, one table for each language. What the page in the room says is at
-// the end.
+// Everything that people read, one table for each language.
 
 const en = {
   product: 'Motet',
@@ -141,6 +140,156 @@ const en = {
   unreachableText: 'Perhaps you are offline, or it is being restarted. This page goes on trying.',
   goOnHere: 'Go on here',
   goHome: 'To the start page',
+
+  // In the room.
+
+  more: 'More',
+  moreAbout: (/** @type {string} */ name) => `More about ${name}`,
+  fullScreen: 'Full screen',
+  leaveFullScreen: 'Leave full screen',
+  pictureInPicture: 'Picture in picture',
+  leavePictureInPicture: 'End picture in picture',
+  showCode: 'Show QR code',
+  codeHint: 'Scan this to join from another device.',
+  codeTooLong: 'This link is too long for a QR code.',
+  shortcutsTitle: 'Keyboard shortcuts',
+  shortcutsOn: 'Use single keys as shortcuts',
+  view: 'View',
+  gridView: 'Everyone alike',
+  speakerView: 'Who speaks, large',
+  devicesOf: (/** @type {string} */ source) => `Choose ${source}`,
+  noDevicesListed: 'No devices found',
+
+  hand: 'Raise hand',
+  lowerYourHand: 'Lower hand',
+  handUp: 'hand raised',
+  handAt: (/** @type {number} */ place) => `hand raised, number ${place}`,
+  lowerHandOf: 'Lower the hand',
+  handWasRaised: (/** @type {string} */ name) => `${name} raised a hand.`,
+  react: 'React',
+  reactions: /** @type {Record<Reaction, string>} */ ({
+    thumbsUp: 'Thumbs up',
+    thumbsDown: 'Thumbs down',
+    clap: 'Applause',
+    heart: 'Heart',
+    laugh: 'Laughter',
+    surprise: 'Surprise',
+    party: 'Party',
+  }),
+  reacted: (/** @type {string} */ name, /** @type {string} */ reaction) => `${name}: ${reaction}`,
+
+  leaveRoom: 'Leave',
+  endRoom: 'End for everyone',
+  pinTile: 'Show large',
+  unpinTile: 'Show among the others',
+  showDetails: 'Details',
+  holdMuted: 'Hold microphone muted',
+  letSpeak: 'Let them speak again',
+  heldMuted: 'held muted by the owner',
+  youAreHeld: 'The room’s owner holds your microphone muted.',
+  remove: 'Remove from the room',
+  removeQuestion: (/** @type {string} */ name) => `Remove ${name} from the room?`,
+  cancel: 'Cancel',
+
+  knocksTitle: (/** @type {number} */ count) => `Waiting to come in: ${count}`,
+  owner: 'Owner',
+  presenceLost: 'reconnecting…',
+  noPath: 'no connection',
+  poorNetwork: 'weak connection',
+  badNetwork: 'very weak connection',
+  cameraOff: 'camera off',
+  microphoneOn: 'microphone on',
+  cameraOn: 'camera on',
+  inTheRoom: (/** @type {number} */ count) => `In the room: ${count}`,
+  search: 'Search people',
+  nobodyFound: 'Nobody of that name.',
+  theRoom: 'The room',
+  lockRoom: 'Let nobody new in',
+  useLobby: 'Newcomers wait for you',
+  wantsIn: (/** @type {string} */ name) => `${name} would like to come in.`,
+  admit: 'Let in',
+  admitName: (/** @type {string} */ name) => `Let ${name} in`,
+  deny: 'Turn away',
+  denyName: (/** @type {string} */ name) => `Turn ${name} away`,
+  isLocked: 'The room is locked.',
+  isUnlocked: 'The room is open again.',
+
+  previousPage: 'Previous page',
+  nextPage: 'Next page',
+  page: (/** @type {number} */ page, /** @type {number} */ pages) => `Page ${page} of ${pages}`,
+
+  newMessages: 'New',
+  toNewest: 'New messages below',
+  beforeYou: 'Written before you came',
+
+  switchingTo: /** @type {Record<Mode, string>} */ ({
+    mesh: 'Moving to peer to peer',
+    sfu: 'Moving over to the node',
+  }),
+  causes: /** @type {Record<Cause, (name: string) => string>} */ ({
+    few: () => 'few enough are here',
+    many: () => 'many are here',
+    policy: () => 'the node is set up so',
+    sfuOnly: (name) => (name ? `${name} can only be served so` : 'someone can only be served so'),
+    uplink: (name) => (name ? `the uplink of ${name} is narrow` : 'an uplink is narrow'),
+    cpu: (name) => (name ? `the computer of ${name} is busy` : 'a computer is busy'),
+    failed: (name) => (name ? `${name} could not be reached directly` : 'not everyone could be reached directly'),
+  }),
+  exceptionNode: (/** @type {string} */ names, /** @type {string} */ why) => `with ${names} over the node because ${why}`,
+  exceptionDirect: (/** @type {string} */ names, /** @type {string} */ why) => `with ${names} directly because ${why}`,
+  exceptionNone: (/** @type {string} */ names) => `no connection with ${names}`,
+  pathReasons: /** @type {Record<PathReason, string>} */ ({
+    pairFailed: 'your browsers do not reach each other',
+    nodeUnreachable: 'the node cannot be reached',
+    nothing: 'neither way works',
+  }),
+  nodeLost: 'The connection to the node is broken. Trying again…',
+  noMediaYet: 'connecting the media…',
+
+  pathDirect: 'peer to peer',
+  pathNode: 'over the node',
+  pathPairNode: 'over the node, for this pair',
+  why: 'Why',
+  route: 'Route',
+  roundTrip: 'Round trip',
+  pictureIn: 'Picture',
+  screenIn: 'Screen',
+  soundIn: 'Sound',
+  lost: 'Lost',
+  jitter: 'Jitter',
+  freezes: 'Freezes',
+  freezesValue: (/** @type {number} */ count, /** @type {number} */ seconds) => `${count} (${seconds.toFixed(1)} s)`,
+  reach: 'The node',
+  reaches: /** @type {Record<Reach, string>} */ ({
+    unknown: 'not tried yet',
+    up: 'reached',
+    noIce: 'not reached: no network path',
+    noDtls: 'not reached: the handshake does not end',
+    refused: 'refused the connection',
+  }),
+  sentTotal: 'Sent in all',
+  layer: (/** @type {string} */ rid) => `Layer ${rid}`,
+  toName: (/** @type {string} */ name) => `To ${name}`,
+  limited: 'Limited by',
+  limits: /** @type {Record<string, string>} */ ({ none: 'nothing', cpu: 'the processor', bandwidth: 'the network', other: 'other reasons' }),
+  available: 'Network allows',
+  nothingSent: 'nothing is sent',
+  milliseconds: (/** @type {number} */ ms) => `${Math.round(ms)} ms`,
+
+  unplugged: /** @type {Record<'microphone' | 'camera', (next: string) => string>} */ ({
+    microphone: (next) => (next ? `The microphone is gone. Using ${next}.` : 'The microphone is gone, and there is no other.'),
+    camera: (next) => (next ? `The camera is gone. Using ${next}.` : 'The camera is gone, and there is no other.'),
+  }),
+  unpluggedWhileOff: 'The microphone is gone. Another one will be used when you turn it on.',
+  anotherDevice: 'another one',
+  pushToTalk: 'Talk while held',
+  whileHeld: 'You are heard while you hold the space bar.',
+  helpKey: 'This help',
+  speakerKey: 'Everyone alike, or who speaks large',
+  pagesKey: 'Turn the page',
+  closeKey: 'Close what is open',
+  reactionsKey: 'Reactions',
+  space: 'Space',
 };
 
 /** @type {Record<Reason, string>} */
@@ -314,6 +463,156 @@ const de = {
   unreachableText: 'Vielleicht sind Sie offline, oder er wird gerade neu gestartet. Diese Seite versucht es weiter.',
   goOnHere: 'Hier weitermachen',
   goHome: 'Zur Startseite',
+
+  // In the room.
+
+  more: 'Mehr',
+  moreAbout: (name) => `Mehr zu ${name}`,
+  fullScreen: 'Vollbild',
+  leaveFullScreen: 'Vollbild verlassen',
+  pictureInPicture: 'Bild im Bild',
+  leavePictureInPicture: 'Bild im Bild beenden',
+  showCode: 'QR-Code zeigen',
+  codeHint: 'Mit einem anderen Gerät scannen, um beizutreten.',
+  codeTooLong: 'Dieser Link ist zu lang für einen QR-Code.',
+  shortcutsTitle: 'Tastenkürzel',
+  shortcutsOn: 'Einzelne Tasten als Kürzel verwenden',
+  view: 'Ansicht',
+  gridView: 'Alle gleich groß',
+  speakerView: 'Wer spricht, groß',
+  devicesOf: (source) => `${source} wählen`,
+  noDevicesListed: 'Keine Geräte gefunden',
+
+  hand: 'Hand heben',
+  lowerYourHand: 'Hand senken',
+  handUp: 'Hand gehoben',
+  handAt: (place) => `Hand gehoben, Nummer ${place}`,
+  lowerHandOf: 'Hand senken',
+  handWasRaised: (name) => `${name} hat die Hand gehoben.`,
+  react: 'Reagieren',
+  reactions: {
+    thumbsUp: 'Daumen hoch',
+    thumbsDown: 'Daumen runter',
+    clap: 'Applaus',
+    heart: 'Herz',
+    laugh: 'Lachen',
+    surprise: 'Staunen',
+    party: 'Feiern',
+  },
+  reacted: (name, reaction) => `${name}: ${reaction}`,
+
+  leaveRoom: 'Verlassen',
+  endRoom: 'Für alle beenden',
+  pinTile: 'Groß zeigen',
+  unpinTile: 'Wieder bei den anderen zeigen',
+  showDetails: 'Einzelheiten',
+  holdMuted: 'Mikrofon stumm halten',
+  letSpeak: 'Wieder sprechen lassen',
+  heldMuted: 'vom Besitzer stumm gehalten',
+  youAreHeld: 'Der Besitzer des Raums hält Ihr Mikrofon stumm.',
+  remove: 'Aus dem Raum entfernen',
+  removeQuestion: (name) => `${name} aus dem Raum entfernen?`,
+  cancel: 'Abbrechen',
+
+  knocksTitle: (count) => `Warten auf Einlass: ${count}`,
+  owner: 'Besitzer',
+  presenceLost: 'verbindet sich neu …',
+  noPath: 'keine Verbindung',
+  poorNetwork: 'schwache Verbindung',
+  badNetwork: 'sehr schwache Verbindung',
+  cameraOff: 'Kamera aus',
+  microphoneOn: 'Mikrofon an',
+  cameraOn: 'Kamera an',
+  inTheRoom: (count) => `Im Raum: ${count}`,
+  search: 'Personen suchen',
+  nobodyFound: 'Niemand heißt so.',
+  theRoom: 'Der Raum',
+  lockRoom: 'Niemanden mehr hereinlassen',
+  useLobby: 'Neue warten auf Sie',
+  wantsIn: (name) => `${name} möchte hereinkommen.`,
+  admit: 'Einlassen',
+  admitName: (name) => `${name} einlassen`,
+  deny: 'Abweisen',
+  denyName: (name) => `${name} abweisen`,
+  isLocked: 'Der Raum ist abgeschlossen.',
+  isUnlocked: 'Der Raum ist wieder offen.',
+
+  previousPage: 'Vorige Seite',
+  nextPage: 'Nächste Seite',
+  page: (page, pages) => `Seite ${page} von ${pages}`,
+
+  newMessages: 'Neu',
+  toNewest: 'Neue Nachrichten weiter unten',
+  beforeYou: 'Geschrieben, bevor Sie kamen',
+
+  switchingTo: {
+    mesh: 'Wechsel zur direkten Verbindung',
+    sfu: 'Wechsel zum Weg über den Knoten',
+  },
+  causes: {
+    few: () => 'wenige genug sind da',
+    many: () => 'viele sind da',
+    policy: () => 'der Knoten ist so eingestellt',
+    sfuOnly: (name) => (name ? `für ${name} geht es nur so` : 'für jemanden geht es nur so'),
+    uplink: (name) => (name ? `die Leitung von ${name} ist schmal` : 'eine Leitung ist schmal'),
+    cpu: (name) => (name ? `der Rechner von ${name} ist ausgelastet` : 'ein Rechner ist ausgelastet'),
+    failed: (name) => (name ? `${name} war nicht direkt erreichbar` : 'nicht alle waren direkt erreichbar'),
+  },
+  exceptionNode: (names, why) => `mit ${names} über den Knoten: ${why}`,
+  exceptionDirect: (names, why) => `mit ${names} direkt: ${why}`,
+  exceptionNone: (names) => `keine Verbindung mit ${names}`,
+  pathReasons: {
+    pairFailed: 'die Browser erreichen einander nicht',
+    nodeUnreachable: 'der Knoten ist nicht erreichbar',
+    nothing: 'kein Weg funktioniert',
+  },
+  nodeLost: 'Die Verbindung zum Knoten ist unterbrochen. Neuer Versuch …',
+  noMediaYet: 'Bild und Ton werden verbunden …',
+
+  pathDirect: 'direkt',
+  pathNode: 'über den Knoten',
+  pathPairNode: 'über den Knoten, nur dieses Paar',
+  why: 'Grund',
+  route: 'Strecke',
+  roundTrip: 'Umlaufzeit',
+  pictureIn: 'Bild',
+  screenIn: 'Bildschirm',
+  soundIn: 'Ton',
+  lost: 'Verloren',
+  jitter: 'Schwankung',
+  freezes: 'Standbilder',
+  freezesValue: (count, seconds) => `${count} (${seconds.toFixed(1)} s)`,
+  reach: 'Der Knoten',
+  reaches: {
+    unknown: 'noch nicht versucht',
+    up: 'erreicht',
+    noIce: 'nicht erreicht: kein Weg durch das Netz',
+    noDtls: 'nicht erreicht: der Handschlag endet nicht',
+    refused: 'hat die Verbindung abgelehnt',
+  },
+  sentTotal: 'Gesendet insgesamt',
+  layer: (rid) => `Stufe ${rid}`,
+  toName: (name) => `An ${name}`,
+  limited: 'Begrenzt durch',
+  limits: { none: 'nichts', cpu: 'den Prozessor', bandwidth: 'das Netz', other: 'anderes' },
+  available: 'Das Netz erlaubt',
+  nothingSent: 'nichts wird gesendet',
+  milliseconds: (ms) => `${Math.round(ms)} ms`,
+
+  unplugged: {
+    microphone: (next) => (next ? `Das Mikrofon ist weg. Jetzt: ${next}.` : 'Das Mikrofon ist weg, und es gibt kein anderes.'),
+    camera: (next) => (next ? `Die Kamera ist weg. Jetzt: ${next}.` : 'Die Kamera ist weg, und es gibt keine andere.'),
+  },
+  unpluggedWhileOff: 'Das Mikrofon ist weg. Beim Einschalten wird ein anderes verwendet.',
+  anotherDevice: 'ein anderes Gerät',
+  pushToTalk: 'Sprechen, solange gedrückt',
+  whileHeld: 'Man hört Sie, solange Sie die Leertaste halten.',
+  helpKey: 'Diese Hilfe',
+  speakerKey: 'Alle gleich groß, oder wer spricht groß',
+  pagesKey: 'Blättern',
+  closeKey: 'Offenes schließen',
+  reactionsKey: 'Reaktionen',
+  space: 'Leertaste',
 };
 
 /** @type {typeof reasonsEn} */
@@ -487,6 +786,156 @@ const fr = {
   unreachableText: 'Vous êtes peut-être hors ligne, ou il redémarre. Cette page continue d’essayer.',
   goOnHere: 'Continuer ici',
   goHome: 'Vers la page d’accueil',
+
+  // In the room.
+
+  more: 'Plus',
+  moreAbout: (name) => `Plus sur ${name}`,
+  fullScreen: 'Plein écran',
+  leaveFullScreen: 'Quitter le plein écran',
+  pictureInPicture: 'Image dans l’image',
+  leavePictureInPicture: 'Fermer l’image dans l’image',
+  showCode: 'Afficher le code QR',
+  codeHint: 'À scanner pour rejoindre depuis un autre appareil.',
+  codeTooLong: 'Ce lien est trop long pour un code QR.',
+  shortcutsTitle: 'Raccourcis clavier',
+  shortcutsOn: 'Utiliser des touches seules comme raccourcis',
+  view: 'Affichage',
+  gridView: 'Tous pareils',
+  speakerView: 'Qui parle, en grand',
+  devicesOf: (source) => `Choisir : ${source}`,
+  noDevicesListed: 'Aucun appareil trouvé',
+
+  hand: 'Lever la main',
+  lowerYourHand: 'Baisser la main',
+  handUp: 'main levée',
+  handAt: (place) => `main levée, numéro ${place}`,
+  lowerHandOf: 'Baisser la main',
+  handWasRaised: (name) => `${name} a levé la main.`,
+  react: 'Réagir',
+  reactions: {
+    thumbsUp: 'Pouce levé',
+    thumbsDown: 'Pouce baissé',
+    clap: 'Applaudissements',
+    heart: 'Cœur',
+    laugh: 'Rire',
+    surprise: 'Surprise',
+    party: 'Fête',
+  },
+  reacted: (name, reaction) => `${name} : ${reaction}`,
+
+  leaveRoom: 'Quitter',
+  endRoom: 'Terminer pour tous',
+  pinTile: 'Afficher en grand',
+  unpinTile: 'Remettre parmi les autres',
+  showDetails: 'Détails',
+  holdMuted: 'Maintenir le micro coupé',
+  letSpeak: 'Rendre la parole',
+  heldMuted: 'micro maintenu coupé',
+  youAreHeld: 'Le propriétaire de la salle maintient votre micro coupé.',
+  remove: 'Exclure de la salle',
+  removeQuestion: (name) => `Exclure ${name} de la salle ?`,
+  cancel: 'Annuler',
+
+  knocksTitle: (count) => `En attente : ${count}`,
+  owner: 'Propriétaire',
+  presenceLost: 'reconnexion…',
+  noPath: 'pas de connexion',
+  poorNetwork: 'connexion faible',
+  badNetwork: 'connexion très faible',
+  cameraOff: 'caméra coupée',
+  microphoneOn: 'micro ouvert',
+  cameraOn: 'caméra ouverte',
+  inTheRoom: (count) => `Dans la salle : ${count}`,
+  search: 'Chercher quelqu’un',
+  nobodyFound: 'Personne de ce nom.',
+  theRoom: 'La salle',
+  lockRoom: 'Ne plus laisser entrer personne',
+  useLobby: 'Les nouveaux attendent votre accord',
+  wantsIn: (name) => `${name} voudrait entrer.`,
+  admit: 'Faire entrer',
+  admitName: (name) => `Faire entrer ${name}`,
+  deny: 'Refuser',
+  denyName: (name) => `Refuser ${name}`,
+  isLocked: 'La salle est fermée.',
+  isUnlocked: 'La salle est de nouveau ouverte.',
+
+  previousPage: 'Page précédente',
+  nextPage: 'Page suivante',
+  page: (page, pages) => `Page ${page} sur ${pages}`,
+
+  newMessages: 'Nouveau',
+  toNewest: 'Nouveaux messages plus bas',
+  beforeYou: 'Écrit avant votre arrivée',
+
+  switchingTo: {
+    mesh: 'Passage en pair à pair',
+    sfu: 'Passage par le nœud',
+  },
+  causes: {
+    few: () => 'peu de monde est là',
+    many: () => 'beaucoup de monde est là',
+    policy: () => 'le nœud est réglé ainsi',
+    sfuOnly: (name) => (name ? `${name} ne peut être servi qu’ainsi` : 'quelqu’un ne peut être servi qu’ainsi'),
+    uplink: (name) => (name ? `la liaison de ${name} est étroite` : 'une liaison est étroite'),
+    cpu: (name) => (name ? `l’ordinateur de ${name} est surchargé` : 'un ordinateur est surchargé'),
+    failed: (name) => (name ? `${name} était injoignable directement` : 'tout le monde n’était pas joignable directement'),
+  },
+  exceptionNode: (names, why) => `avec ${names} par le nœud : ${why}`,
+  exceptionDirect: (names, why) => `avec ${names} directement : ${why}`,
+  exceptionNone: (names) => `pas de connexion avec ${names}`,
+  pathReasons: {
+    pairFailed: 'vos navigateurs ne se joignent pas',
+    nodeUnreachable: 'le nœud est injoignable',
+    nothing: 'aucune voie ne fonctionne',
+  },
+  nodeLost: 'La connexion au nœud est rompue. Nouvel essai…',
+  noMediaYet: 'connexion du son et de l’image…',
+
+  pathDirect: 'pair à pair',
+  pathNode: 'par le nœud',
+  pathPairNode: 'par le nœud, pour cette paire',
+  why: 'Raison',
+  route: 'Trajet',
+  roundTrip: 'Aller-retour',
+  pictureIn: 'Image',
+  screenIn: 'Écran',
+  soundIn: 'Son',
+  lost: 'Pertes',
+  jitter: 'Gigue',
+  freezes: 'Arrêts sur image',
+  freezesValue: (count, seconds) => `${count} (${seconds.toFixed(1)} s)`,
+  reach: 'Le nœud',
+  reaches: {
+    unknown: 'pas encore essayé',
+    up: 'joint',
+    noIce: 'injoignable : aucune voie réseau',
+    noDtls: 'injoignable : la négociation n’aboutit pas',
+    refused: 'a refusé la connexion',
+  },
+  sentTotal: 'Envoyé en tout',
+  layer: (rid) => `Niveau ${rid}`,
+  toName: (name) => `Vers ${name}`,
+  limited: 'Limité par',
+  limits: { none: 'rien', cpu: 'le processeur', bandwidth: 'le réseau', other: 'autre chose' },
+  available: 'Le réseau permet',
+  nothingSent: 'rien n’est envoyé',
+  milliseconds: (ms) => `${Math.round(ms)} ms`,
+
+  unplugged: {
+    microphone: (next) => (next ? `Le micro a disparu. Utilisé : ${next}.` : 'Le micro a disparu, et il n’y en a pas d’autre.'),
+    camera: (next) => (next ? `La caméra a disparu. Utilisée : ${next}.` : 'La caméra a disparu, et il n’y en a pas d’autre.'),
+  },
+  unpluggedWhileOff: 'Le micro a disparu. Un autre sera utilisé quand vous l’ouvrirez.',
+  anotherDevice: 'un autre appareil',
+  pushToTalk: 'Parler tant qu’elle est tenue',
+  whileHeld: 'On vous entend tant que vous tenez la barre d’espace.',
+  helpKey: 'Cette aide',
+  speakerKey: 'Tous pareils, ou qui parle en grand',
+  pagesKey: 'Tourner la page',
+  closeKey: 'Fermer ce qui est ouvert',
+  reactionsKey: 'Réactions',
+  space: 'Espace',
 };
 
 /** @type {typeof reasonsEn} */
@@ -533,7 +982,7 @@ const errorsFr = {
 /** The languages there are, each by its own name. */
 export const languages = { en: 'English', de: 'Deutsch', fr: 'Français' };
 
-/** @type {typeof en & typeof roomStrings.en} in the language in use; read it when it is shown */
+/** @type {typeof en} in the language in use; read it when it is shown */
 export let strings;
 /** @type {typeof reasonsEn} */
 export let reasons;
@@ -542,7 +991,7 @@ export let errors;
 
 /** @param {Language} language what is drawn from now on is in it */
 export function setLanguage(language) {
-  strings = { ...{ en, de, fr }[language], ...roomStrings[language] };
+  strings = { en, de, fr }[language];
   reasons = { en: reasonsEn, de: reasonsDe, fr: reasonsFr }[language];
   errors = { en: errorsEn, de: errorsDe, fr: errorsFr }[language];
   if (globalThis.document) document.documentElement.lang = language;
@@ -571,12 +1020,5 @@ export function usePreferredLanguage() {
 function tenths(value, language) {
   return value.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }
-
-/** What the page in the room says, beside what is above. */
-const roomStrings = {
-  en: {},
-  de: {},
-  fr: {},
-};
 
 usePreferredLanguage();

@@ -1,158 +1,164 @@
 import { strings } from '../strings.js';
-import { h, icon, setIcon, setText } from './dom.js';
-import { hueOf, initialsOf } from './tile.js';
+import { detailsOf } from './details.js';
+import { h, icon, setText } from './dom.js';
+import { answers } from './notices.js';
+import { Row } from './people-row.js';
+import { handsOf } from './member.js';
 
 /**
  * @import { Room } from '../motet.js'
- * @import { Incoming } from '../mesh.js'
- * @import { Member, MemberId } from '../protocol'
- * @import { Outbound } from '../stats.js'
+ * @import { Knock, Member, MemberId } from '../protocol'
  */
 
-/** Who is here, and how well their media arrives. */
+/** Shorter lists need no search. */
+const SEARCH_FROM = 10;
+
+/** Who is here and who waits, and what an owner decides about the room. */
 export class People {
   #room;
+  #menu;
   /** @type {Map<MemberId, Row>} */
   #rows = new Map();
-  #mode = h('p', { className: 'mode' });
+  /** @type {Set<MemberId>} whose figures are shown */
+  #open = new Set();
+  #count = h('h3', {});
+  #search = h('input', { type: 'search', placeholder: strings.search, 'aria-label': strings.search, autocomplete: 'off' });
+  #searchField = h('div', { className: 'search', hidden: true }, icon('search'), this.#search);
+  #nobody = h('p', { className: 'quiet', hidden: true, role: 'status' }, strings.nobodyFound);
   #list = h('ul', { className: 'rows' });
-  #devices = h('div', { className: 'devices' });
-  element = h('div', { className: 'people' }, this.#mode, this.#list, this.#devices);
+  #waitingTitle = h('h3', {});
+  #waitingList = h('ul', { className: 'rows' });
+  #waiting = h('section', { className: 'waiting-list', hidden: true }, this.#waitingTitle, this.#waitingList);
+  #waitingSaid = '';
+  #lock;
+  #lobby;
+  #rules;
+  element;
 
-  /** @param {Room} room */
-  constructor(room) {
+  /**
+   * @param {Room} room
+   * @param {(anchor: HTMLElement, member: Member) => void} menu opens what can be done about somebody
+   */
+  constructor(room, menu) {
     this.#room = room;
+    this.#menu = menu;
+    this.#lock = toggle(strings.lockRoom, (on) => room.lock(on));
+    this.#lobby = toggle(strings.useLobby, (on) => room.setLobby(on));
+    this.#rules = h('section', { className: 'rules', hidden: true }, h('h3', {}, strings.theRoom), this.#lock, this.#lobby);
+    this.#search.oninput = () => this.update();
+    this.element = h('div', { className: 'people' }, this.#waiting, this.#rules, this.#count, this.#searchField, this.#nobody, this.#list);
   }
 
   opened() {
     this.update();
-    this.#listDevices();
+  }
+
+  /** @param {MemberId} member whose figures are to be seen */
+  show(member) {
+    this.#open.add(member);
+    this.#search.value = '';
+    this.update();
+    const row = this.#rows.get(member);
+    row?.element.scrollIntoView({ block: 'nearest' });
+    row?.focus();
   }
 
   update() {
     if (!this.element.isConnected || this.element.offsetParent === null) return;
-    setText(this.#mode, strings.mode(this.#room.mode));
-    const members = [...this.#room.members.values()];
+    const members = this.#sorted();
+    setText(this.#count, strings.inTheRoom(members.length));
+    this.#searchField.hidden = members.length <= SEARCH_FROM;
+    this.#updateOwner();
     for (const [id, row] of this.#rows) {
       if (this.#room.members.has(id)) continue;
       row.element.remove();
       this.#rows.delete(id);
+      this.#open.delete(id);
     }
-    for (const member of members) this.#row(member).update(member, this.#linesOf(member));
+    const hands = handsOf(members);
+    for (const member of members) this.#updateRow(member, hands.indexOf(member.id) + 1);
+    this.#order(members);
+    this.#filter();
   }
 
-  /** @param {Member} member */
-  #row(member) {
+  /** Hands first, in their order; then owners, then the others in the order of their coming. */
+  #sorted() {
+    const members = [...this.#room.members.values()];
+    const hands = handsOf(members);
+    const rank = (/** @type {Member} */ { id, role }) => (hands.includes(id) ? hands.indexOf(id) : hands.length + (role === 'owner' ? 0 : 1));
+    return members.sort((one, other) => rank(one) - rank(other));
+  }
+
+  #updateOwner() {
+    const { role, rules, waiting } = this.#room;
+    this.#rules.hidden = role !== 'owner';
+    this.#lock.setAttribute('aria-checked', String(rules.locked));
+    this.#lobby.setAttribute('aria-checked', String(rules.lobby));
+    this.#waiting.hidden = waiting.length === 0;
+    setText(this.#waitingTitle, strings.knocksTitle(waiting.length));
+    const said = JSON.stringify(waiting);
+    if (said === this.#waitingSaid) return;
+    this.#waitingSaid = said;
+    this.#waitingList.replaceChildren(...waiting.map((knock) => this.#knock(knock)));
+  }
+
+  /** @param {Knock} knock */
+  #knock(knock) {
+    return h('li', { className: 'row knocking' }, h('span', { className: 'name' }, knock.name), answers(knock, this.#room));
+  }
+
+  /**
+   * @param {Member} member
+   * @param {number} hand
+   */
+  #updateRow(member, hand) {
     let row = this.#rows.get(member.id);
     if (!row) {
-      row = new Row(member, member.id === this.#room.you);
+      row = new Row(member, {
+        isOwn: member.id === this.#room.you,
+        toggle: () => this.#toggle(member.id),
+        menu: (anchor) => this.#menu(anchor, this.#room.members.get(member.id) ?? member),
+      });
       this.#rows.set(member.id, row);
       this.#list.append(row.element);
     }
-    return row;
+    const isOpen = this.#open.has(member.id);
+    row.update(member, { hand, isOpen, figures: isOpen ? detailsOf(this.#room, member) : [] });
   }
 
-  /**
-   * @param {Member} member
-   * @returns {string[]}
-   */
-  #linesOf(member) {
-    if (member.id === this.#room.you) return sentLines(this.#room);
-    const camera = this.#room.incoming(member, 'camera');
-    const screen = this.#room.incoming(member, 'screen');
-    return [...(camera ? feedLines(camera) : [strings.noStatistics]), ...(screen ? feedLines(screen).slice(1) : [])];
+  /** @param {MemberId} id */
+  #toggle(id) {
+    if (!this.#open.delete(id)) this.#open.add(id);
+    this.update();
   }
 
-  async #listDevices() {
-    const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-    const kinds = /** @type {const} */ ([
-      ['microphone', 'audioinput'],
-      ['camera', 'videoinput'],
-    ]);
-    const selects = kinds.flatMap(([source, kind]) => {
-      const known = devices.filter((device) => device.kind === kind && device.deviceId);
-      return known.length > 0 ? [this.#select(source, known)] : [];
+  /** @param {Member[]} members moves only what stands elsewhere, so that nothing loses the focus for nothing */
+  #order(members) {
+    members.forEach(({ id }, index) => {
+      const element = this.#rows.get(id)?.element;
+      const there = this.#list.children[index] ?? null;
+      if (element && element !== there) this.#list.insertBefore(element, there);
     });
-    this.#devices.replaceChildren(...(selects.length ? [h('h3', {}, strings.devices)] : []), ...selects);
   }
 
-  /**
-   * @param {'microphone' | 'camera'} source
-   * @param {MediaDeviceInfo[]} devices
-   */
-  #select(source, devices) {
-    const current = this.#room.media.track(source)?.getSettings().deviceId;
-    const options = devices.map(({ deviceId, label }, index) =>
-      h('option', { value: deviceId, selected: deviceId === current }, label || strings.device(index + 1)),
-    );
-    const select = h('select', {}, ...options);
-    select.onchange = () => this.#room.media.useDevice(source, select.value).catch(() => this.#listDevices());
-    return h('label', { className: 'field' }, h('span', {}, strings[source]), select);
-  }
-}
-
-/** One person in the list. */
-class Row {
-  #name = h('span', { className: 'name' });
-  #microphone = icon('mic');
-  #camera = icon('camera');
-  #lines = h('p', { className: 'figures' });
-  element;
-
-  /**
-   * @param {Member} member
-   * @param {boolean} isOwn
-   */
-  constructor(member, isOwn) {
-    setText(this.#name, isOwn ? strings.nameOfYou(member.name) : member.name);
-    const avatar = h('span', { className: 'avatar', 'aria-hidden': 'true' }, initialsOf(member.name));
-    const head = h('div', { className: 'head' }, avatar, this.#name, this.#microphone, this.#camera);
-    this.element = h('li', { className: 'row' }, head, this.#lines);
-    this.element.dataset.hue = hueOf(member.id);
-    this.element.dataset.member = member.id;
-  }
-
-  /**
-   * @param {Member} member
-   * @param {string[]} lines
-   */
-  update(member, lines) {
-    const isOn = (/** @type {string} */ name) => member.published.some(({ source, muted }) => source === name && !muted);
-    setIcon(this.#microphone, isOn('microphone') ? 'mic' : 'mic-off');
-    setIcon(this.#camera, isOn('camera') ? 'camera' : 'camera-off');
-    setText(this.#lines, lines.join('\n'));
+  #filter() {
+    const wanted = this.#searchField.hidden ? '' : this.#search.value.trim().toLocaleLowerCase();
+    let found = 0;
+    for (const [id, row] of this.#rows) {
+      const name = this.#room.members.get(id)?.name.toLocaleLowerCase() ?? '';
+      row.element.hidden = !name.includes(wanted);
+      if (!row.element.hidden) found += 1;
+    }
+    this.#nobody.hidden = found > 0;
   }
 }
 
 /**
- * @param {Incoming} incoming
- * @returns {string[]}
+ * @param {string} label
+ * @param {(on: boolean) => unknown} set
  */
-function feedLines({ connection, audioStats, videoStats, path }) {
-  const ends = [connection.local, connection.remote].map(strings.candidate).filter(Boolean);
-  const way = [strings.mode(path === 'mesh' ? 'mesh' : 'sfu'), [...new Set(ends)].join(' / '), connection.protocol];
-  const lines = [[...way.filter(Boolean), strings.rtt(connection.rttMs)].join(' · ')];
-  if (videoStats && videoStats.width > 0) {
-    const { width, height, fps, codec, bitrate, lossPercent } = videoStats;
-    lines.push([strings.picture(width, height, fps), codec, strings.bitrate(bitrate), strings.loss(lossPercent)].join(' · '));
-  }
-  if (audioStats) {
-    const { codec, bitrate, lossPercent } = audioStats;
-    lines.push([strings.sound, codec, strings.bitrate(bitrate), strings.loss(lossPercent)].join(' · '));
-  }
-  return lines;
-}
-
-/** @param {Room} room */
-function sentLines(room) {
-  const meters = [...(room.mesh?.pairs() ?? []).map(([, pair]) => pair.meter), ...(room.node ? [room.node.meter] : [])];
-  const layers = meters.flatMap(({ latest }) => [...latest.outbound.values()].flat());
-  const total = layers.reduce((sum, { bitrate }) => sum + bitrate, 0);
-  const pictures = layers.filter((layer) => layer.kind === 'video' && layer.height > 0 && layer.bitrate > 0);
-  return [`${strings.sent} · ${strings.bitrate(total)}`, ...pictures.map(layerLine)];
-}
-
-/** @param {Outbound} layer */
-function layerLine({ rid, width, height, fps, bitrate }) {
-  return [...(rid ? [rid] : []), strings.picture(width, height, fps), strings.bitrate(bitrate)].join(' · ');
+function toggle(label, set) {
+  const element = h('button', { type: 'button', className: 'switch', role: 'switch', 'aria-checked': 'false' }, h('span', {}, label), h('i', { 'aria-hidden': 'true' }));
+  element.onclick = () => set(element.getAttribute('aria-checked') !== 'true');
+  return element;
 }

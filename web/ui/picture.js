@@ -20,6 +20,12 @@ export class Picture {
     return this.#shown !== null;
   }
 
+  /** The track of what is shown, or comes. */
+  get track() {
+    const stream = (this.#coming ?? this.#shown)?.srcObject;
+    return stream instanceof MediaStream ? (stream.getVideoTracks()[0] ?? null) : null;
+  }
+
   /**
    * @param {MediaStreamTrack | null} track
    * @param {string} key tells apart pictures that come out of the same track

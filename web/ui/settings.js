@@ -59,7 +59,7 @@ export class SettingsDialog {
         { className: 'settings-body' },
         this.#devices?.element,
         toggle(strings.mirror, settings.get('mirror'), (mirror) => settings.set({ mirror })),
-        h('div', { className: 'pair' }, languagePicker(), themePicker()),
+        h('div', { className: 'side-by-side' }, languagePicker(), themePicker()),
         this.#inRoom && h('p', { className: 'quiet small' }, strings.languageLater),
       ),
       h('footer', {}, h('button', { type: 'button', className: 'primary', onclick: done }, strings.done)),

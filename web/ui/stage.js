@@ -1,69 +1,157 @@
 import { strings } from '../strings.js';
 import { h } from './dom.js';
-import { layout } from './layout.js';
+import { capacity, layout } from './layout.js';
+import { settings } from '../settings.js';
+import { Pager } from './pager.js';
+import { Qualities, qualityOf } from './quality.js';
+import { handsOf, isHeld } from './member.js';
+import { neighbour } from './rover.js';
+import { SEATS_MAX, showsOf, stagedOf, VOICES, wantsOf } from './shows.js';
 import { hueOf, initialsOf, Tile } from './tile.js';
 
 /**
  * @import { Room } from '../motet.js'
- * @import { Feed, Member, MemberId, Want } from '../protocol'
+ * @import { Member, MemberId, Reaction } from '../protocol'
+ * @import { Rectangle } from './layout.js'
+ * @import { Show } from './shows.js'
  * @import { Face } from './tile.js'
  *
- * @typedef {{id: string, member: Member, feed: Feed, isOwn: boolean}} Show one tile's content
+ * @typedef {object} StageOptions
+ * @property {(anchor: HTMLElement, show: Show) => void} menu opens what can be done about a tile
+ * @property {() => boolean} isSpeaking whether one's own microphone hears speech
+ * @property {() => boolean} isAway whether nobody looks
  */
 
-/** More tiles than this are too small to see anyone. */
-const TILES_MAX = 25;
-/** Wants are in steps of a layer's height, so that a resized window does not ask again for every pixel. */
-const HEIGHT_STEP = 90;
-const HEIGHT_MAX = 2160;
+const PAGER_HEIGHT = 48;
+/** Whoever is shown large stays so for this long, however many interject. */
+const TURN_MS = 2_000;
 
 /** Everybody's tiles, and what the node should send for them. */
 export class Stage {
   #room;
+  #options;
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
-  #list = h('ul', { className: 'tiles' });
-  element = h('main', { className: 'stage', 'aria-label': strings.people }, this.#list);
+  #list = h('ul', { className: 'tiles', 'aria-label': strings.people });
+  #pager = new Pager((page) => this.turnTo(page));
+  element = h('main', { className: 'stage', 'aria-label': strings.people }, this.#list, this.#pager.element);
   #pinned = '';
+  #page = 0;
+  /** @type {'grid' | 'speaker'} */
+  #view = settings.get('view');
+  /** @type {MemberId} */
+  #active = '';
+  #activeSince = -Infinity;
   /** @type {Map<MemberId, number>} when each spoke last */
   #spokeAt = new Map();
+  #qualities = new Qualities();
+  /** @type {Show[]} */
+  #shown = [];
+  /** @type {Rectangle[]} */
+  #places = [];
 
-  /** @param {Room} room */
-  constructor(room) {
+  /**
+   * @param {Room} room
+   * @param {StageOptions} options
+   */
+  constructor(room, options) {
     this.#room = room;
+    this.#options = options;
+    this.#list.onkeydown = (event) => this.#key(event);
+    this.#list.addEventListener('focusin', ({ target }) => this.#rove(target));
     new ResizeObserver(() => this.update()).observe(this.element);
   }
 
+  get view() {
+    return this.#view;
+  }
+
+  /** The other member who speaks, or spoke last. */
+  get active() {
+    return this.#active;
+  }
+
   update() {
-    for (const id of this.#room.speakers) this.#spokeAt.set(id, performance.now());
-    const shows = this.#shows();
-    const staged = shows.filter((show) => this.#isStaged(show));
-    const shown = [...staged, ...shows.filter((show) => !staged.includes(show))].slice(0, TILES_MAX);
+    this.#listen();
+    const shows = showsOf(this.#room);
+    const staged = stagedOf(shows, { pinned: this.#pinned, view: this.#view, active: this.#active });
+    const { shown, height } = this.#turned(shows, staged);
     this.#reconcile(shown);
-    const { clientWidth, clientHeight } = this.element;
-    const places = layout(shown.length, staged.length, clientWidth, clientHeight);
+    this.#shown = shown;
+    this.#places = layout(shown.length, staged.length, this.element.clientWidth, height);
     shown.forEach((show, index) => {
-      const place = places[index];
+      const place = this.#places[index];
       if (place) this.#tiles.get(show.id)?.place(place);
     });
-    this.element.classList.toggle('alone', this.#room.members.size < 2);
-    this.#room.view(this.#wants(shows, shown, places));
+    this.#room.view(this.#wants(shows, staged));
   }
 
-  /** @returns {Show[]} oneself first, then the others in the order of their coming */
-  #shows() {
-    const you = this.#room.members.get(this.#room.you);
-    return [...(you ? [you] : []), ...this.#room.others()].flatMap((member) => {
-      const isOwn = member === you;
-      const camera = { id: `${member.id}/camera`, member, feed: /** @type {Feed} */ ('camera'), isOwn };
-      const screen = { id: `${member.id}/screen`, member, feed: /** @type {Feed} */ ('screen'), isOwn };
-      return member.published.some(({ source }) => source === 'screen') ? [camera, screen] : [camera];
-    });
+  /** @param {'grid' | 'speaker'} view */
+  setView(view) {
+    this.#view = view;
+    this.#page = 0;
+    settings.set({ view });
+    this.update();
   }
 
-  /** @param {Show} show */
-  #isStaged({ id, feed, isOwn }) {
-    return this.#pinned ? id === this.#pinned : feed === 'screen' && !isOwn;
+  /** @param {number} page */
+  turnTo(page) {
+    this.#page = page;
+    this.update();
+  }
+
+  /** @param {1 | -1} step */
+  turn(step) {
+    this.#pager.go(step);
+  }
+
+  /** @param {string} id */
+  isPinned(id) {
+    return id === this.#pinned;
+  }
+
+  /** @param {string} id */
+  pin(id) {
+    this.#pinned = this.#pinned === id ? '' : id;
+    this.update();
+  }
+
+  /**
+   * @param {MemberId} member
+   * @param {Reaction} reaction
+   */
+  react(member, reaction) {
+    this.#tiles.get(`${member}/camera`)?.react(reaction);
+  }
+
+  /** Keeps who spoke when, and whose turn it is. */
+  #listen() {
+    const now = performance.now();
+    for (const id of this.#room.speakers) this.#spokeAt.set(id, now);
+    const speaker = this.#room.speakers.find((id) => id !== this.#room.you && this.#room.members.has(id));
+    if (!speaker || speaker === this.#active || now - this.#activeSince < TURN_MS) return;
+    this.#active = speaker;
+    this.#activeSince = now;
+  }
+
+  /**
+   * The tiles of the page that is open, and the height there is for them.
+   *
+   * @param {Show[]} shows
+   * @param {Show[]} staged
+   */
+  #turned(shows, staged) {
+    const rest = shows.filter((show) => !staged.includes(show));
+    const { clientWidth: width, clientHeight } = this.element;
+    const most = Math.max(1, (shows.length > SEATS_MAX + 1 ? SEATS_MAX - VOICES : SEATS_MAX) - staged.length);
+    const fits = (/** @type {number} */ height) => capacity(staged.length > 0, width, height, Math.min(most, Math.max(1, rest.length)));
+    const isOne = fits(clientHeight) >= rest.length;
+    const height = isOne ? clientHeight : Math.max(0, clientHeight - PAGER_HEIGHT);
+    const pages = Math.max(1, Math.ceil(rest.length / fits(height)));
+    const each = Math.ceil(rest.length / pages);
+    this.#page = Math.min(this.#page, pages - 1);
+    this.#pager.update(this.#page, pages);
+    return { shown: [...staged, ...rest.slice(this.#page * each, (this.#page + 1) * each)], height };
   }
 
   /** @param {Show[]} shown */
@@ -73,24 +161,40 @@ export class Stage {
       tile.remove();
       this.#tiles.delete(id);
     }
-    for (const show of shown) {
-      let tile = this.#tiles.get(show.id);
-      if (!tile) {
-        tile = new Tile(() => this.#pin(show.id));
-        tile.element.dataset.member = show.member.id;
-        tile.element.dataset.feed = show.feed;
-        this.#tiles.set(show.id, tile);
-        this.#list.append(tile.element);
-      }
-      tile.update(this.#face(show));
+    const hands = handsOf(this.#room.members.values());
+    for (const show of shown) this.#tile(show).update(this.#face(show, hands));
+    const stops = [...this.#tiles.values()].map(({ stop }) => stop);
+    if (stops[0] && !stops.some(({ tabIndex }) => tabIndex === 0)) stops[0].tabIndex = 0;
+  }
+
+  /** @param {Show} show */
+  #tile(show) {
+    let tile = this.#tiles.get(show.id);
+    if (!tile) {
+      tile = new Tile({ pin: () => this.pin(show.id), menu: (anchor) => this.#openMenu(anchor, show.id) });
+      tile.element.dataset.member = show.member.id;
+      tile.element.dataset.feed = show.feed;
+      this.#tiles.set(show.id, tile);
+      this.#list.append(tile.element);
     }
+    return tile;
+  }
+
+  /**
+   * @param {HTMLElement} anchor
+   * @param {string} id
+   */
+  #openMenu(anchor, id) {
+    const show = this.#shown.find((shown) => shown.id === id);
+    if (show) this.#options.menu(anchor, show);
   }
 
   /**
    * @param {Show} show
+   * @param {MemberId[]} hands
    * @returns {Face}
    */
-  #face(show) {
+  #face(show, hands) {
     const { member, feed, isOwn, id } = show;
     const isScreen = feed === 'screen';
     const voice = member.published.find(({ source }) => source === 'microphone');
@@ -100,60 +204,77 @@ export class Stage {
       initials: initialsOf(member.name),
       hue: hueOf(member.id),
       isMuted: !isScreen && (isOwn ? !this.#room.media.isOn('microphone') : !voice || voice.muted),
-      isSpeaking: !isScreen && this.#room.speakers.includes(member.id),
+      isHeld: isHeld(member),
+      isSpeaking: !isScreen && (isOwn ? this.#options.isSpeaking() : this.#room.speakers.includes(member.id)),
       isMirrored: isOwn && !isScreen,
       isScreen,
       isPinned: id === this.#pinned,
+      hand: isScreen ? 0 : hands.indexOf(member.id) + 1,
+      note: isOwn ? '' : this.#noteOn(member),
     };
   }
 
-  /** @param {Show} show */
-  #ownPicture({ feed }) {
-    const track = this.#room.media.track(feed);
-    return { track, key: track?.id ?? '', since: 0 };
-  }
-
-  /** @param {Show} show */
-  #picture({ member, feed }) {
-    const isOn = member.published.some(({ source, muted }) => source === feed && !muted);
-    const incoming = isOn ? this.#room.incoming(member, feed) : null;
-    return { track: incoming?.video ?? null, key: incoming?.key ?? '', since: incoming?.since ?? 0 };
-  }
-
-  /** @param {string} id */
-  #pin(id) {
-    this.#pinned = this.#pinned === id ? '' : id;
-    this.update();
+  /** @param {Member} member */
+  #noteOn(member) {
+    if (member.presence === 'reconnecting') return strings.presenceLost;
+    const { exceptions } = this.#room;
+    return exceptions.some((exception) => exception.member === member.id && exception.path === 'none') ? strings.noPath : '';
   }
 
   /**
-   * The large first, then who spoke last, then the others; who has no tile is still heard.
-   *
-   * @param {Show[]} shows
-   * @param {Show[]} shown
-   * @param {import('./layout.js').Rectangle[]} places
-   * @returns {Want[]}
+   * @param {Show} show
+   * @returns {Pick<Face, 'track' | 'key' | 'since' | 'quality'>}
    */
-  #wants(shows, shown, places) {
-    const rank = (/** @type {Show} */ show) => (show.id === this.#pinned ? 2 : this.#isStaged(show) ? 1 : 0);
-    const spoke = (/** @type {Show} */ { member }) => this.#spokeAt.get(member.id) ?? 0;
-    // Turns of speech change who is sent only where there are fewer seats than people.
-    const scarce = shows.length - 1 > this.#room.seats.length;
-    return shows
-      .filter(({ isOwn }) => !isOwn)
-      .sort((one, other) => rank(other) - rank(one) || (scarce ? spoke(other) - spoke(one) : 0))
-      .slice(0, TILES_MAX)
-      .map((show) => {
-        const height = places[shown.indexOf(show)]?.height ?? 0;
-        return { member: show.member.id, feed: show.feed, maxHeight: heightIn(height) };
-      });
+  #ownPicture({ feed }) {
+    const track = this.#room.media.track(feed);
+    return { track, key: track?.id ?? '', since: 0, quality: 0 };
   }
-}
 
-/** @param {number} height in CSS pixels */
-function heightIn(height) {
-  const pixels = height * window.devicePixelRatio;
-  return Math.min(HEIGHT_MAX, Math.ceil(pixels / HEIGHT_STEP) * HEIGHT_STEP);
+  /**
+   * @param {Show} show
+   * @returns {Pick<Face, 'track' | 'key' | 'since' | 'quality'>}
+   */
+  #picture({ id, member, feed }) {
+    const isOn = member.published.some(({ source, muted }) => source === feed && !muted);
+    const incoming = this.#room.incoming(member, feed);
+    const quality = this.#qualities.see(id, qualityOf(incoming), incoming?.connection);
+    if (!isOn || !incoming) return { track: null, key: '', since: 0, quality };
+    return { track: incoming.video, key: incoming.key, since: incoming.since, quality };
+  }
+
+  /**
+   * @param {Show[]} shows
+   * @param {Show[]} staged
+   */
+  #wants(shows, staged) {
+    return wantsOf({
+      shows,
+      staged,
+      shown: this.#shown,
+      places: this.#places,
+      isScarce: shows.length - 1 > this.#room.seats.length,
+      isAway: this.#options.isAway(),
+      spokeAt: (id) => this.#spokeAt.get(id) ?? 0,
+      pixelRatio: window.devicePixelRatio,
+    });
+  }
+
+  /** @param {KeyboardEvent} event an arrow goes to the tile in that direction */
+  #key(event) {
+    const at = this.#shown.findIndex(({ id }) => this.#tiles.get(id)?.element.contains(/** @type {Node} */ (event.target)));
+    const to = neighbour(event.key, at, this.#places);
+    const next = this.#shown[to];
+    if (at < 0 || !next) return;
+    event.preventDefault();
+    this.#tiles.get(next.id)?.stop.focus();
+  }
+
+  /** @param {EventTarget | null} target becomes the one tile that the Tab key stops at */
+  #rove(target) {
+    for (const { stop } of this.#tiles.values()) {
+      if (stop === target) for (const other of this.#tiles.values()) other.stop.tabIndex = other.stop === stop ? 0 : -1;
+    }
+  }
 }
 
 /** @param {Show} show */

@@ -42,5 +42,5 @@ export class UnreachablePage {
 }
 
 function dots() {
-  return h('div', { className: 'dots', 'aria-hidden': 'true' }, h('i'), h('i'), h('i'));
+  return h('div', { className: 'going-on', 'aria-hidden': 'true' }, h('i'), h('i'), h('i'));
 }
