@@ -27,7 +27,7 @@ export function isLive(member, source) {
  * @param {Source} source
  */
 export function isSilenced(member, source) {
-  return member.silenced?.includes(source) ?? false;
+  return member.silenced.includes(source);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { bitrateFor, SCREEN_BITRATE, trimCodecs, withoutStrayFeedback } from './codecs.js';
+import { isSilenced, SOURCES_OF } from './feeds.js';
 import { SOURCES } from './media.js';
 import { Pulse } from './pulse.js';
 import { Meter } from './stats.js';

@@ -16,7 +16,8 @@ import { Switch } from './switch.js';
  *   ServerMessage, Source, Want } from './protocol'
  * @import { End, Joined } from './session.js'
  *
- * @typedef {'connecting' | 'waiting' | 'joined' | 'reconnecting' | 'ended'} RoomState
+ * @typedef {'connecting' | 'unreachable' | 'waiting' | 'joined' | 'reconnecting' | 'ended'} RoomState
+ *   `unreachable` until the first attempt that succeeds, `reconnecting` after it
  *
  * @typedef {object} RoomEvents
  * @property {RoomState} state
@@ -276,7 +277,7 @@ export class Room extends Emitter {
     session.on('joined', (joined) => this.#settle(joined));
     session.on('resumed', ({ iceServers }) => this.#comeBack(iceServers));
     session.on('message', (message) => this.#hear(message));
-    session.on('lost', () => this.#setState(this.you ? 'reconnecting' : 'connecting'));
+    session.on('lost', () => this.#setState(this.you ? 'reconnecting' : 'unreachable'));
     session.on('ended', (end) => this.#end(end));
     this.media.on('change', () => this.#syncMedia());
     window.addEventListener('pagehide', () => this.leave());

@@ -52,13 +52,12 @@ export class Visit {
     await this.#room.join();
   }
 
-  /** @param {RoomState | 'waiting'} state */
+  /** @param {RoomState} state */
   #follow(state) {
     const { show, room } = this.#options;
     if (state === 'joined' && !this.#call.element.isConnected) show(this.#call.element, null);
     if (state === 'waiting') this.#show(() => new WaitingPage({ room, leave: () => this.#room.leave() }));
-    // It is said again only when an attempt failed; who was in before stays on the page of the room.
-    if (state === 'connecting') this.#show(() => new UnreachablePage({ retry: () => this.#again() }));
+    if (state === 'unreachable') this.#show(() => new UnreachablePage({ retry: () => this.#again() }));
   }
 
   /** @param {() => {element: HTMLElement}} make */

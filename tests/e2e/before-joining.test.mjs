@@ -58,6 +58,7 @@ for (const [browser, open] of Object.entries(BROWSERS)) {
     assert.deepEqual(members.map(({ name, published }) => [name, published.map(({ source }) => source)]), [['Ada', ['microphone', 'camera']]]);
 
     await page.click('[data-tool=leave]');
+    await page.keyboard.press("Enter");
     await until('the page after', () => ask(() => document.querySelector('.notice-card h1')?.textContent === 'You left the room.'));
     await page.keyboard.press('Enter');
     await until('in the room again', () => ask(() => window.motet?.state === 'joined' && document.querySelector('.call') !== null));

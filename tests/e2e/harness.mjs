@@ -104,7 +104,6 @@ export class House {
     return {
       newPage: async () => {
         const context = await browser.newContext({ viewport: { width: 960, height: 600 } });
-        
         return context.newPage();
       },
     };

@@ -366,8 +366,16 @@ export class Call {
     if (closed === 'chat') this.#chat.closed();
     if (this.#panel === 'chat') this.#chat.opened();
     if (this.#panel === 'people') this.#people.opened();
-    if (!this.#panel) this.#before?.focus();
+    if (closed && !this.#panel) this.#leavePanel(this.#panels[closed]);
     this.#schedule();
+  }
+
+  /** @param {HTMLElement} panel that is closed */
+  #leavePanel(panel) {
+    this.#before?.focus();
+    // Browsers take the focus off what is hidden only when they draw the next time.
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+    if (focused && panel.contains(focused)) focused.blur();
   }
 
   /**

@@ -20,6 +20,8 @@ export class Meter {
   #track = null;
   #frame = 0;
   #spokenAt = 0;
+  /** The loudest since then. */
+  #peak = 0;
 
   /** @param {MediaStreamTrack | null} track whose level to show; nothing: hides itself */
   show(track) {
@@ -68,10 +70,12 @@ export class Meter {
   #draw(level) {
     this.#bar.style.transform = `scaleX(${level.toFixed(3)})`;
     if (level > SPEECH) setText(this.#said, strings.heard);
+    this.#peak = Math.max(this.#peak, level);
     const now = performance.now();
     if (now - this.#spokenAt < SPOKEN_INTERVAL_MS) return;
+    this.#gauge.setAttribute('aria-valuenow', String(Math.round(this.#peak * 100)));
     this.#spokenAt = now;
-    this.#gauge.setAttribute('aria-valuenow', String(Math.round(level * 100)));
+    this.#peak = 0;
   }
 }
 

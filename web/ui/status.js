@@ -16,7 +16,7 @@ import { strings } from '../strings.js';
 export function statusOf(room) {
   const { state, isSwitching, mode, why, exceptions } = room;
   const nameOf = (/** @type {MemberId} */ id) => room.members.get(id)?.name ?? '';
-  if (state === 'connecting') return { text: strings.connecting, tone: 'busy' };
+  if (state === 'connecting' || state === 'unreachable') return { text: strings.connecting, tone: 'busy' };
   if (state === 'reconnecting') return { text: strings.reconnecting, tone: 'bad' };
   if (isSwitching) return { text: withCause(strings.switchingTo[mode === 'mesh' ? 'sfu' : 'mesh'], why, nameOf, '…'), tone: 'busy' };
   if (room.others().length === 0) return { text: '', tone: 'good' };
