@@ -1,6 +1,8 @@
 // A room with made-up members, for pictures of the page; runs in the browser, see gallery.mjs.
 
+import { followAppearance } from '/appearance.js';
 import { Emitter } from '/events.js';
+import { setLanguage } from '/strings.js';
 import { Call } from '/ui/call.js';
 
 const NAMES = [
@@ -201,7 +203,8 @@ function picture(width, height, draw) {
 }
 
 window.gallery = (options) => {
-  document.documentElement.lang = options.lang ?? 'en';
+  followAppearance();
+  setLanguage(options.lang ?? 'en');
   const room = new FakeRoom(options);
   const call = new Call(room, options.name ?? 'quiet-choir-1204', { settings: () => {} });
   document.getElementById('app').replaceChildren(call.element);

@@ -89,8 +89,7 @@ async function take(file, viewport, theme, { room, then }) {
   await page.setViewportSize(viewport);
   await page.emulateMedia({ colorScheme: theme });
   const html = readFileSync(here('../../web/index.html'), 'utf8').replace('/main.js', '/gallery-page.js');
-  const lang = room.lang ? html.replace('lang="en"', `lang="${room.lang}"`) : html;
-  await page.route('**/r/quiet-choir-1204', (route) => route.fulfill({ contentType: 'text/html', body: lang }));
+  await page.route('**/r/quiet-choir-1204', (route) => route.fulfill({ contentType: 'text/html', body: html }));
   await page.route('**/gallery-page.js', (route) => route.fulfill({ path: here('gallery-page.js') }));
   await page.goto(`${house.url}/r/quiet-choir-1204`);
   await page.waitForFunction(() => window.gallery);

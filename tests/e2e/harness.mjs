@@ -116,7 +116,13 @@ export class House {
       args: [...CHROMIUM_FLAGS, '--use-fake-ui-for-media-stream'],
     });
     const browser = await chromium.connect(server.wsEndpoint());
-    this.#closers.push(() => process.kill(-server.process().pid, 'SIGKILL'));
+    this.#closers.push(() => {
+      try {
+        process.kill(-server.process().pid, 'SIGKILL');
+      } catch {
+        // It was killed already.
+      }
+    });
     return {
       newPage: async () => (await browser.newContext()).newPage(),
       /** @param {NodeJS.Signals} signal to the browser and all its processes */
