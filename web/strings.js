@@ -9,11 +9,7 @@ const en = {
   tagline: 'Rooms for many voices. No account, nothing to install.',
   yourName: 'Your name',
   roomName: 'Room',
-  roomHint: 'Leave empty for a new room',
-  withMicrophone: 'Microphone',
-  withCamera: 'Camera',
   join: 'Join',
-  joining: 'Joining…',
   needName: 'Please say who you are.',
   guest: 'Guest',
 
@@ -34,7 +30,6 @@ const en = {
   pin: (/** @type {string} */ name) => `Show ${name} large`,
   unpin: (/** @type {string} */ name) => `Show ${name} among the others`,
   muted: 'microphone off',
-  speaking: 'speaking',
   copyLink: 'Copy link',
   linkCopied: 'The link is in your clipboard.',
   linkNotCopied: (/** @type {string} */ link) => `Copy it yourself: ${link}`,
@@ -46,7 +41,6 @@ const en = {
   /** @returns {string} */
   mode: (/** @type {Mode} */ mode) => (mode === 'mesh' ? 'Peer to peer' : 'Over the node'),
   /** @returns {string} */
-  switching: (/** @type {Mode} */ mode) => (mode === 'mesh' ? 'Moving to peer to peer…' : 'Moving over to the node…'),
   cameIn: (/** @type {string} */ name) => `${name} came in.`,
   wentAway: (/** @type {string} */ name) => `${name} left.`,
 
@@ -55,19 +49,13 @@ const en = {
   noMessages: 'Nothing was written yet.',
   unread: (/** @type {number} */ count) => `${count} unread`,
 
-  devices: 'Devices',
   device: (/** @type {number} */ number) => `Device ${number}`,
   noStatistics: 'nothing arrives yet',
-  video: 'Video',
-  sound: 'Sound',
-  sent: 'Sent',
   path: 'Path',
   picture: (/** @type {number} */ width, /** @type {number} */ height, /** @type {number} */ fps) =>
     `${width}×${height}, ${Math.round(fps)} fps`,
   bitrate: (/** @type {number} */ bits) =>
     bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mb/s` : `${Math.round(bits / 1e3)} kb/s`,
-  loss: (/** @type {number} */ percent) => `${percent.toFixed(1)}\u00a0%\u00a0lost`,
-  rtt: (/** @type {number} */ ms) => `${ms} ms`,
   candidate: (/** @type {string} */ type) =>
     ({ host: 'direct', srflx: 'through NAT', prflx: 'through NAT', relay: 'relayed' })[type] ?? type,
 
@@ -211,8 +199,6 @@ const en = {
   admitName: (/** @type {string} */ name) => `Let ${name} in`,
   deny: 'Turn away',
   denyName: (/** @type {string} */ name) => `Turn ${name} away`,
-  isLocked: 'The room is locked.',
-  isUnlocked: 'The room is open again.',
 
   previousPage: 'Previous page',
   nextPage: 'Next page',
@@ -244,7 +230,6 @@ const en = {
     nothing: 'neither way works',
   }),
   nodeLost: 'The connection to the node is broken. Trying again…',
-  noMediaYet: 'connecting the media…',
 
   pathDirect: 'peer to peer',
   pathNode: 'over the node',
@@ -283,7 +268,6 @@ const en = {
   unpluggedWhileOff: 'The microphone is gone. Another one will be used when you turn it on.',
   anotherDevice: 'another one',
   pushToTalk: 'Talk while held',
-  whileHeld: 'You are heard while you hold the space bar.',
   helpKey: 'This help',
   speakerKey: 'Everyone alike, or who speaks large',
   pagesKey: 'Turn the page',
@@ -337,11 +321,7 @@ const de = {
   tagline: 'Räume für viele Stimmen. Ohne Konto, ohne Installation.',
   yourName: 'Ihr Name',
   roomName: 'Raum',
-  roomHint: 'Für einen neuen Raum leer lassen',
-  withMicrophone: 'Mikrofon',
-  withCamera: 'Kamera',
   join: 'Teilnehmen',
-  joining: 'Verbindung wird aufgebaut …',
   needName: 'Bitte sagen Sie, wie Sie heißen.',
   guest: 'Gast',
 
@@ -362,7 +342,6 @@ const de = {
   pin: (name) => `${name} groß zeigen`,
   unpin: (name) => `${name} bei den anderen zeigen`,
   muted: 'Mikrofon aus',
-  speaking: 'spricht',
   copyLink: 'Link kopieren',
   linkCopied: 'Der Link ist in der Zwischenablage.',
   linkNotCopied: (link) => `Bitte kopieren Sie ihn selbst: ${link}`,
@@ -372,7 +351,6 @@ const de = {
   connecting: 'Verbindung wird aufgebaut …',
   reconnecting: 'Die Verbindung ist abgerissen. Neuer Versuch …',
   mode: (mode) => (mode === 'mesh' ? 'Direkt verbunden' : 'Über den Knoten'),
-  switching: (mode) => (mode === 'mesh' ? 'Wechsel zu direkten Verbindungen …' : 'Wechsel auf den Knoten …'),
   cameIn: (name) => `${name} ist da.`,
   wentAway: (name) => `${name} ist gegangen.`,
 
@@ -381,17 +359,11 @@ const de = {
   noMessages: 'Noch hat niemand etwas geschrieben.',
   unread: (count) => `${count} ungelesen`,
 
-  devices: 'Geräte',
   device: (number) => `Gerät ${number}`,
   noStatistics: 'noch kommt nichts an',
-  video: 'Bild',
-  sound: 'Ton',
-  sent: 'Gesendet',
   path: 'Weg',
   picture: (width, height, fps) => `${width}×${height}, ${Math.round(fps)} Bilder/s`,
   bitrate: (bits) => (bits >= 1e6 ? `${tenths(bits / 1e6, 'de')} Mb/s` : `${Math.round(bits / 1e3)} kb/s`),
-  loss: (percent) => `${tenths(percent, 'de')}\u00a0%\u00a0verloren`,
-  rtt: (ms) => `${ms} ms`,
   candidate: (type) => ({ host: 'direkt', srflx: 'durch NAT', prflx: 'durch NAT', relay: 'über ein Relais' })[type] ?? type,
 
   noDevices: 'Weder Kamera noch Mikrofon ließen sich öffnen. Sie können die anderen sehen und hören.',
@@ -534,8 +506,6 @@ const de = {
   admitName: (name) => `${name} einlassen`,
   deny: 'Abweisen',
   denyName: (name) => `${name} abweisen`,
-  isLocked: 'Der Raum ist abgeschlossen.',
-  isUnlocked: 'Der Raum ist wieder offen.',
 
   previousPage: 'Vorige Seite',
   nextPage: 'Nächste Seite',
@@ -567,7 +537,6 @@ const de = {
     nothing: 'kein Weg funktioniert',
   },
   nodeLost: 'Die Verbindung zum Knoten ist unterbrochen. Neuer Versuch …',
-  noMediaYet: 'Bild und Ton werden verbunden …',
 
   pathDirect: 'direkt',
   pathNode: 'über den Knoten',
@@ -606,7 +575,6 @@ const de = {
   unpluggedWhileOff: 'Das Mikrofon ist weg. Beim Einschalten wird ein anderes verwendet.',
   anotherDevice: 'ein anderes Gerät',
   pushToTalk: 'Sprechen, solange gedrückt',
-  whileHeld: 'Man hört Sie, solange Sie die Leertaste halten.',
   helpKey: 'Diese Hilfe',
   speakerKey: 'Alle gleich groß, oder wer spricht groß',
   pagesKey: 'Blättern',
@@ -660,11 +628,7 @@ const fr = {
   tagline: 'Des salles pour plusieurs voix. Sans compte, sans installation.',
   yourName: 'Votre nom',
   roomName: 'Salle',
-  roomHint: 'Laissez vide pour une nouvelle salle',
-  withMicrophone: 'Micro',
-  withCamera: 'Caméra',
   join: 'Participer',
-  joining: 'Connexion…',
   needName: 'Dites-nous qui vous êtes.',
   guest: 'Invité',
 
@@ -685,7 +649,6 @@ const fr = {
   pin: (name) => `Afficher ${name} en grand`,
   unpin: (name) => `Afficher ${name} parmi les autres`,
   muted: 'micro coupé',
-  speaking: 'parle',
   copyLink: 'Copier le lien',
   linkCopied: 'Le lien est dans le presse-papiers.',
   linkNotCopied: (link) => `Copiez-le vous-même : ${link}`,
@@ -695,7 +658,6 @@ const fr = {
   connecting: 'Connexion…',
   reconnecting: 'La connexion a été perdue. Nouvel essai…',
   mode: (mode) => (mode === 'mesh' ? 'De pair à pair' : 'Par le nœud'),
-  switching: (mode) => (mode === 'mesh' ? 'Passage de pair à pair…' : 'Passage par le nœud…'),
   cameIn: (name) => `${name} est là.`,
   wentAway: (name) => `${name} est parti(e).`,
 
@@ -704,17 +666,11 @@ const fr = {
   noMessages: 'Rien n’a encore été écrit.',
   unread: (count) => `${count} non lus`,
 
-  devices: 'Appareils',
   device: (number) => `Appareil ${number}`,
   noStatistics: 'rien n’arrive encore',
-  video: 'Image',
-  sound: 'Son',
-  sent: 'Envoyé',
   path: 'Chemin',
   picture: (width, height, fps) => `${width}×${height}, ${Math.round(fps)} i/s`,
   bitrate: (bits) => (bits >= 1e6 ? `${tenths(bits / 1e6, 'fr')} Mb/s` : `${Math.round(bits / 1e3)} kb/s`),
-  loss: (percent) => `${tenths(percent, 'fr')}\u00a0% perdus`,
-  rtt: (ms) => `${ms} ms`,
   candidate: (type) => ({ host: 'direct', srflx: 'à travers un NAT', prflx: 'à travers un NAT', relay: 'relayé' })[type] ?? type,
 
   noDevices: 'Ni caméra ni micro n’ont pu être ouverts. Vous pouvez voir et entendre les autres.',
@@ -857,8 +813,6 @@ const fr = {
   admitName: (name) => `Faire entrer ${name}`,
   deny: 'Refuser',
   denyName: (name) => `Refuser ${name}`,
-  isLocked: 'La salle est fermée.',
-  isUnlocked: 'La salle est de nouveau ouverte.',
 
   previousPage: 'Page précédente',
   nextPage: 'Page suivante',
@@ -890,7 +844,6 @@ const fr = {
     nothing: 'aucune voie ne fonctionne',
   },
   nodeLost: 'La connexion au nœud est rompue. Nouvel essai…',
-  noMediaYet: 'connexion du son et de l’image…',
 
   pathDirect: 'pair à pair',
   pathNode: 'par le nœud',
@@ -929,7 +882,6 @@ const fr = {
   unpluggedWhileOff: 'Le micro a disparu. Un autre sera utilisé quand vous l’ouvrirez.',
   anotherDevice: 'un autre appareil',
   pushToTalk: 'Parler tant qu’elle est tenue',
-  whileHeld: 'On vous entend tant que vous tenez la barre d’espace.',
   helpKey: 'Cette aide',
   speakerKey: 'Tous pareils, ou qui parle en grand',
   pagesKey: 'Tourner la page',

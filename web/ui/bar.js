@@ -44,7 +44,7 @@ const TOOLS = /** @type {const} */ ([
 const YIELDING = /** @type {readonly ToolName[]} */ (['view', 'screen', 'people', 'react', 'hand', 'chat']);
 const OPENS_MENU = /** @type {readonly ToolName[]} */ (['react', 'view', 'more']);
 const TOGGLES = /** @type {const} */ (['microphone', 'camera', 'screen', 'hand', 'chat', 'people']);
-/** Between two tools, in CSS pixels; `room.css` says the same. */
+/** Between two tools, in CSS pixels; `controls.css` says the same. */
 const GAP = 8;
 
 /** The row of buttons below the tiles. */
