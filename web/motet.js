@@ -13,7 +13,7 @@ import { Switch } from './switch.js';
  * @import { LocalMedia } from './media.js'
  * @import { Incoming } from './mesh.js'
  * @import { ChatLine, ClientMessage, ErrorCode, Feed, Knock, Member, MemberId, Mode, Reaction, Role, Rules,
- *   ServerMessage, Source, Want } from './protocol'
+ *   PathException, ServerMessage, Source, Want } from './protocol'
  * @import { End, Joined } from './session.js'
  *
  * @typedef {'connecting' | 'unreachable' | 'waiting' | 'joined' | 'reconnecting' | 'ended'} RoomState
@@ -363,7 +363,7 @@ export class Room extends Emitter {
         if (message.mode === 'mesh') this.#mesh?.renew();
         return;
       case 'paths':
-        return this.#turn(() => this.#switch.except(message.exceptions));
+        return this.#except(message.exceptions);
       case 'chat': {
         const { from, name, text, atMs } = message;
         this.chat.push({ from, name, text, atMs });
@@ -402,6 +402,16 @@ export class Room extends Emitter {
     this.#isHandUp = you.handMs !== undefined;
     this.media.hold(you.silenced);
     this.#seeYourself();
+  }
+
+  /** @param {PathException[]} exceptions */
+  #except(exceptions) {
+    const before = this.#switch.exceptions;
+    this.#turn(() => this.#switch.except(exceptions));
+    // What was begun before it was agreed on was refused.
+    for (const { member, path } of exceptions) {
+      if (path === 'direct' && before.get(member)?.path !== 'direct') this.#mesh?.repeat(member);
+    }
   }
 
   /** @param {() => void} step of the topology */

@@ -276,8 +276,9 @@ impl Room {
         self.silence_due
             .get_or_insert(now + self.config.limits.silence());
         out.push(answer(member, self.joined(member, resume, id)));
-        self.roster.tell_all_but(Some(member), &others, out);
+        // First where the room moves, or everybody would begin a direct path that is not to be.
         self.announce(now, effects, Some(member), out);
+        self.roster.tell_all_but(Some(member), &others, out);
         self.reseat(out);
     }
 

@@ -1,4 +1,5 @@
-// Two network namespaces joined by two links: a node's side and a roaming client's. Needs root.
+// Network namespaces: a node's side, a roaming client's that two links join to it, and if it is wanted
+// another client's, behind a third link. Needs root.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -7,6 +8,12 @@ import { join } from 'node:path';
 
 /** The node's address, the same over either link. */
 export const NODE = '10.77.0.1';
+/** Another one of the node's, for media alone. */
+export const MEDIA = '10.77.0.2';
+/** The address of the other client. */
+export const OTHER = '10.77.3.2';
+
+/** @typedef {'node' | 'client' | 'other'} Side */
 
 /** Why namespaces cannot be made here, or false. */
 export function isMissing() {
@@ -22,24 +29,54 @@ export function isMissing() {
 export class Network {
   #id = `motet${process.pid % 10_000}`;
 
-  /** @param {import('node:test').TestContext} test */
-  constructor(test) {
+  /** @type {Side[]} */
+  #sides;
+
+  /**
+   * @param {import('node:test').TestContext} test
+   * @param {{other?: boolean}} [options] whether there is another client
+   */
+  constructor(test, { other = false } = {}) {
+    this.#sides = other ? ['node', 'client', 'other'] : ['node', 'client'];
     test.after(() => this.#down());
-    for (const side of ['node', 'client']) {
+    for (const side of this.#sides) {
       ip('netns', 'add', this.name(side));
       this.#in(side, 'link', 'set', 'lo', 'up');
     }
-    this.#in('node', 'address', 'add', `${NODE}/32`, 'dev', 'lo');
-    for (const link of [1, 2]) {
-      ip('link', 'add', `l${link}`, 'netns', this.name('node'), 'type', 'veth', 'peer', 'name', `l${link}`, 'netns', this.name('client'));
-      this.#in('node', 'address', 'add', `10.77.${link}.1/24`, 'dev', `l${link}`);
-      this.#in('node', 'link', 'set', `l${link}`, 'up');
-      this.#in('client', 'link', 'set', `l${link}`, 'up');
+    for (const address of [NODE, MEDIA]) this.#in('node', 'address', 'add', `${address}/32`, 'dev', 'lo');
+    for (const link of /** @type {const} */ ([1, 2])) {
+      this.#join(link, 'client');
       this.enter(link);
     }
+    if (!other) return;
+    this.#join(3, 'other');
+    this.#in('other', 'address', 'add', `${OTHER}/24`, 'dev', 'l3');
+    this.#in('other', 'route', 'add', 'default', 'via', '10.77.3.1');
+    execFileSync('ip', ['netns', 'exec', this.name('node'), 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward']);
   }
 
-  /** @param {'node' | 'client'} side */
+  /**
+   * @param {number} link
+   * @param {Side} side
+   */
+  #join(link, side) {
+    ip('link', 'add', `l${link}`, 'netns', this.name('node'), 'type', 'veth', 'peer', 'name', `l${link}`, 'netns', this.name(side));
+    this.#in('node', 'address', 'add', `10.77.${link}.1/24`, 'dev', `l${link}`);
+    this.#in('node', 'link', 'set', `l${link}`, 'up');
+    this.#in(side, 'link', 'set', `l${link}`, 'up');
+  }
+
+  /** @param {string} address nothing that the client sends to it arrives any more */
+  cut(address) {
+    this.#in('client', 'route', 'add', 'blackhole', `${address}/32`);
+  }
+
+  /** @param {string} address that was cut */
+  mend(address) {
+    this.#in('client', 'route', 'delete', 'blackhole', `${address}/32`);
+  }
+
+  /** @param {Side} side */
   name(side) {
     return `${this.#id}${side[0]}`;
   }
@@ -47,7 +84,7 @@ export class Network {
   /**
    * A command that runs another one in a namespace.
    *
-   * @param {'node' | 'client'} side
+   * @param {Side} side
    * @param {string} command
    * @returns {string} path of a script
    */
@@ -73,7 +110,7 @@ export class Network {
   }
 
   #down() {
-    for (const side of ['node', 'client']) {
+    for (const side of this.#sides) {
       try {
         ip('netns', 'delete', this.name(side));
       } catch {
