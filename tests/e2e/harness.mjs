@@ -148,8 +148,16 @@ export class House {
    * @param {{newPage: () => Promise<any>}} browser
    * @param {string} name
    * @param {string} [query] parameters that go before the usual ones, `&seats=2`
+   * @param {string} [ownerKey]
    */
-  async member(browser, name, query = '') {
+  async member(browser, name, query = '', ownerKey = '') {
+    const member = await this.visitor(browser, name, query, ownerKey);
+    await member.until('has joined', () => window.motet?.state === 'joined');
+    return member;
+  }
+
+  /** Like `member`, but of somebody who may have to wait, or may not get in. */
+  async visitor(browser, name, query = '', ownerKey = '') {
     const page = await browser.newPage();
     const member = new Member(page, name);
     this.#members.push(member);
@@ -158,8 +166,7 @@ export class House {
       if (['error', 'warn', 'warning'].includes(message.type())) member.complaints.push(message.text());
     });
     await (page.addInitScript ? page.addInitScript(record) : page.evaluateOnNewDocument(record));
-    await page.goto(`${this.url}/r/${this.room}?join&name=${encodeURIComponent(name)}${query}&video=${CAMERA}`);
-    await member.until('has joined', () => window.motet?.state === 'joined');
+    await page.goto(`${this.url}/r/${this.room}?join&name=${encodeURIComponent(name)}${query}&video=${CAMERA}${ownerKey && `#key=${ownerKey}`}`);
     return member;
   }
 
