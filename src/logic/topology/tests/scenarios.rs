@@ -272,8 +272,12 @@ fn nobody_waits_for_a_member_whom_the_node_does_not_reach() {
     assert!(!scene.may_signal(2, 5, 2), "has no mesh with them");
     scene.ready(2, 2);
     scene.ready(3, 2);
-    assert_eq!(scene.reach(4, false)[0], "commit sfu 2");
-    assert_eq!(scene.exceptions(4).len(), 4);
+    let told = scene.reach(4, false);
+    assert_eq!(
+        (told.len(), told.last().unwrap().as_str()),
+        (5, "commit sfu 2")
+    );
+    assert_eq!(scene.exceptions(4).len(), 4, "told before");
 }
 
 #[test]
@@ -316,6 +320,26 @@ fn a_mesh_is_told_its_exceptions_before_it_begins_and_forgets_the_old_ones() {
             "paths of 1: 3 Node PairFailed",
             "paths of 3: 1 Node PairFailed",
             "commit mesh 3"
+        ]
+    );
+}
+
+#[test]
+fn a_mesh_takes_back_the_exceptions_that_it_makes_superfluous_after_its_commit() {
+    let mut scene = Scene::to_mesh_of_three();
+    scene.reach(1, false);
+    scene.pair(2, 3, PairState::Failed);
+    scene.ready(1, 3);
+    scene.ready(2, 3);
+    assert_eq!(
+        scene.ready(3, 3),
+        [
+            "paths of 2: 1 Direct NodeUnreachable, 3 Node PairFailed",
+            "paths of 3: 1 Direct NodeUnreachable, 2 Node PairFailed",
+            "commit mesh 3",
+            "paths of 1: ",
+            "paths of 2: 3 Node PairFailed",
+            "paths of 3: 2 Node PairFailed"
         ]
     );
 }
