@@ -94,7 +94,8 @@ impl Drop for Search {
             eprintln!("- {step:?}");
             if steps.peek().is_some() {
                 let told = world.run(step);
-                told.iter().for_each(|effect| eprintln!("    {}", say(effect)));
+                told.iter()
+                    .for_each(|effect| eprintln!("    {}", say(effect)));
             }
         }
     }
@@ -207,7 +208,8 @@ fn strained(world: &World) -> usize {
         .count()
 }
 
-/// Explores with each of those sizes of a mesh.
+/// Explores with each of those sizes of a mesh. One size or mix more than doubles the time where
+/// pairs fail and members are unreachable together: so those have few members.
 fn explore(name: &str, policy: Policy, sizes: &[u32], mix: Mix) {
     for &mesh_max in sizes {
         let start = Instant::now();
@@ -222,18 +224,111 @@ fn explore(name: &str, policy: Policy, sizes: &[u32], mix: Mix) {
     }
 }
 
+#[test]
+fn six_come_and_go() {
+    let mix = Mix {
+        members: 6,
+        sfu_only: 2,
+        ..Mix::default()
+    };
+    explore("six", Policy::Auto, &[0, 1, 2, 3, 4, 5, 6], mix);
+}
 
 #[test]
-fn tune() {
-    let n: Vec<usize> = std::env::var("MIX").unwrap().split(',').map(|n| n.parse().unwrap()).collect();
+fn six_of_whom_the_node_does_not_reach_two() {
     let mix = Mix {
-        members: n[0],
-        sfu_only: n[1],
-        pairs: n[2],
-        unreachable: n[3],
-        strained: n[4],
-        at_once: n[5],
+        members: 6,
+        sfu_only: 1,
+        unreachable: 2,
+        at_once: 2,
+        ..Mix::default()
     };
-    let policy = match n[6] { 0 => Policy::Auto, 1 => Policy::Mesh, _ => Policy::Sfu };
-    explore("tune", policy, &[n[7] as u32], mix);
+    explore("six, two unreachable", Policy::Auto, &[3, 4, 5], mix);
+}
+
+#[test]
+fn six_of_whom_two_pairs_fail() {
+    let mix = Mix {
+        members: 6,
+        pairs: 2,
+        at_once: 2,
+        ..Mix::default()
+    };
+    explore("six, two pairs", Policy::Auto, &[2, 3, 4, 5, 6], mix);
+}
+
+#[test]
+fn six_of_whom_two_are_strained() {
+    let mix = Mix {
+        members: 6,
+        sfu_only: 1,
+        strained: 2,
+        at_once: 2,
+        ..Mix::default()
+    };
+    explore("six, two strained", Policy::Auto, &[3, 4, 6], mix);
+}
+
+#[test]
+fn six_of_whom_a_pair_fails_or_one_is_unreachable() {
+    let mix = Mix {
+        members: 6,
+        pairs: 1,
+        unreachable: 1,
+        at_once: 1,
+        ..Mix::default()
+    };
+    explore("six, a pair or one unreachable", Policy::Auto, &[4], mix);
+}
+
+#[test]
+fn five_of_whom_pairs_fail_while_one_is_strained() {
+    let mix = Mix {
+        members: 5,
+        pairs: 2,
+        strained: 1,
+        at_once: 3,
+        ..Mix::default()
+    };
+    explore("five, two pairs and one strained", Policy::Auto, &[4], mix);
+}
+
+#[test]
+fn four_with_any_two_faults() {
+    let mix = Mix {
+        members: 4,
+        sfu_only: 1,
+        pairs: 1,
+        unreachable: 1,
+        strained: 1,
+        at_once: 2,
+    };
+    explore("four, any two faults", Policy::Auto, &[3], mix);
+}
+
+#[test]
+fn three_with_all_faults_at_once() {
+    let mix = Mix {
+        members: 3,
+        sfu_only: 1,
+        pairs: 2,
+        unreachable: 2,
+        strained: 2,
+        at_once: 4,
+    };
+    explore("three, any four faults", Policy::Auto, &[2], mix);
+}
+
+#[test]
+fn six_whose_mode_is_fixed() {
+    let mix = Mix {
+        members: 6,
+        sfu_only: 1,
+        pairs: 2,
+        unreachable: 2,
+        strained: 1,
+        at_once: 2,
+    };
+    explore("six, always a mesh", Policy::Mesh, &[3, 6], mix);
+    explore("six, never a mesh", Policy::Sfu, &[4], mix);
 }

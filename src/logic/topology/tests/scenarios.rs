@@ -456,6 +456,18 @@ fn a_wish_that_could_not_be_granted_waits_ever_longer() {
 }
 
 #[test]
+fn a_wish_waits_although_the_switch_that_failed_was_a_need() {
+    let mut scene = Scene::joined_by(TopologyConfig::default(), 5);
+    scene.strain(1, Some(Strain::Cpu));
+    assert_eq!(scene.leave(5), NOTHING, "it is wished for now");
+    assert_eq!(scene.why(), (Cause::Many, None));
+    assert_eq!(scene.pass(10 * SECOND), ["rollback mesh 3 without 1 2 3 4"]);
+    assert_eq!(scene.pass(9 * SECOND), NOTHING, "not at once again");
+    assert_eq!(scene.pass(SECOND), ["switch sfu 4"]);
+    assert_eq!(scene.why(), (Cause::Cpu, Some(1)));
+}
+
+#[test]
 fn the_leave_of_another_does_not_end_what_a_strained_member_began() {
     let mut scene = Scene::joined_by(TopologyConfig::default(), 4);
     scene.strain(1, Some(Strain::Uplink));

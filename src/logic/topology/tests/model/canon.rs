@@ -78,7 +78,12 @@ fn order(colours: &[u64], towards: &[[u8; MEMBERS]; MEMBERS]) -> Vec<usize> {
     let mut order: Vec<usize> = Vec::new();
     for _ in colours {
         let left = (0..colours.len()).filter(|at| !order.contains(at));
-        let rank = |at: &usize| (colours[*at], order.iter().map(|it| towards[*at][*it]).collect());
+        let rank = |at: &usize| {
+            (
+                colours[*at],
+                order.iter().map(|it| towards[*at][*it]).collect(),
+            )
+        };
         let next = left.max_by_key(|at| -> (u64, Vec<u8>) { rank(at) });
         order.extend(next);
     }
