@@ -54,12 +54,15 @@ pub(super) struct Bond {
     /// What each said last about the direct way, the lower id first.
     pub(super) said: [Option<PairState>; 2],
     pub(super) has_failed: bool,
+    /// The last epoch in which they needed or tried the direct way in spite of the SFU.
+    insisted: Epoch,
 }
 
 const STRANGERS: Bond = Bond {
     plays: PairPath::None,
     said: [None; 2],
     has_failed: false,
+    insisted: 0,
 };
 
 fn place(member: MemberId) -> usize {
@@ -323,6 +326,9 @@ impl World {
                 "{pair:?} drops the path that plays"
             );
         }
+        let failed = self.pairs().filter(|pair| self.bond(*pair).has_failed);
+        let is_worthless = failed.count() > self.topology.config.mesh_max as usize / 2;
+        assert!(mode == Mode::Sfu || !is_worthless, "a mesh that is none");
         self.settle(mode, epoch, why);
     }
 
@@ -398,7 +404,19 @@ impl World {
     fn play(&mut self) {
         for pair in self.pairs() {
             self.bond_mut(pair).plays = self.believed(pair.low, pair.high);
+            if self.insists(pair) {
+                self.bond_mut(pair).insisted = self.view.epoch;
+            }
         }
+    }
+
+    fn insists(&self, pair: Pair) -> bool {
+        let exception = self.exception(pair.low, pair.high);
+        let is_for_direct = |(path, reason)| {
+            path == PairPath::Direct || (path, reason) == (PairPath::None, PathReason::Nothing)
+        };
+        let is_mesh = self.view.mode == Mode::Mesh && !self.view.switching;
+        !is_mesh && exception.is_some_and(is_for_direct)
     }
 
     fn check(&self) {
@@ -440,16 +458,23 @@ impl World {
             .iter()
             .any(|path| self.works(pair, *path));
         assert!(self.works(pair, path) || (path == PairPath::None && !can_work));
-        let epoch = self.view.epoch;
-        let may_signal = self.topology.may_signal(one, other, epoch);
-        let is_retried = exception.is_some_and(|(_, reason)| reason == PathReason::Nothing);
         let is_coming = |mode| exception.is_none() && self.view.switching && self.view.mode == mode;
-        let needs_signal = path == PairPath::Direct || is_retried || is_coming(Mode::Mesh);
-        assert!(may_signal || !needs_signal, "{pair:?} cannot negotiate");
-        assert!(!may_signal || self.topology.config.policy != Policy::Sfu);
+        self.check_signals(pair);
         let is_served = self.topology.is_served(one, other);
         let needs_node = path == PairPath::Node || is_coming(Mode::Sfu);
         assert!(is_served || !needs_node, "{pair:?} is not served");
+    }
+
+    fn check_signals(&self, pair: Pair) {
+        let epoch = self.view.epoch;
+        let is_mesh_there = self.view.mode == Mode::Mesh || self.view.switching;
+        let is_allowed = (is_mesh_there && !self.is_new(pair)) || self.bond(pair).insisted == epoch;
+        for (one, other) in [(pair.low, pair.high), (pair.high, pair.low)] {
+            let may_signal = self.topology.may_signal(one, other, epoch);
+            assert_eq!(may_signal, is_allowed, "{pair:?} negotiates");
+            assert!(!self.topology.may_signal(one, other, epoch + 1));
+        }
+        assert!(!is_allowed || self.topology.config.policy != Policy::Sfu);
     }
 
     /// The rules once more.
