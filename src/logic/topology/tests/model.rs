@@ -282,15 +282,15 @@ fn six_of_whom_a_pair_fails_or_one_is_unreachable() {
 }
 
 #[test]
-fn five_of_whom_pairs_fail_while_one_is_strained() {
+fn five_of_whom_any_pairs_fail_while_one_is_strained() {
     let mix = Mix {
         members: 5,
-        pairs: 2,
+        pairs: 3,
         strained: 1,
         at_once: 3,
         ..Mix::default()
     };
-    explore("five, two pairs and one strained", Policy::Auto, &[4], mix);
+    explore("five, three pairs or one strained", Policy::Auto, &[4], mix);
 }
 
 #[test]
@@ -307,16 +307,16 @@ fn four_with_any_two_faults() {
 }
 
 #[test]
-fn three_with_all_faults_at_once() {
+fn three_with_any_three_faults() {
     let mix = Mix {
         members: 3,
         sfu_only: 1,
         pairs: 2,
         unreachable: 2,
         strained: 2,
-        at_once: 4,
+        at_once: 3,
     };
-    explore("three, any four faults", Policy::Auto, &[2], mix);
+    explore("three, any three faults", Policy::Auto, &[2], mix);
 }
 
 #[test]

@@ -61,12 +61,14 @@ fn colours(own: &[u8], towards: &[[u8; MEMBERS]; MEMBERS]) -> Vec<u64> {
     let mut colours: Vec<u64> = own.iter().map(|own| u64::from(*own)).collect();
     for _ in 0..2 {
         let refined = (0..colours.len()).map(|at| {
-            let others = (0..colours.len()).filter(|other| *other != at);
-            let mut around: Vec<_> = others
-                .map(|other| (towards[at][other], colours[other]))
-                .collect();
+            let mut around = [(0, 0); MEMBERS];
+            for other in (0..colours.len()).filter(|other| *other != at) {
+                around[other] = (towards[at][other], colours[other]);
+            }
             around.sort_unstable();
-            hash(&(colours[at], around))
+            let blend =
+                |colour, (towards, of): &(u8, u64)| mix(mix(colour, (*towards).into()), *of);
+            around.iter().fold(mix(0, colours[at]), blend)
         });
         colours = refined.collect();
     }
@@ -78,13 +80,13 @@ fn order(colours: &[u64], towards: &[[u8; MEMBERS]; MEMBERS]) -> Vec<usize> {
     let mut order: Vec<usize> = Vec::new();
     for _ in colours {
         let left = (0..colours.len()).filter(|at| !order.contains(at));
-        let rank = |at: &usize| {
-            (
-                colours[*at],
-                order.iter().map(|it| towards[*at][*it]).collect(),
-            )
-        };
-        let next = left.max_by_key(|at| -> (u64, Vec<u8>) { rank(at) });
+        let next = left.max_by_key(|at| {
+            let mut before = [0; MEMBERS];
+            for (place, it) in order.iter().enumerate() {
+                before[place] = towards[*at][*it];
+            }
+            (colours[*at], before)
+        });
         order.extend(next);
     }
     order
@@ -130,6 +132,13 @@ fn towards(world: &World, member: MemberId, other: MemberId) -> u8 {
     let is_granted = world.topology.granted.contains_key(&pair);
     let flags = u8::from(bond.has_failed) << 1 | u8::from(is_granted);
     said(member) << 4 | said(other) << 2 | flags
+}
+
+/// Quick rather than good: what two colours have in common by chance costs time and hides nothing
+/// that a fingerprint tells apart.
+fn mix(colour: u64, other: u64) -> u64 {
+    let mixed = (colour.rotate_left(23) ^ other).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ mixed >> 29
 }
 
 fn hash(what: &impl Hash) -> u64 {
