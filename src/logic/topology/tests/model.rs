@@ -208,8 +208,8 @@ fn strained(world: &World) -> usize {
         .count()
 }
 
-/// Explores with each of those sizes of a mesh. One size or mix more than doubles the time where
-/// pairs fail and members are unreachable together: so those have few members.
+/// Explores with each of those sizes of a mesh. Faults of several kinds at once multiply the worlds:
+/// the more there are, the fewer members.
 fn explore(name: &str, policy: Policy, sizes: &[u32], mix: Mix) {
     for &mesh_max in sizes {
         let start = Instant::now();

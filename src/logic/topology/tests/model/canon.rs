@@ -134,8 +134,7 @@ fn towards(world: &World, member: MemberId, other: MemberId) -> u8 {
     said(member) << 4 | said(other) << 2 | flags
 }
 
-/// Quick rather than good: what two colours have in common by chance costs time and hides nothing
-/// that a fingerprint tells apart.
+/// Quick; of 64 bits, so that two who are unlike do not get one colour by chance.
 fn mix(colour: u64, other: u64) -> u64 {
     let mixed = (colour.rotate_left(23) ^ other).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed ^ mixed >> 29
