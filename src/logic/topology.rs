@@ -152,9 +152,9 @@ pub enum TopologyEffect {
         /// Who could not follow.
         missing: Vec<MemberId>,
     },
-    /// One member's exceptions are different. Those that a new mesh needs are told before its
-    /// commit, those that the SFU makes superfluous after its own: so nobody drops a path that
-    /// they are to keep.
+    /// One member's exceptions are different. Those that a switch leaves behind are told before its
+    /// commit, those that it makes superfluous are taken back after it: so nobody drops a path
+    /// that they are to keep.
     Paths {
         /// Whose.
         member: MemberId,

@@ -80,10 +80,32 @@ impl Topology {
 
     /// Tells those whose exceptions are different, the newcomer aside: they read them.
     pub(super) fn tell_paths(&mut self, newcomer: Option<MemberId>, out: &mut Vec<TopologyEffect>) {
-        let all = self.all_exceptions();
-        self.grant(&all);
+        let all = self.all_exceptions(|pair| self.exception(pair));
+        self.tell(&all, newcomer, out);
+    }
+
+    /// Tells what is to hold beyond a commit. What that makes superfluous is taken back only then:
+    /// until then the mode does not serve those pairs.
+    pub(super) fn tell_lasting_paths(
+        &mut self,
+        newcomer: Option<MemberId>,
+        out: &mut Vec<TopologyEffect>,
+    ) {
+        let is_to_mesh = matches!(self.phase, Phase::ToMesh { .. });
+        let coming = |pair| self.exception_to_mesh(pair).filter(|_| is_to_mesh);
+        let all = self.all_exceptions(|pair| coming(pair).or_else(|| self.exception(pair)));
+        self.tell(&all, newcomer, out);
+    }
+
+    fn tell(
+        &mut self,
+        all: &BTreeMap<Pair, (PairPath, PathReason)>,
+        newcomer: Option<MemberId>,
+        out: &mut Vec<TopologyEffect>,
+    ) {
+        self.grant(all);
         let mut lists: BTreeMap<MemberId, Vec<PathException>> = BTreeMap::new();
-        for (&Pair { low, high }, &(path, reason)) in &all {
+        for (&Pair { low, high }, &(path, reason)) in all {
             for (member, other) in [(low, high), (high, low)] {
                 let exception = PathException {
                     member: other,
@@ -146,7 +168,11 @@ impl Topology {
         }
     }
 
-    fn all_exceptions(&self) -> BTreeMap<Pair, (PairPath, PathReason)> {
+    /// Of all pairs that may have one.
+    fn all_exceptions(
+        &self,
+        exception: impl Fn(Pair) -> Option<(PairPath, PathReason)>,
+    ) -> BTreeMap<Pair, (PairPath, PathReason)> {
         let of_unreachable = |&one: &MemberId| {
             let others = self.members.keys().filter(move |other| **other != one);
             others.map(move |&other| Pair::of(one, other))
@@ -154,7 +180,7 @@ impl Topology {
         let unreachable = self.unreachable.iter().flat_map(of_unreachable);
         let suspects = self.reports.failed().chain(unreachable);
         suspects
-            .filter_map(|pair| Some((pair, self.exception(pair)?)))
+            .filter_map(|pair| Some((pair, exception(pair)?)))
             .collect()
     }
 

@@ -23,18 +23,18 @@ impl Topology {
                 let wish = || self.wish(now).filter(|_| now >= self.wishes_from);
                 if let Some(why) = self.need().or_else(wish) {
                     self.switch(now, Mode::Sfu, why, newcomer, out);
-                    self.commit_if_ready(now, out);
+                    self.commit_if_ready(now, newcomer, out);
                 }
             }
             Phase::ToSfu { .. } if self.mesh_holds() && self.wish(now).is_none() => {
                 self.roll_back(now, Vec::new(), out);
             }
-            Phase::ToSfu { .. } => self.commit_if_ready(now, out),
+            Phase::ToSfu { .. } => self.commit_if_ready(now, newcomer, out),
             Phase::Sfu { .. } => {}
             Phase::ToMesh { .. } if newcomer.is_some() || self.is_strained(now) => {
                 self.roll_back(now, Vec::new(), out);
             }
-            Phase::ToMesh { .. } => self.commit_if_ready(now, out),
+            Phase::ToMesh { .. } => self.commit_if_ready(now, newcomer, out),
         }
     }
 
@@ -90,11 +90,7 @@ impl Topology {
         self.held_why = why;
         self.settle(now, mode, epoch);
         match (mode, why.cause) {
-            // Told before the commit: nobody drops the path to the node that they are to keep.
-            (Mode::Mesh, _) => {
-                self.wishes_from = now;
-                self.tell_paths(None, out);
-            }
+            (Mode::Mesh, _) => self.wishes_from = now,
             (Mode::Sfu, Cause::Failed) => self.failures = self.failures.saturating_add(1),
             (Mode::Sfu, _) => self.failures = 0,
         }
@@ -118,9 +114,8 @@ impl Topology {
             Mode::Sfu => Mode::Mesh,
             Mode::Mesh => Mode::Sfu,
         };
-        if let Cause::Uplink | Cause::Cpu | Cause::Failed = self.why.cause
-            && mode == Mode::Mesh
-        {
+        let is_wish = matches!(self.why.cause, Cause::Uplink | Cause::Cpu | Cause::Failed);
+        if mode == Mode::Mesh && (is_wish || self.wish(now).is_some()) {
             self.put_off_wishes(now);
         }
         self.why = self.held_why;
@@ -151,7 +146,12 @@ impl Topology {
         missing.map(|(member, _)| *member).collect()
     }
 
-    fn commit_if_ready(&mut self, now: Instant, out: &mut Vec<TopologyEffect>) {
+    fn commit_if_ready(
+        &mut self,
+        now: Instant,
+        newcomer: Option<MemberId>,
+        out: &mut Vec<TopologyEffect>,
+    ) {
         if !self.missing().is_empty() {
             return;
         }
@@ -159,7 +159,11 @@ impl Topology {
             Phase::ToMesh { .. } if self.is_mesh_worthless() => {
                 self.give_up_mesh(now, self.reports.culprits(), out);
             }
-            _ => self.commit(now, Vec::new(), out),
+            _ => {
+                // Nobody drops a path that they are to keep.
+                self.tell_lasting_paths(newcomer, out);
+                self.commit(now, Vec::new(), out);
+            }
         }
     }
 

@@ -54,7 +54,7 @@ pub(super) struct Client {
     pub(super) is_lost: bool,
     /// Some answers were lost with a WebSocket.
     pub(super) may_miss: bool,
-    /// All that came, and how much of it when the client last said something.
+    /// All that came, and how much of it when the client last said something, `resume` too.
     journal: Vec<ServerFrame>,
     acted: usize,
 }
@@ -197,7 +197,8 @@ impl Table {
 
     /// A member comes back as the web client does.
     pub(super) fn resume(&mut self, member: u64) {
-        let client = &self.clients[&MemberId(member)];
+        let client = self.clients.get_mut(&MemberId(member)).expect("joined");
+        client.acted = client.journal.len();
         let (token, after) = (client.token.clone(), client.seq);
         self.resume_with(&token, after);
     }
@@ -337,14 +338,17 @@ impl Client {
         events.map(|frame| &frame.message).collect()
     }
 
-    /// The connection is lost, and the last `unseen` events have not arrived. What the client knew
-    /// when it last said something had.
+    /// The connection is lost, and the last `unseen` events have not arrived, nor maybe the answer to
+    /// `resume` before them. What the client knew when it last said something had.
     fn lose(&mut self, me: MemberId, unseen: usize) {
         let after = self.journal.iter().enumerate().skip(self.acted.max(1));
-        let events = after.filter(|(_, frame)| frame.seq.is_some());
-        let events: Vec<usize> = events.map(|(place, _)| place).collect();
-        let first_unseen = events.len().checked_sub(unseen.max(1));
-        let cut = events.get(first_unseen.unwrap_or_default());
+        let can_miss = |frame: &ServerFrame| {
+            frame.seq.is_some() || matches!(frame.message, ServerMessage::Resumed { .. })
+        };
+        let frames = after.filter(|(_, frame)| can_miss(frame));
+        let frames: Vec<usize> = frames.map(|(place, _)| place).collect();
+        let first_unseen = frames.len().checked_sub(unseen.max(1));
+        let cut = frames.get(first_unseen.unwrap_or_default());
         if let (Some(&cut), 1..) = (cut, unseen) {
             self.forget_from(me, cut);
         }
@@ -442,7 +446,9 @@ impl Client {
                 self.exceptions.clone_from(exceptions);
             }
             ServerMessage::Seats { seats } => {
-                let is_renewed = matches!(self.heard.last(), Some(ServerMessage::Answer { .. }));
+                // An answer renews it, and may have been lost.
+                let is_answer = |last| matches!(last, &ServerMessage::Answer { .. });
+                let is_renewed = self.may_miss || self.heard.last().is_some_and(is_answer);
                 assert!(is_renewed || *seats != self.seats, "the same plan twice");
                 self.seats.clone_from(seats);
             }

@@ -272,8 +272,12 @@ fn nobody_waits_for_a_member_whom_the_node_does_not_reach() {
     assert!(!scene.may_signal(2, 5, 2), "has no mesh with them");
     scene.ready(2, 2);
     scene.ready(3, 2);
-    assert_eq!(scene.reach(4, false)[0], "commit sfu 2");
-    assert_eq!(scene.exceptions(4).len(), 4);
+    let told = scene.reach(4, false);
+    assert_eq!(
+        (told.len(), told.last().unwrap().as_str()),
+        (5, "commit sfu 2")
+    );
+    assert_eq!(scene.exceptions(4).len(), 4, "told before");
 }
 
 #[test]
@@ -316,6 +320,26 @@ fn a_mesh_is_told_its_exceptions_before_it_begins_and_forgets_the_old_ones() {
             "paths of 1: 3 Node PairFailed",
             "paths of 3: 1 Node PairFailed",
             "commit mesh 3"
+        ]
+    );
+}
+
+#[test]
+fn a_mesh_takes_back_the_exceptions_that_it_makes_superfluous_after_its_commit() {
+    let mut scene = Scene::to_mesh_of_three();
+    scene.reach(1, false);
+    scene.pair(2, 3, PairState::Failed);
+    scene.ready(1, 3);
+    scene.ready(2, 3);
+    assert_eq!(
+        scene.ready(3, 3),
+        [
+            "paths of 2: 1 Direct NodeUnreachable, 3 Node PairFailed",
+            "paths of 3: 1 Direct NodeUnreachable, 2 Node PairFailed",
+            "commit mesh 3",
+            "paths of 1: ",
+            "paths of 2: 3 Node PairFailed",
+            "paths of 3: 2 Node PairFailed"
         ]
     );
 }
@@ -429,6 +453,18 @@ fn a_wish_that_could_not_be_granted_waits_ever_longer() {
     assert_eq!(scene.leave(3), ["switch sfu 10"], "it may have been them");
     assert_eq!(scene.strain(1, None), ["rollback mesh 11"]);
     assert_eq!(scene.topology.poll_timeout(), None);
+}
+
+#[test]
+fn a_wish_waits_although_the_switch_that_failed_was_a_need() {
+    let mut scene = Scene::joined_by(TopologyConfig::default(), 5);
+    scene.strain(1, Some(Strain::Cpu));
+    assert_eq!(scene.leave(5), NOTHING, "it is wished for now");
+    assert_eq!(scene.why(), (Cause::Many, None));
+    assert_eq!(scene.pass(10 * SECOND), ["rollback mesh 3 without 1 2 3 4"]);
+    assert_eq!(scene.pass(9 * SECOND), NOTHING, "not at once again");
+    assert_eq!(scene.pass(SECOND), ["switch sfu 4"]);
+    assert_eq!(scene.why(), (Cause::Cpu, Some(1)));
 }
 
 #[test]
