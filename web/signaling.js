@@ -12,6 +12,7 @@ const SUBPROTOCOL = 'motet.v1';
 const CONNECT_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const PING_INTERVAL_MS = 10_000;
+const PING_TIMEOUT_MS = 6_000;
 /** Tells the node that the connection broke, where 1000 and 1001 would say that we leave. */
 const CLOSE_BROKEN = 4000;
 
@@ -52,7 +53,7 @@ export class Signaling extends Emitter {
     this.#arrived = arrived;
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = () => this.#end();
-    this.#pinging = window.setInterval(() => this.ping(), PING_INTERVAL_MS);
+    this.#pinging = window.setInterval(() => this.ping(PING_TIMEOUT_MS), PING_INTERVAL_MS);
   }
 
   /**
@@ -84,7 +85,7 @@ export class Signaling extends Emitter {
    * Says something and waits for the answer.
    *
    * @param {ClientMessage} message
-   * @param {number} [patience] milliseconds
+   * @param {number} patience in milliseconds
    * @returns {Promise<ServerMessage>}
    * @throws {RequestError}
    */
@@ -118,7 +119,7 @@ export class Signaling extends Emitter {
   /**
    * Tells the node what arrived. If it does not answer in time the connection is given up.
    *
-   * @param {number} [patience] milliseconds
+   * @param {number} patience in milliseconds
    */
   async ping(patience) {
     try {
