@@ -23,6 +23,7 @@
  * @property {string} rid
  * @property {number} bytes
  * @property {number} bitrate
+ * @property {number} bitrateTarget that the encoder may use, for what the path carries; 0 where the browser does not tell
  * @property {number} bitrateMax that may be sent; 0 where there is no such limit
  * @property {number} width
  * @property {number} height
@@ -122,6 +123,7 @@ export class Meter {
       rid: entry.rid ?? '',
       bytes: entry.bytesSent ?? 0,
       bitrate: this.#rate(entry.id, entry.timestamp, entry.bytesSent, 0, 0).bitrate,
+      bitrateTarget: entry.targetBitrate ?? 0,
       bitrateMax: this.#bitrateMax(entry.mid, entry.rid),
       width: entry.frameWidth ?? 0,
       height: entry.frameHeight ?? 0,

@@ -40,10 +40,12 @@ export class StrainGauge {
  * @returns {Strain | null}
  */
 function strainOf(sent) {
-  const pictures = sent.filter(({ kind, limited }) => kind === 'video' && limited !== '');
+  const pictures = sent.filter(({ kind, width }) => kind === 'video' && width > 0);
   if (pictures.length === 0) return null;
   const isMost = (/** @type {Outbound[]} */ part) => 2 * part.length > pictures.length;
   if (isMost(pictures.filter(({ limited }) => limited === 'cpu'))) return 'cpu';
-  const narrow = pictures.filter(({ limited, bitrate, bitrateMax }) => limited === 'bandwidth' && bitrate < STARVED * bitrateMax);
+  // What the encoder may use, not what it uses: a picture in which nothing moves needs little. (The
+  // reason for a limited quality is `bandwidth` only where the picture became smaller for it.)
+  const narrow = pictures.filter(({ bitrateTarget, bitrateMax }) => bitrateTarget > 0 && bitrateTarget < STARVED * bitrateMax);
   return isMost(narrow) ? 'uplink' : null;
 }

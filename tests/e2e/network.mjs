@@ -41,6 +41,9 @@ export class Network {
     test.after(() => this.#down());
     for (const side of this.#sides) {
       ip('netns', 'add', this.name(side));
+      // Its link-local addresses come late, and then a browser drops what it loads.
+      this.#set(side, 'net/ipv6/conf/all/disable_ipv6', 1);
+      this.#set(side, 'net/ipv6/conf/default/disable_ipv6', 1);
       this.#in(side, 'link', 'set', 'lo', 'up');
     }
     for (const address of [NODE, MEDIA]) this.#in('node', 'address', 'add', `${address}/32`, 'dev', 'lo');
@@ -52,7 +55,7 @@ export class Network {
     this.#join(3, 'other');
     this.#in('other', 'address', 'add', `${OTHER}/24`, 'dev', 'l3');
     this.#in('other', 'route', 'add', 'default', 'via', '10.77.3.1');
-    execFileSync('ip', ['netns', 'exec', this.name('node'), 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward']);
+    this.#set('node', 'net/ipv4/ip_forward', 1);
   }
 
   /**
@@ -74,6 +77,14 @@ export class Network {
   /** @param {string} address that was cut */
   mend(address) {
     this.#in('client', 'route', 'delete', 'blackhole', `${address}/32`);
+  }
+
+  /** @param {number} kilobits per second that leave the client, over either link */
+  narrow(kilobits) {
+    for (const link of ['l1', 'l2']) {
+      const rate = ['tbf', 'rate', `${kilobits}kbit`, 'burst', '5kb', 'latency', '300ms'];
+      execFileSync('tc', ['-n', this.name('client'), 'qdisc', 'add', 'dev', link, 'root', ...rate]);
+    }
   }
 
   /** @param {Side} side */
@@ -103,6 +114,15 @@ export class Network {
   /** @param {1 | 2} link the client loses its address there, and with it the routes */
   leave(link) {
     this.#in('client', 'address', 'flush', 'dev', `l${link}`);
+  }
+
+  /**
+   * @param {Side} side
+   * @param {string} name of a setting of the kernel
+   * @param {number} value
+   */
+  #set(side, name, value) {
+    execFileSync('ip', ['netns', 'exec', this.name(side), 'sh', '-c', `echo ${value} > /proc/sys/${name}`]);
   }
 
   #in(side, ...args) {
