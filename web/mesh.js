@@ -286,9 +286,8 @@ export class Pair {
   }
 
   level() {
-    const sources = this.#connection.getReceivers().flatMap((receiver) =>
-      receiver.track.kind === 'audio' ? receiver.getSynchronizationSources() : [],
-    );
+    const heard = this.#connection.getReceivers().filter(({ track }) => track.kind === 'audio' && !track.muted);
+    const sources = heard.flatMap((receiver) => receiver.getSynchronizationSources());
     return Math.max(0, ...sources.map((source) => source.audioLevel ?? 0));
   }
 

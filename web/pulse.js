@@ -52,8 +52,8 @@ export class Pulse {
   #look() {
     if (this.#connection.connectionState === 'closed') return this.stop();
     const now = performance.now();
-    const newest = newestOf(this.#connection);
-    if (newest !== this.#newest) {
+    const newest = newerThan(this.#newest, this.#connection);
+    if (newest !== null) {
       if (now - this.#arrivedAt > this.#patience) this.#flowsSince = now;
       this.#newest = newest;
       this.#arrivedAt = now;
@@ -74,8 +74,17 @@ export class Pulse {
   }
 }
 
-/** @param {RTCPeerConnection} connection */
-function newestOf(connection) {
-  const sources = connection.getReceivers().flatMap((receiver) => receiver.getSynchronizationSources?.() ?? []);
-  return Math.max(0, ...sources.map(({ timestamp }) => timestamp));
+/**
+ * Asks no more receivers than it must: each makes the page wait for the browser's network thread.
+ *
+ * @param {number} known
+ * @param {RTCPeerConnection} connection
+ * @returns {number | null} when a newer packet arrived than that
+ */
+function newerThan(known, connection) {
+  for (const receiver of connection.getReceivers()) {
+    if (receiver.track.muted) continue;
+    for (const { timestamp } of receiver.getSynchronizationSources?.() ?? []) if (timestamp > known) return timestamp;
+  }
+  return null;
 }

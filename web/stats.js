@@ -61,6 +61,13 @@ export class Meter {
   /** @type {Map<string, {at: number, bytes: number, packets: number, lost: number}>} */
   #before = new Map();
   latest = emptySample();
+  /**
+   * What may be sent, by m-line, for as long as the same track is: asking makes the page wait for the
+   * browser's network thread.
+   *
+   * @type {Map<string, {track: MediaStreamTrack | null, encodings: RTCRtpEncodingParameters[]}>}
+   */
+  #limits = new Map();
 
   /** @param {RTCPeerConnection} connection */
   constructor(connection) {
@@ -124,7 +131,7 @@ export class Meter {
       bytes: entry.bytesSent ?? 0,
       bitrate: this.#rate(entry.id, entry.timestamp, entry.bytesSent, 0, 0).bitrate,
       bitrateTarget: entry.targetBitrate ?? 0,
-      bitrateMax: this.#bitrateMax(entry.mid, entry.rid),
+      bitrateMax: entry.kind === 'video' ? this.#bitrateMax(entry.mid, entry.rid) : 0,
       width: entry.frameWidth ?? 0,
       height: entry.frameHeight ?? 0,
       fps: entry.framesPerSecond ?? 0,
@@ -138,10 +145,14 @@ export class Meter {
    * @param {string | undefined} rid
    */
   #bitrateMax(mid, rid) {
-    const transceiver = this.#connection.getTransceivers().find((transceiver) => transceiver.mid === mid);
-    const encodings = transceiver?.sender.getParameters().encodings ?? [];
-    const encoding = encodings.find((encoding) => !rid || encoding.rid === rid);
-    return encoding?.maxBitrate ?? 0;
+    const sender = this.#connection.getTransceivers().find((transceiver) => transceiver.mid === mid)?.sender;
+    if (!sender) return 0;
+    const maxOf = (/** @type {RTCRtpEncodingParameters[]} */ encodings) => encodings.find((encoding) => !rid || encoding.rid === rid)?.maxBitrate ?? 0;
+    const known = this.#limits.get(mid);
+    if (known?.track === sender.track && maxOf(known.encodings) > 0) return maxOf(known.encodings);
+    const { encodings = [] } = sender.getParameters();
+    this.#limits.set(mid, { track: sender.track, encodings });
+    return maxOf(encodings);
   }
 
   /**

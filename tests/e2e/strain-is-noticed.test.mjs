@@ -80,7 +80,7 @@ function pulse({ expects }) {
   let silentSince = 0;
   let timestamp = 1;
   mock.method(performance, 'now', () => now);
-  const connection = { connectionState: 'connected', getReceivers: () => [{ getSynchronizationSources: () => [{ timestamp }] }] };
+  const connection = { connectionState: 'connected', getReceivers: () => [{ track: { muted: false }, getSynchronizationSources: () => [{ timestamp }] }] };
   const events = [];
   const note = (what) => () => events.push({ what, at: now - silentSince });
   const watched = new Pulse(connection, { patience: 800, expects, doubt: note('doubt'), lost: note('lost') });

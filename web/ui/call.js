@@ -31,6 +31,8 @@ import { WakeLock } from './wake-lock.js';
 
 export { deviceProblem };
 
+/** Changes within this time make one update: during a switch there are hundreds a second. */
+const UPDATE_MS = 50;
 /** @type {readonly Feed[]} */
 const FEEDS = ['camera', 'screen'];
 
@@ -173,7 +175,7 @@ export class Call {
     this.#frame = window.setTimeout(() => {
       this.#frame = 0;
       this.#update();
-    }, 16);
+    }, UPDATE_MS);
   }
 
   #update() {

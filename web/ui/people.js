@@ -64,7 +64,7 @@ export class People {
   }
 
   update() {
-    if (!this.element.isConnected || this.element.offsetParent === null) return;
+    if (!this.element.isConnected || this.element.closest('[hidden]')) return;
     const members = this.#sorted();
     setText(this.#count, strings.inTheRoom(members.length));
     this.#searchField.hidden = members.length <= SEARCH_FROM;

@@ -49,6 +49,8 @@ export class Stage {
   #shown = [];
   /** @type {Rectangle[]} */
   #places = [];
+  /** Kept, as asking for it makes the browser lay out the page at once. */
+  #size = { width: 0, height: 0 };
 
   /**
    * @param {Room} room
@@ -59,7 +61,10 @@ export class Stage {
     this.#options = options;
     this.#list.onkeydown = (event) => this.#key(event);
     this.#list.addEventListener('focusin', ({ target }) => this.#rove(target));
-    new ResizeObserver(() => this.update()).observe(this.element);
+    new ResizeObserver(() => {
+      this.#size = { width: this.element.clientWidth, height: this.element.clientHeight };
+      this.update();
+    }).observe(this.element);
   }
 
   get view() {
@@ -78,7 +83,7 @@ export class Stage {
     const { shown, height } = this.#turned(shows, staged);
     this.#reconcile(shown);
     this.#shown = shown;
-    this.#places = layout(shown.length, staged.length, this.element.clientWidth, height);
+    this.#places = layout(shown.length, staged.length, this.#size.width, height);
     shown.forEach((show, index) => {
       const place = this.#places[index];
       if (place) this.#tiles.get(show.id)?.place(place);
@@ -142,11 +147,11 @@ export class Stage {
    */
   #turned(shows, staged) {
     const rest = shows.filter((show) => !staged.includes(show));
-    const { clientWidth: width, clientHeight } = this.element;
+    const { width, height: whole } = this.#size;
     const most = Math.max(1, (shows.length > SEATS_MAX + 1 ? SEATS_MAX - VOICES : SEATS_MAX) - staged.length);
     const fits = (/** @type {number} */ height) => capacity(staged.length > 0, width, height, Math.min(most, Math.max(1, rest.length)));
-    const isOne = fits(clientHeight) >= rest.length;
-    const height = isOne ? clientHeight : Math.max(0, clientHeight - PAGER_HEIGHT);
+    const isOne = fits(whole) >= rest.length;
+    const height = isOne ? whole : Math.max(0, whole - PAGER_HEIGHT);
     const pages = Math.max(1, Math.ceil(rest.length / fits(height)));
     const each = Math.ceil(rest.length / pages);
     this.#page = Math.min(this.#page, pages - 1);
