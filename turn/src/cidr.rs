@@ -70,7 +70,10 @@ fn numeric(address: IpAddr) -> (u128, u32) {
 
 fn high_bits(value: u128, bits: u32, prefix: u32) -> u128 {
     let low = bits - prefix;
-    value.checked_shr(low).and_then(|high| high.checked_shl(low)).unwrap_or(0)
+    value
+        .checked_shr(low)
+        .and_then(|high| high.checked_shl(low))
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -95,13 +98,25 @@ mod tests {
             ("2001:db8::1/128", "2001:db8::2", false),
         ] {
             let cidr: Cidr = range.parse().unwrap();
-            assert_eq!(cidr.contains(address.parse().unwrap()), inside, "{address} in {range}");
+            assert_eq!(
+                cidr.contains(address.parse().unwrap()),
+                inside,
+                "{address} in {range}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_range() {
-        for text in ["", "/", "10.0.0.0/33", "::/129", "10.0.0/8", "a/8", "10.0.0.0/-1"] {
+        for text in [
+            "",
+            "/",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0/8",
+            "a/8",
+            "10.0.0.0/-1",
+        ] {
             assert_eq!(text.parse::<Cidr>(), Err(NotACidr), "{text}");
         }
         for (text, written) in [("10.9.8.7/8", "10.0.0.0/8"), ("fd12::9/8", "fd00::/8")] {

@@ -102,9 +102,17 @@ mod tests {
             (0, b"192.0.2.1:6", false),
         ] {
             let age = start + Duration::from_secs(later);
-            assert_eq!(nonces.is_fresh(age, source, &nonce), good, "after {later} s");
+            assert_eq!(
+                nonces.is_fresh(age, source, &nonce),
+                good,
+                "after {later} s"
+            );
         }
-        assert!(!Nonces::new(&[2; 32]).unwrap().is_fresh(start, SOURCE, &nonce));
+        assert!(
+            !Nonces::new(&[2; 32])
+                .unwrap()
+                .is_fresh(start, SOURCE, &nonce)
+        );
     }
 
     #[test]
@@ -114,7 +122,10 @@ mod tests {
         for bit in 0..8 * nonce.len() {
             let mut tampered = nonce;
             tampered[bit / 8] ^= 1 << (bit % 8);
-            assert!(!nonces.is_fresh(Duration::ZERO, SOURCE, &tampered), "bit {bit}");
+            assert!(
+                !nonces.is_fresh(Duration::ZERO, SOURCE, &tampered),
+                "bit {bit}"
+            );
         }
         for other in [&b""[..], b"obMatJos2gAAA", b"obMatJos2gAAA!!!!!!!!!!!!"] {
             assert!(!nonces.is_fresh(Duration::ZERO, SOURCE, other));

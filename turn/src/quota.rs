@@ -168,7 +168,10 @@ impl<K: Hash + Eq + Clone> Accounts<K> {
     where
         K: std::borrow::Borrow<Q>,
     {
-        let account = self.found.get(key).and_then(|at| self.accounts[*at].as_ref());
+        let account = self
+            .found
+            .get(key)
+            .and_then(|at| self.accounts[*at].as_ref());
         let held = account.map_or(0, |account| account.count);
         held + count <= self.ceiling.allocations
     }
@@ -249,7 +252,10 @@ mod tests {
         quotas.take(now, "a", there, 1).unwrap();
         assert_eq!(quotas.take(now, "a", there, 1), Err(Full::Theirs));
         quotas.take(now, "b", here, 2).unwrap();
-        assert_eq!(quotas.take(now, "c", [192, 0, 2, 3].into(), 1), Err(Full::Ours));
+        assert_eq!(
+            quotas.take(now, "c", [192, 0, 2, 3].into(), 1),
+            Err(Full::Ours)
+        );
         quotas.give_back(first);
         assert_eq!(quotas.take(now, "b", here, 1), Err(Full::Theirs));
         assert_eq!(quotas.take(now, "a", here, 2), Err(Full::Ours));

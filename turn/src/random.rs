@@ -26,7 +26,9 @@ impl Random {
     pub(crate) fn bytes(&mut self) -> [u8; 8] {
         self.count += 1;
         let mut tag = [0; 32];
-        let _ = self.mac.sign(&[b"random", &self.count.to_be_bytes()], &mut tag);
+        let _ = self
+            .mac
+            .sign(&[b"random", &self.count.to_be_bytes()], &mut tag);
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&tag[..8]);
         bytes

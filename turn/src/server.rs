@@ -106,7 +106,10 @@ impl Server {
             challenges: Challenges::new(),
             quotas: Quotas::new(now, config.quota),
             revoked: Revoked::default(),
-            ports: [Ports::new(&config.relay_ports), Ports::new(&config.relay_ports)],
+            ports: [
+                Ports::new(&config.relay_ports),
+                Ports::new(&config.relay_ports),
+            ],
             allocations: vec![],
             free: vec![],
             clients: HashMap::new(),
@@ -258,7 +261,9 @@ impl Server {
     /// The allocation of a client, if it has one that is not over.
     fn allocation_of(&self, now: Instant, client: ClientSocket) -> Option<u32> {
         let id = *self.clients.get(&client)?;
-        self.allocation(id).filter(|one| one.expires > now).map(|_| id)
+        self.allocation(id)
+            .filter(|one| one.expires > now)
+            .map(|_| id)
     }
 
     /// Whose allocation a request is about: 437 without one, 441 if it is another member's
@@ -284,7 +289,8 @@ impl Server {
         self.free.push(id);
         self.clients.remove(&allocation.client);
         self.quotas.give_back(allocation.payer);
-        self.deadlines.remove(&(allocation.expires, Deadline::Allocation(id)));
+        self.deadlines
+            .remove(&(allocation.expires, Deadline::Allocation(id)));
         for family in [Family::V4, Family::V6] {
             if let Some(port) = allocation.relays[family.index()] {
                 self.ports[family.index()].set(port, ports::Slot::Free);

@@ -292,8 +292,7 @@ impl<'a> Writer<'a> {
     /// If the cryptography lacks HMAC-SHA1; nothing is appended then.
     pub fn integrity(&mut self, key: &[u8]) -> Result<(), CryptoError> {
         self.set_length(ATTRIBUTE_HEADER_LEN + INTEGRITY_LEN);
-        let value =
-            hmac::<INTEGRITY_LEN>(HmacAlgorithm::Sha1, key, &[&self.out[self.start..]]);
+        let value = hmac::<INTEGRITY_LEN>(HmacAlgorithm::Sha1, key, &[&self.out[self.start..]]);
         self.set_length(0);
         self.attribute(MESSAGE_INTEGRITY, &value?);
         Ok(())
@@ -442,10 +441,7 @@ mod tests {
              00080014 f6702465 6dd64a3e 02b8e071 2e85c9a2 8ca89666",
         );
         let message = Message::parse(&request).unwrap();
-        assert_eq!(
-            message.attribute(USERNAME),
-            Some("マトリックス".as_bytes())
-        );
+        assert_eq!(message.attribute(USERNAME), Some("マトリックス".as_bytes()));
         assert_eq!(message.attribute(REALM), Some(&b"example.org"[..]));
         let key = crate::credentials::long_term_key(
             crate::credentials::Algorithm::Md5,

@@ -11,7 +11,12 @@ fn policy(allowed: &[&str]) -> Policy {
     let allowed: Vec<Cidr> = allowed.iter().map(|text| text.parse().unwrap()).collect();
     Policy::new(
         &addresses(&["203.0.114.1:7882", "10.0.0.5:7882", "[2a00::1]:7882"]),
-        &addresses(&["0.0.0.0:443", "[::]:443", "203.0.114.1:7882", "203.0.114.1:49200"]),
+        &addresses(&[
+            "0.0.0.0:443",
+            "[::]:443",
+            "203.0.114.1:7882",
+            "203.0.114.1:49200",
+        ]),
         &["203.0.114.1".parse().unwrap(), "2a00::2".parse().unwrap()],
         &["203.0.114.1".parse().unwrap(), "2a00::1".parse().unwrap()],
         49_152..=50_000,
@@ -69,7 +74,11 @@ fn a_list_allows_what_is_not_global() {
         ("::/0", "[::]:1", false),
         ("::/0", "[ff02::1]:1", false),
     ] {
-        assert_eq!(outside(&[allowed], peer), reachable, "{peer} with {allowed}");
+        assert_eq!(
+            outside(&[allowed], peer),
+            reachable,
+            "{peer} with {allowed}"
+        );
     }
 }
 
@@ -81,7 +90,10 @@ fn what_an_address_carries_is_judged_too() {
         ("IPv4-compatible", "[::127.0.0.1]:1"),
         ("NAT64", "[64:ff9b::127.0.0.1]:1"),
         ("NAT64, local use", "[64:ff9b:1::127.0.0.1]:1"),
-        ("NAT64, local use behind 48 bits", "[64:ff9b:1:7f00:0:100:808:808]:1"),
+        (
+            "NAT64, local use behind 48 bits",
+            "[64:ff9b:1:7f00:0:100:808:808]:1",
+        ),
         ("6to4", "[2002:7f00:1::1]:1"),
         ("Teredo, client", "[2001:0:808:808::80ff:fffe]:1"),
         ("Teredo, server", "[2001:0:7f00:1::f7f7:f7f7]:1"),
@@ -108,10 +120,26 @@ fn what_an_address_carries_is_judged_too() {
 fn of_the_node_itself_only_media_and_relays_are_reached() {
     let all = ["0.0.0.0/0", "::/0"];
     for (peer, by_default, with_all_allowed) in [
-        ("203.0.114.1:7882", Some(Destination::Own), Some(Destination::Own)),
-        ("10.0.0.5:7882", Some(Destination::Own), Some(Destination::Own)),
-        ("203.0.114.1:49152", Some(Destination::Relay(49_152)), Some(Destination::Relay(49_152))),
-        ("[2a00::1]:50000", Some(Destination::Relay(50_000)), Some(Destination::Relay(50_000))),
+        (
+            "203.0.114.1:7882",
+            Some(Destination::Own),
+            Some(Destination::Own),
+        ),
+        (
+            "10.0.0.5:7882",
+            Some(Destination::Own),
+            Some(Destination::Own),
+        ),
+        (
+            "203.0.114.1:49152",
+            Some(Destination::Relay(49_152)),
+            Some(Destination::Relay(49_152)),
+        ),
+        (
+            "[2a00::1]:50000",
+            Some(Destination::Relay(50_000)),
+            Some(Destination::Relay(50_000)),
+        ),
         ("203.0.114.1:22", None, Some(Destination::Outside)),
         ("[2a00::2]:22", None, Some(Destination::Outside)),
         ("10.0.0.5:22", None, Some(Destination::Outside)),
@@ -124,11 +152,19 @@ fn of_the_node_itself_only_media_and_relays_are_reached() {
         ("[::1]:443", None, None),
         ("[64:ff9b::203.0.114.1]:443", None, None),
         ("[2002:cb00:7201::1]:443", None, None),
-        ("8.8.8.8:443", Some(Destination::Outside), Some(Destination::Outside)),
+        (
+            "8.8.8.8:443",
+            Some(Destination::Outside),
+            Some(Destination::Outside),
+        ),
     ] {
         let peer: SocketAddr = peer.parse().unwrap();
         assert_eq!(policy(&[]).destination(peer), by_default, "{peer}");
-        assert_eq!(policy(&all).destination(peer), with_all_allowed, "{peer}, all allowed");
+        assert_eq!(
+            policy(&all).destination(peer),
+            with_all_allowed,
+            "{peer}, all allowed"
+        );
     }
 }
 
@@ -144,6 +180,10 @@ fn a_permission_is_made_where_some_port_may_be_reached() {
         ("[2a00::1]:1", true),
         ("[2a00::2]:1", false),
     ] {
-        assert_eq!(policy(&[]).permits(peer.parse().unwrap()), permitted, "{peer}");
+        assert_eq!(
+            policy(&[]).permits(peer.parse().unwrap()),
+            permitted,
+            "{peer}"
+        );
     }
 }

@@ -65,7 +65,9 @@ impl Server {
         }
         let found = self.find_ports(&asked)?;
         let count = 1 + usize::from(found.reserve.is_some());
-        let taken = self.quotas.take(now, request.user.member, request.client.remote.ip(), count);
+        let taken = self
+            .quotas
+            .take(now, request.user.member, request.client.remote.ip(), count);
         let payer = taken.map_err(|full| match full {
             Full::Theirs => Refusal::code(486),
             Full::Ours => Refusal::code(508),
@@ -114,7 +116,8 @@ impl Server {
             until,
             ..
         } = reservation;
-        self.deadlines.remove(&(until, Deadline::Reservation(family, port)));
+        self.deadlines
+            .remove(&(until, Deadline::Reservation(family, port)));
         let mut found = Found::default();
         found.relays[family.index()] = Some(port);
         self.begin(now, request, asked, (payer, &found, None), out);
@@ -164,17 +167,12 @@ impl Server {
         self.ports[family.index()].find(wanted, random).ok_or(508)
     }
 
-    fn reserve(
-        &mut self,
-        now: Instant,
-        family: Family,
-        port: RelayPort,
-        payer: Payer,
-    ) -> [u8; 8] {
+    fn reserve(&mut self, now: Instant, family: Family, port: RelayPort, payer: Payer) -> [u8; 8] {
         let token = self.random.bytes();
         let until = now + RESERVED_FOR;
         self.ports[family.index()].set(port, Slot::Reserved);
-        self.deadlines.insert((until, Deadline::Reservation(family, port)));
+        self.deadlines
+            .insert((until, Deadline::Reservation(family, port)));
         self.reservations.push(Reservation {
             token,
             family,
@@ -344,7 +342,8 @@ impl Server {
             .map(|one| (one.family, one.port, one.until))
             .collect();
         for (family, port, until) in theirs {
-            self.deadlines.remove(&(until, Deadline::Reservation(family, port)));
+            self.deadlines
+                .remove(&(until, Deadline::Reservation(family, port)));
             self.drop_reservation(family, port);
         }
     }

@@ -58,7 +58,9 @@ impl Server {
         if self.revoked.contains(unix, user.member) {
             return Err(401);
         }
-        let key = self.proven_key(message, algorithm, username).ok_or(401u16)?;
+        let key = self
+            .proven_key(message, algorithm, username)
+            .ok_or(401u16)?;
         let age = now.saturating_duration_since(self.started_at);
         if !self.nonces.is_fresh(age, &source_bytes(client), nonce) {
             return Err(438);

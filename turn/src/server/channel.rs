@@ -21,7 +21,10 @@ impl Server {
         let mut all = vec![];
         for peer in peers(request) {
             let peer = peer.ok_or(Refusal::code(400))?;
-            all.push((peer, self.policy.destination(peer).ok_or(Refusal::code(403))?));
+            all.push((
+                peer,
+                self.policy.destination(peer).ok_or(Refusal::code(403))?,
+            ));
         }
         let (peer, destination) = *all.first().ok_or(Refusal::code(400))?;
         let number = channel_number(request).ok_or(Refusal::code(400))?;

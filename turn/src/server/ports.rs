@@ -78,7 +78,9 @@ impl Ports {
 
     pub(super) fn get(&self, port: RelayPort) -> Slot {
         let at = usize::from(port.0).checked_sub(self.first.into());
-        at.and_then(|at| self.slots.get(at)).copied().unwrap_or(Slot::Free)
+        at.and_then(|at| self.slots.get(at))
+            .copied()
+            .unwrap_or(Slot::Free)
     }
 
     pub(super) fn used_by(&self, port: RelayPort) -> Option<u32> {

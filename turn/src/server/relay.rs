@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::allocation::Allocation;
-use super::{ClientSocket, Family, Frame, Payload, PeerSocket, RelayPort, Route, Server, Transport};
+use super::{
+    ClientSocket, Family, Frame, Payload, PeerSocket, RelayPort, Route, Server, Transport,
+};
 use crate::address::Destination;
 use crate::channel_data::{self, ChannelData};
 use crate::stun::{HEADER_LEN, MAGIC_COOKIE, Message};
@@ -174,11 +176,7 @@ fn channel_frame(
 }
 
 /// A Data indication around a payload of `len` bytes: XOR-PEER-ADDRESS, then DATA (RFC 8656 §11.4).
-fn data_indication(
-    transaction: [u8; 12],
-    peer: SocketAddr,
-    len: usize,
-) -> Option<Frame> {
+fn data_indication(transaction: [u8; 12], peer: SocketAddr, len: usize) -> Option<Frame> {
     let (address, address_len) = xor_address::write(peer, &transaction);
     let head_len = HEADER_LEN + 4 + address_len + 4;
     let padding = padding(len);

@@ -65,7 +65,10 @@ mod tests {
         for member in 0..REVOKED_MAX as u64 + 5 {
             revoked.insert(&member.to_string(), Duration::from_secs(100 + member));
         }
-        assert_eq!((revoked.len(), revoked.by_time.len()), (REVOKED_MAX, REVOKED_MAX));
+        assert_eq!(
+            (revoked.len(), revoked.by_time.len()),
+            (REVOKED_MAX, REVOKED_MAX)
+        );
         assert!(!revoked.contains(Duration::ZERO, "4"));
         assert!(revoked.contains(Duration::ZERO, "5"));
     }
