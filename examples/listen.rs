@@ -76,7 +76,7 @@ async fn main() -> Result<(), Failure> {
             },
             _ = second.tick() => print(&counts, &seats),
             _ = sign_of_life.tick() => {
-                client.signaling.say(&ClientMessage::Ping {}).await?;
+                client.signaling.say(&ClientMessage::Ping { after: None }).await?;
             }
             _ = tokio::signal::ctrl_c() => return client.leave().await,
         }

@@ -124,7 +124,7 @@ async fn stay(mut client: Client, totals: Arc<Totals>) -> Result<(), Failure> {
                 message?;
             }
             _ = sign_of_life.tick() => {
-                client.signaling.say(&ClientMessage::Ping {}).await?;
+                client.signaling.say(&ClientMessage::Ping { after: None }).await?;
             }
         }
     }

@@ -188,6 +188,17 @@ pub struct Settings {
     )]
     pub max_members: u32,
 
+    /// How long a member whose WebSocket was lost is waited for; 0: not at all
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "MOTET_RESUME_GRACE",
+        default_value_t = 60,
+        value_parser = clap::value_parser!(u32).range(0..=300),
+        help_heading = "Rooms"
+    )]
+    pub resume_grace: u32,
+
     /// WebSockets from one address at once; the next one is refused
     #[arg(
         long,
@@ -305,6 +316,7 @@ impl Settings {
         Limits {
             rooms: self.max_rooms,
             room_members: self.max_members,
+            resume_seconds: self.resume_grace,
             connections_per_address: self.max_connections_per_address,
             ..Limits::default()
         }

@@ -45,9 +45,14 @@ pub struct RimCounters {
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 8] = [
+const GAUGES: [(&str, &str); 11] = [
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
+    ("waiting", "Those who wait to be let into a room now."),
+    (
+        "reconnectingMembers",
+        "Members now whose lost WebSocket is waited for.",
+    ),
     (
         "meshRooms",
         "Rooms now in which media travels peer to peer.",
@@ -55,6 +60,10 @@ const GAUGES: [(&str, &str); 8] = [
     (
         "sfuRooms",
         "Rooms now in which media travels over the node.",
+    ),
+    (
+        "irregularPairs",
+        "Pairs of members now whose media travels otherwise than their room's.",
     ),
     ("peers", "Peer connections to the node now."),
     (
@@ -66,9 +75,20 @@ const GAUGES: [(&str, &str); 8] = [
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
-const COUNTERS: [(&str, &str); 17] = [
+const COUNTERS: [(&str, &str); 22] = [
     ("joins", "Members who joined."),
+    (
+        "lostWebsockets",
+        "WebSockets that were lost before their members left.",
+    ),
+    ("resumes", "Members who came back after a lost WebSocket."),
+    ("refusedResumes", "Attempts to come back that were refused."),
     ("connected", "Peer connections that came up."),
+    ("switches", "Switches between mesh and SFU begun, by cause."),
+    (
+        "rollbacks",
+        "Switches between mesh and SFU that did not come about.",
+    ),
     ("packetsIn", "RTP packets received and opened."),
     (
         "packetsOut",

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use motet::ids::MemberId;
+use motet::protocol::client::{ClientMessage, Source};
 use motet::protocol::server::{Seat, ServerMessage};
+use serde_json::json;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
@@ -53,6 +55,45 @@ async fn three_clients_see_and_hear_the_other_two_until_one_leaves() {
         let (_, others) = person.with_others();
         person.plays(&others[..1]).await;
     }
+}
+
+/// Whatever its member says and sends, while the picture goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_microphone_that_the_owner_holds_is_not_heard_until_it_is_let_go() {
+    let node = common::Node::start(&["--topology", "sfu"]);
+    let mut owner = common::Client::connect(&node).await;
+    let join = json!({"type": "join", "room": "loopback", "name": "owner",
+        "ownerKey": "0123456789abcdef"});
+    owner.say(join).await;
+    owner.hear_type("joined").await;
+    let mut speaker = Person::enter(&ws_url(&node), 1).await;
+    let mut listener = Person::enter(&ws_url(&node), 2).await;
+    listener.plays(&[1]).await;
+
+    let (member, source) = (speaker.id, Source::Microphone);
+    let hold = |silenced| {
+        json!({"type": "silence", "id": 2, "member": member, "source": source,
+            "silenced": silenced})
+    };
+    let unmute = ClientMessage::Mute {
+        source,
+        muted: false,
+    };
+    owner.say(hold(true)).await;
+    owner.hear_type("ok").await;
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let since = Instant::now();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let [sound, picture] = listener.received()[&1];
+        assert!(sound.is_some_and(|at| at < since), "it is heard");
+        assert!(picture.is_some_and(|at| at > since), "the picture stops");
+        speaker.client.signaling.say(&unmute).await.unwrap();
+    }
+    owner.say(hold(false)).await;
+    owner.hear_type("ok").await;
+    speaker.client.signaling.say(&unmute).await.unwrap();
+    listener.plays(&[1]).await;
 }
 
 fn ws_url(node: &common::Node) -> String {

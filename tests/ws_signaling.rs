@@ -25,7 +25,7 @@ async fn members_hear_of_each_other() {
         .await;
     assert_eq!(ada.hear_type("chat").await["text"], "hello");
     assert_eq!(bob.hear_type("ok").await["id"], 2);
-    bob.socket.close(None).await.unwrap();
+    bob.close(1000).await;
     let left = ada.hear_type("left").await;
     assert_eq!(
         (&left["member"], left["reason"].as_str()),
@@ -35,7 +35,7 @@ async fn members_hear_of_each_other() {
 
 #[tokio::test]
 async fn a_broken_connection_is_told_as_lost() {
-    let node = Node::start(&[]);
+    let node = Node::start(&["--resume-grace", "0"]);
     let (mut ada, _) = Client::join(&node, "room", "Ada").await;
     let (bob, _) = Client::join(&node, "room", "Bob").await;
     drop(bob);
@@ -245,7 +245,7 @@ async fn who_does_not_join_is_closed_after_ten_seconds() {
 
 #[tokio::test]
 async fn who_does_not_read_is_closed_and_the_room_goes_on() {
-    let node = Node::start(&[]);
+    let node = Node::start(&["--resume-grace", "0"]);
     let (mut ada, _) = Client::join(&node, "room", "Ada").await;
     let (sleepy, _) = Client::join(&node, "room", "Sleepy").await;
     let line = "x".repeat(3_900);

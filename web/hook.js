@@ -26,6 +26,15 @@ export function exposeForTests(room) {
     get switching() {
       return room.isSwitching;
     },
+    get why() {
+      return { ...room.why };
+    },
+    get exceptions() {
+      return structuredClone(room.exceptions);
+    },
+    get role() {
+      return room.role;
+    },
     get you() {
       return room.you;
     },
@@ -41,14 +50,27 @@ export function exposeForTests(room) {
     get chat() {
       return structuredClone(room.chat);
     },
-    /** States of the connections that there are: one to each member in a mesh, one to the node. */
+    /**
+     * States of the connections that there are: one to each member in a mesh, and one to the node,
+     * which is kept warm while nothing is sent on it.
+     */
     get connections() {
       const pairs = (room.mesh?.pairs() ?? []).map(([id, pair]) => [id, pair.state]);
-      return { mesh: Object.fromEntries(pairs), node: room.node?.state ?? null };
+      return { mesh: Object.fromEntries(pairs), node: room.node?.state ?? null, isWarm: room.node?.isSending === false };
+    },
+    /** How often ICE was restarted on the connections that there are. */
+    get restarts() {
+      const pairs = (room.mesh?.pairs() ?? []).map(([, pair]) => pair.restarts);
+      return { mesh: pairs.reduce((sum, count) => sum + count, 0), node: room.node?.restarts ?? 0 };
     },
     /** What arrives now from each of the others, by name, sampled at most a second ago. */
     quality() {
       return Object.fromEntries(room.others().map((member) => [member.name, qualityOf(room, member)]));
+    },
+    /** Bytes of media that went to the node on the connection that there is. */
+    sentOverNode() {
+      const layers = [...(room.node?.meter.latest.outbound.values() ?? [])].flat();
+      return layers.reduce((sum, { bytes }) => sum + bytes, 0);
     },
     /** What is sent now: the latest outbound statistics of every connection. */
     sent() {

@@ -31,6 +31,8 @@ export class LocalMedia extends Emitter {
   picture;
   /** @type {{camera?: string, microphone?: string}} */
   #devices = {};
+  /** @type {readonly Source[]} */
+  #held = [];
 
   /** @param {Picture} [picture] what to ask of a camera */
   constructor(picture = { width: 1280, height: 720, frameRate: 30 }) {
@@ -57,6 +59,23 @@ export class LocalMedia extends Emitter {
   isOn(source) {
     const own = this.#own.get(source);
     return Boolean(own?.track && !own.muted);
+  }
+
+  /** @param {Source} source whether somebody else keeps it muted */
+  isHeld(source) {
+    return this.#held.includes(source);
+  }
+
+  /**
+   * Mutes these, and keeps them muted until they are no longer among those held.
+   *
+   * @param {readonly Source[]} sources
+   */
+  hold(sources) {
+    this.#held = sources;
+    if (this.isHeld('microphone') && this.isOn('microphone')) this.setMicrophone(false);
+    if (this.isHeld('camera') && this.isOn('camera')) this.setCamera(false);
+    if (this.isHeld('screen') && this.isOn('screen')) this.stopScreen();
   }
 
   /** @returns {{source: Source, stream: string, muted: boolean}[]} what others should know of */
@@ -97,6 +116,7 @@ export class LocalMedia extends Emitter {
 
   /** @param {boolean} on */
   async setMicrophone(on) {
+    if (on && this.isHeld('microphone')) return;
     const own = this.#own.get('microphone');
     if (own?.track) {
       own.track.enabled = on;
@@ -110,6 +130,7 @@ export class LocalMedia extends Emitter {
 
   /** @param {boolean} on */
   async setCamera(on) {
+    if (on && this.isHeld('camera')) return;
     if (!on) this.#drop('camera');
     else if (!this.track('camera')) {
       const stream = await this.#capture({ video: this.#video() });

@@ -1,5 +1,6 @@
 import { bitrateFor, SCREEN_BITRATE, trimCodecs, withoutStrayFeedback } from './codecs.js';
 import { SOURCES } from './media.js';
+import { Pulse } from './pulse.js';
 import { Meter } from './stats.js';
 
 /**
@@ -16,10 +17,17 @@ import { Meter } from './stats.js';
  * @property {Connection} connection
  * @property {'mesh' | 'node'} path
  * @property {string} key changes whenever other media may come out of the same tracks
+ *
+ * @typedef {'connecting' | 'connected' | 'failed'} PairHealth
  */
 
-/** A pair that lost its path gets this long to find it again before ICE is restarted. */
-const PATIENCE_MS = 3_000;
+/** Without media for so long, or with ICE doubting the path, ICE is restarted. */
+const PATIENCE_MS = 800;
+/** Both sides notice; the polite one leaves the first try to the other. */
+const POLITENESS_MS = 700;
+/** A pair that is not up after so long, restarts included, is called failed; it goes on trying. */
+const FAILED_MS = 8_000;
+const RETRY_MS = 30_000;
 
 /** One peer connection to every other member. */
 export class Mesh {
@@ -30,21 +38,27 @@ export class Mesh {
   #iceServers;
   #send;
   #changed;
+  #expects;
+  #silent;
 
   /**
    * @param {object} options
    * @param {MemberId} options.you
    * @param {LocalMedia} options.media
-   * @param {RTCIceServer[]} options.iceServers
+   * @param {() => RTCIceServer[]} options.iceServers
    * @param {(to: MemberId, signal: Signal) => void} options.send
    * @param {() => void} options.changed a track or a connection's state did
+   * @param {(from: MemberId) => boolean} options.expects whether a member sends anything now
+   * @param {() => void} options.silent nothing arrives from a member who sends
    */
-  constructor({ you, media, iceServers, send, changed }) {
+  constructor({ you, media, iceServers, send, changed, expects, silent }) {
     this.#you = you;
     this.#media = media;
     this.#iceServers = iceServers;
     this.#send = send;
     this.#changed = changed;
+    this.#expects = expects;
+    this.#silent = silent;
   }
 
   /**
@@ -65,6 +79,20 @@ export class Mesh {
   /** Begins anew with every pair that is not connected, under the epoch that holds now. */
   renew() {
     for (const pair of this.#pairs.values()) pair.renew();
+  }
+
+  /** Looks for another path to everybody: our network changed. */
+  restart() {
+    for (const pair of this.#pairs.values()) pair.restart();
+  }
+
+  /**
+   * Says again what a lost WebSocket may have swallowed, to one member or to all.
+   *
+   * @param {MemberId} [id]
+   */
+  repeat(id) {
+    for (const [other, pair] of this.#pairs) if (id === undefined || other === id) pair.repeat();
   }
 
   /**
@@ -98,6 +126,11 @@ export class Mesh {
     return this.#pairs.get(id)?.state === 'connected';
   }
 
+  /** @param {MemberId} id */
+  hasFailed(id) {
+    return this.#pairs.get(id)?.health === 'failed';
+  }
+
   /** @param {MemberId} id how loud they are now, 0 to 1 */
   level(id) {
     return this.#pairs.get(id)?.level() ?? 0;
@@ -119,9 +152,11 @@ export class Mesh {
     const pair = new Pair({
       polite: this.#you < id,
       media: this.#media,
-      iceServers: this.#iceServers,
+      iceServers: this.#iceServers(),
       send: (signal) => this.#send(id, signal),
       changed: this.#changed,
+      expects: () => this.#expects(id),
+      silent: this.#silent,
     });
     this.#pairs.set(id, pair);
     return pair;
@@ -140,14 +175,25 @@ export class Pair {
   #iceServers;
   #send;
   #changed;
+  #expects;
+  #silent;
   /** @type {RTCPeerConnection} */
   #connection;
+  /** @type {Pulse} */
+  #pulse;
   /** @type {Meter} */
   meter;
   #offering = false;
   #ignoring = false;
   #inbox = Promise.resolve();
   #patience = 0;
+  #failing = 0;
+  /** @type {PairHealth} */
+  health = 'connecting';
+  /** What the node was told of it. */
+  reported = '';
+  /** How often ICE was restarted. */
+  restarts = 0;
   #since = 0;
   /** @type {Map<Source, RTCRtpTransceiver>} */
   #slots = new Map();
@@ -161,15 +207,21 @@ export class Pair {
    * @param {RTCIceServer[]} options.iceServers
    * @param {(signal: Signal) => void} options.send
    * @param {() => void} options.changed
+   * @param {() => boolean} options.expects whether the other side sends anything now
+   * @param {() => void} options.silent nothing arrives though it does
    */
-  constructor({ polite, media, iceServers, send, changed }) {
+  constructor({ polite, media, iceServers, send, changed, expects, silent }) {
     this.#polite = polite;
     this.#media = media;
     this.#iceServers = iceServers;
     this.#send = send;
     this.#changed = changed;
+    this.#expects = expects;
+    this.#silent = silent;
     this.#connection = this.#open();
+    this.#pulse = this.#feel(this.#connection);
     this.meter = new Meter(this.#connection);
+    this.#expectSuccess();
     if (!polite) this.#addSlots();
   }
 
@@ -189,6 +241,21 @@ export class Pair {
     if (this.state === 'connected') return;
     this.#reopen();
     if (!this.#polite) this.#addSlots();
+  }
+
+  /** Looks for another path; what plays goes on until there is one. */
+  restart() {
+    window.clearTimeout(this.#patience);
+    if (!this.#connection.remoteDescription) return;
+    this.restarts += 1;
+    this.#connection.restartIce();
+    this.#expectSuccess();
+  }
+
+  /** Says again what may have been lost on the way: an offer that waits for its answer. */
+  repeat() {
+    if (this.#connection.signalingState === 'have-local-offer') this.#sendDescription(this.#connection);
+    else if (this.state !== 'connected') this.restart();
   }
 
   syncTracks() {
@@ -225,7 +292,30 @@ export class Pair {
 
   close() {
     window.clearTimeout(this.#patience);
+    window.clearTimeout(this.#failing);
+    this.#pulse.stop();
     this.#connection.close();
+  }
+
+  /** @param {RTCPeerConnection} connection */
+  #feel(connection) {
+    return new Pulse(connection, {
+      patience: PATIENCE_MS + (this.#polite ? POLITENESS_MS : 0),
+      expects: this.#expects,
+      doubt: this.#silent,
+      lost: () => this.restart(),
+    });
+  }
+
+  /** Gives the connection some time, and calls it failed if it is not up then. */
+  #expectSuccess() {
+    window.clearTimeout(this.#failing);
+    this.#failing = window.setTimeout(() => {
+      if (this.state === 'connected') return;
+      this.health = 'failed';
+      this.#changed();
+      this.#failing = window.setTimeout(() => this.restart(), RETRY_MS + (this.#polite ? RETRY_MS : 0));
+    }, FAILED_MS);
   }
 
   #open() {
@@ -249,7 +339,9 @@ export class Pair {
     this.#streams.clear();
     this.#offering = this.#ignoring = false;
     this.#connection = this.#open();
+    this.#pulse = this.#feel(this.#connection);
     this.meter = new Meter(this.#connection);
+    this.#expectSuccess();
   }
 
   /** @param {RTCPeerConnection} connection */
@@ -381,12 +473,15 @@ export class Pair {
   /** @param {RTCPeerConnection} connection */
   #watch(connection) {
     window.clearTimeout(this.#patience);
-    this.#changed();
     const state = connection.connectionState;
+    if (state === 'connected') {
+      window.clearTimeout(this.#failing);
+      this.health = 'connected';
+    }
+    this.#changed();
     if (state !== 'failed' && state !== 'disconnected') return;
-    // Both sides see it; the polite one leaves the first try to the other.
-    const patience = (state === 'failed' ? 0 : PATIENCE_MS) + (this.#polite ? PATIENCE_MS : 0);
-    this.#patience = window.setTimeout(() => connection.restartIce(), patience);
+    const patience = (state === 'failed' ? 0 : PATIENCE_MS) + (this.#polite ? POLITENESS_MS : 0);
+    this.#patience = window.setTimeout(() => this.restart(), patience);
   }
 }
 

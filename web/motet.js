@@ -1,17 +1,22 @@
 import { Announcer } from './announcer.js';
 import { Emitter } from './events.js';
+import { plays, sends } from './feeds.js';
 import { Mesh } from './mesh.js';
 import { NodePeer } from './node-peer.js';
-import { RequestError, Signaling } from './signaling.js';
+import { Reports } from './reports.js';
+import { Session } from './session.js';
+import { RequestError } from './signaling.js';
 import { Speakers } from './speakers.js';
 import { Switch } from './switch.js';
 
 /**
  * @import { LocalMedia } from './media.js'
  * @import { Incoming } from './mesh.js'
- * @import { ChatLine, ErrorCode, Feed, Member, MemberId, Mode, Reason, ServerMessage, Want } from './protocol'
+ * @import { ChatLine, ClientMessage, ErrorCode, Feed, Knock, Member, MemberId, Mode, Reaction, Role, Rules,
+ *   ServerMessage, Source, Want } from './protocol'
+ * @import { End, Joined } from './session.js'
  *
- * @typedef {'connecting' | 'joined' | 'reconnecting' | 'ended'} RoomState
+ * @typedef {'connecting' | 'waiting' | 'joined' | 'reconnecting' | 'ended'} RoomState
  *
  * @typedef {object} RoomEvents
  * @property {RoomState} state
@@ -19,46 +24,43 @@ import { Switch } from './switch.js';
  * @property {void} media tracks, seats or connections changed
  * @property {void} topology
  * @property {void} speakers
+ * @property {void} rules what the owner decided changed
+ * @property {void} knocks who waits to be let in changed; owners alone learn of it
  * @property {ChatLine} chat
+ * @property {{from: MemberId, reaction: Reaction}} reaction
  * @property {{code: ErrorCode | 'timeout' | 'closed', message: string}} error something was refused
- * @property {{reason: Reason | null, error: RequestError | null}} ended for good; reconnecting would not help
+ * @property {End} ended for good; reconnecting would not help
  */
 
 const SAMPLE_INTERVAL_MS = 1_000;
-const RECONNECT_FIRST_MS = 500;
-const RECONNECT_MAX_MS = 10_000;
 const VIEW_DELAY_MS = 100;
 const SEATS_MIN = 4;
 /** Seats beyond those in use, so that newcomers need no new offer. */
 const SEATS_SPARE = 2;
-
-/** A `bye` for one of these is for good. */
-const FINAL = /** @type {readonly Reason[]} */ (['left', 'misbehaved', 'roomClosed']);
+/** The pictures of a mesh come first; the connection to the node is warmed up after them. */
+const WARM_UP_MAX_MS = 5_000;
 
 /**
- * A room and everybody in it: keeps the connection to the node, the mesh and the seats in step with
+ * A room and everybody in it: keeps the mesh, the connection to the node and the seats in step with
  * what the node says.
  *
  * @extends {Emitter<RoomEvents>}
  */
 export class Room extends Emitter {
-  #url;
   #options;
-  /** @type {Signaling | null} */
-  #signaling = null;
+  #session;
   /** @type {Mesh | null} */
   #mesh = null;
   /** @type {NodePeer | null} */
   #node = null;
   #switch;
   #announcer;
+  #reports;
   #speakers;
   /** @type {RoomState} */
   #state = 'connecting';
-  #attempts = 0;
   /** @type {number[]} */
   #timers = [];
-  #retryTimer = 0;
   #viewTimer = 0;
   /** @type {Want[] | null} */
   #wants = null;
@@ -67,6 +69,9 @@ export class Room extends Emitter {
   #seatsMax = 25;
   /** @type {RTCIceServer[]} */
   #iceServers = [];
+  /** Since when there is somebody to make a mesh with, on `performance.now()`'s clock. */
+  #companySince = 0;
+  #isHandUp = false;
 
   /** @type {MemberId} */
   you = '';
@@ -74,6 +79,10 @@ export class Room extends Emitter {
   members = new Map();
   /** @type {ChatLine[]} */
   chat = [];
+  /** @type {Rules} */
+  rules = { locked: false, lobby: false };
+  /** @type {Knock[]} */
+  waiting = [];
 
   /**
    * @param {object} options
@@ -81,32 +90,33 @@ export class Room extends Emitter {
    * @param {string} options.room
    * @param {string} options.name
    * @param {LocalMedia} options.media
+   * @param {string} [options.ownerKey] makes us the owner of a room that we make, or made with it
    * @param {boolean} [options.sfuOnly]
    * @param {number} [options.seats] fixes the number of seats
    */
   constructor(options) {
     super();
-    this.#url = options.url;
     this.#options = options;
+    const { url, room, name, sfuOnly = false, ownerKey } = options;
+    this.#session = new Session(url, { type: 'join', room, name, sfuOnly, ...(ownerKey ? { ownerKey } : {}) });
     this.#announcer = new Announcer(options.media, (message) => this.#ask(message));
+    this.#reports = new Reports((message) => this.#ask(message));
     this.#switch = new Switch({
       expected: () => this.others(),
       incoming: (mode, member, feed) => this.#incomingOn(mode, member, feed),
       sample: (mode) => this.#sampleOf(mode),
       seats: () => this.#node?.seatCount ?? 0,
       isUp: (mode, member) => this.#isUp(mode, member),
+      hasFailed: (member) => this.#mesh?.hasFailed(member.id) ?? false,
       ready: (epoch) => this.#ask({ type: 'ready', epoch }),
       changed: () => this.emit('media', undefined),
+      faded: () => this.#reconcile(),
     });
     this.#speakers = new Speakers({
       level: (id) => this.#mesh?.level(id) ?? 0,
       changed: () => this.emit('speakers', undefined),
     });
-    options.media.on('change', () => this.#syncMedia());
-    window.addEventListener('online', () => {
-      if (this.#retryTimer) this.#retryNow();
-    });
-    window.addEventListener('pagehide', () => this.leave());
+    this.#listen();
   }
 
   get state() {
@@ -116,6 +126,16 @@ export class Room extends Emitter {
   /** @returns {Mode} the path that media takes, or is being moved off */
   get mode() {
     return this.#switch.holding ?? this.#switch.target ?? 'mesh';
+  }
+
+  /** Why media travels as it does, or is about to. */
+  get why() {
+    return this.#switch.why;
+  }
+
+  /** With whom it travels otherwise. */
+  get exceptions() {
+    return [...this.#switch.exceptions.values()];
   }
 
   get epoch() {
@@ -147,31 +167,84 @@ export class Room extends Emitter {
     return this.#node;
   }
 
+  /** @returns {Role} what we may do */
+  get role() {
+    return this.members.get(this.you)?.role ?? 'guest';
+  }
+
   others() {
     return [...this.members.values()].filter(({ id }) => id !== this.you);
   }
 
   /** Joins, and keeps at it until the room ends or `leave` is called. */
-  async join() {
-    try {
-      const signaling = await Signaling.connect(this.#url);
-      if (this.#state === 'ended') return signaling.close();
-      await this.#enter(signaling);
-    } catch (error) {
-      const refused = error instanceof RequestError && error.code !== 'closed' && error.code !== 'timeout';
-      if (refused) this.#end(null, error);
-      else this.#retry();
-    }
+  join() {
+    return this.#session.start();
   }
 
   leave() {
-    this.#signaling?.tell({ type: 'bye' });
-    this.#end('left', null);
+    this.#session.leave();
   }
 
   /** @param {string} text */
   say(text) {
     return this.#ask({ type: 'chat', text });
+  }
+
+  /** @param {boolean} raised */
+  raiseHand(raised) {
+    this.#isHandUp = raised;
+    return this.#ask({ type: 'hand', raised });
+  }
+
+  /** @param {Reaction} reaction */
+  react(reaction) {
+    return this.#ask({ type: 'react', reaction });
+  }
+
+  /**
+   * Holds a source of a member muted, or lets it go. Owners only, as all that follow.
+   *
+   * @param {MemberId} member
+   * @param {Source} source
+   * @param {boolean} silenced
+   */
+  silence(member, source, silenced) {
+    return this.#ask({ type: 'silence', member, source, silenced });
+  }
+
+  /** @param {MemberId} member */
+  lowerHand(member) {
+    return this.#ask({ type: 'lowerHand', member });
+  }
+
+  /** @param {MemberId} member */
+  remove(member) {
+    return this.#ask({ type: 'remove', member });
+  }
+
+  /** @param {boolean} locked whether nobody new is let in */
+  lock(locked) {
+    return this.#ask({ type: 'lock', locked });
+  }
+
+  /** @param {boolean} enabled whether newcomers wait to be let in */
+  setLobby(enabled) {
+    return this.#ask({ type: 'lobby', enabled });
+  }
+
+  /** @param {MemberId} member who waits */
+  admit(member) {
+    return this.#ask({ type: 'admit', member });
+  }
+
+  /** @param {MemberId} member who waits */
+  deny(member) {
+    return this.#ask({ type: 'deny', member });
+  }
+
+  /** Ends the room for everyone. */
+  end() {
+    return this.#ask({ type: 'end' });
   }
 
   /**
@@ -197,53 +270,80 @@ export class Room extends Emitter {
     return this.#switch.pick(member, feed);
   }
 
-  /** @param {Signaling} signaling */
-  async #enter(signaling) {
-    this.#signaling = signaling;
-    signaling.on('closed', () => this.#lost(signaling));
-    signaling.on('message', (message) => {
-      if (this.#signaling === signaling) this.#hear(message);
-    });
-    const { room, name, sfuOnly = false } = this.#options;
-    const joined = await signaling.request({ type: 'join', room, name, sfuOnly });
-    if (joined.type !== 'joined') throw new RequestError('malformed', 'The node gave a strange answer.');
-    this.#attempts = 0;
-    this.#settle(joined);
+  #listen() {
+    const session = this.#session;
+    session.on('waiting', () => this.#setState('waiting'));
+    session.on('joined', (joined) => this.#settle(joined));
+    session.on('resumed', ({ iceServers }) => this.#comeBack(iceServers));
+    session.on('message', (message) => this.#hear(message));
+    session.on('lost', () => this.#setState(this.you ? 'reconnecting' : 'connecting'));
+    session.on('ended', (end) => this.#end(end));
+    this.media.on('change', () => this.#syncMedia());
+    window.addEventListener('pagehide', () => this.leave());
+    for (const [target, name] of networkEvents()) target.addEventListener(name, this.#onNetworkChange);
   }
 
-  /** @param {Extract<ServerMessage, {type: 'joined'}>} joined */
-  #settle({ you, members, topology, iceServers, limits, history }) {
+  /** @param {Joined} joined */
+  #settle({ you, members, topology, exceptions, iceServers, limits, history, rules, waiting }) {
     this.#dropPaths();
     this.you = you;
     this.members = new Map(members.map((member) => [member.id, member]));
     this.#seeYourself();
     this.chat = history;
+    this.rules = rules;
+    this.waiting = waiting;
     this.#seatsMax = limits.seats;
     this.#iceServers = iceServers;
     this.#announcer.reset();
-    this.#mesh = new Mesh({
-      you,
-      media: this.media,
-      iceServers,
-      send: (to, signal) => this.#signaling?.tell({ type: 'signal', to, epoch: this.epoch, ...signal }),
-      changed: () => this.emit('media', undefined),
-    });
-    this.#switch.enter(topology);
+    this.#reports.reset();
+    this.#mesh = this.#makeMesh(you);
+    this.#switch.enter(topology, exceptions);
     this.#startTimers();
     this.#announcer.sync(null);
+    if (this.#isHandUp) this.raiseHand(true);
     this.#reconcile();
     this.#setState('joined');
-    this.emit('members', undefined);
-    this.emit('topology', undefined);
+    for (const name of /** @type {const} */ (['members', 'topology', 'rules', 'knocks'])) this.emit(name, undefined);
+  }
+
+  /**
+   * The WebSocket is back, and we are who we were. What we said last may not have arrived, so it is
+   * said again; the media never stopped.
+   *
+   * @param {RTCIceServer[]} iceServers
+   */
+  #comeBack(iceServers) {
+    this.#iceServers = iceServers;
+    this.#announcer.reset();
+    this.#announcer.sync(this.#node);
+    this.#reports.reset();
+    this.#switch.resume();
+    this.#mesh?.repeat();
+    this.#node?.resume();
+    this.#viewSaid = '';
+    this.#sayView();
+    this.raiseHand(this.#isHandUp);
+    this.#setState('joined');
+  }
+
+  /** @param {MemberId} you */
+  #makeMesh(you) {
+    return new Mesh({
+      you,
+      media: this.media,
+      iceServers: () => this.#iceServers,
+      send: (to, signal) => this.#session.tell({ type: 'signal', to, epoch: this.epoch, ...signal }),
+      changed: () => this.emit('media', undefined),
+      expects: (from) => this.#isSending(this.members.get(from)),
+      silent: () => this.#session.verify(),
+    });
   }
 
   /** @param {ServerMessage} message */
   #hear(message) {
     switch (message.type) {
       case 'member':
-        this.members.set(message.member.id, message.member);
-        this.#reconcile();
-        return this.emit('members', undefined);
+        return this.#meet(message.member);
       case 'left':
         this.members.delete(message.member);
         this.#reconcile();
@@ -258,24 +358,49 @@ export class Room extends Emitter {
       case 'commit':
         return this.#turn(() => this.#switch.settle(message));
       case 'rollback':
-        this.#turn(() => this.#switch.settle(message));
+        this.#turn(() => this.#switch.settle({ mode: message.mode, epoch: message.epoch }));
         if (message.mode === 'mesh') this.#mesh?.renew();
         return;
+      case 'paths':
+        return this.#turn(() => this.#switch.except(message.exceptions));
       case 'chat': {
         const { from, name, text, atMs } = message;
         this.chat.push({ from, name, text, atMs });
         return this.emit('chat', { from, name, text, atMs });
       }
+      case 'reaction':
+        return this.emit('reaction', { from: message.from, reaction: message.reaction });
+      case 'rules':
+        this.rules = { locked: message.locked, lobby: message.lobby };
+        return this.emit('rules', undefined);
+      case 'knocks':
+        this.waiting = message.waiting;
+        return this.emit('knocks', undefined);
       case 'speakers':
         return this.#speakers.hear(message.members);
       case 'error':
         // Signals to someone who left meanwhile are refused without harm.
         if (message.code === 'noSuchMember' || message.code === 'staleEpoch') return;
         return this.emit('error', { code: message.code, message: message.message });
-      case 'bye':
-        if (FINAL.includes(message.reason)) this.#end(message.reason, null);
-        return;
     }
+  }
+
+  /** @param {Member} member who came, or changed */
+  #meet(member) {
+    const before = this.members.get(member.id);
+    this.members.set(member.id, member);
+    if (member.id === this.you) this.#obey(member);
+    // Our offer may have been among what they missed, or their answer among what was lost.
+    if (before?.presence === 'reconnecting' && member.presence === 'here') this.#mesh?.repeat(member.id);
+    this.#reconcile();
+    this.emit('members', undefined);
+  }
+
+  /** @param {Member} you as the node sees us: what the owner holds muted falls silent here too */
+  #obey(you) {
+    this.#isHandUp = you.handMs !== undefined;
+    this.media.hold(you.silenced);
+    this.#seeYourself();
   }
 
   /** @param {() => void} step of the topology */
@@ -288,36 +413,59 @@ export class Room extends Emitter {
 
   /** Makes the paths what members and topology ask for; safe to repeat. */
   #reconcile() {
-    const ids = this.others().map(({ id }) => id);
-    this.#mesh?.reconcile(this.#switch.uses('mesh') ? ids : [], this.#switch.builds('mesh'));
-    if (this.#switch.uses('sfu')) this.#reconcileNode();
-    else this.#dropNode();
-    this.#speakers.listen(this.mode === 'mesh' ? ids : null);
+    const others = this.others();
+    const pairs = others.filter((member) => this.#switch.usesPair(member)).map(({ id }) => id);
+    this.#mesh?.reconcile(pairs, this.#switch.builds('mesh') || !this.#switch.uses('mesh'));
+    this.#reconcileNode();
+    this.#speakers.listen(this.mode === 'mesh' ? others.map(({ id }) => id) : null);
   }
 
+  /** In a room with others the connection to the node stays, and is warm while nobody needs it. */
   #reconcileNode() {
-    if (this.#node) {
-      if (this.#seatsNeeded() > this.#node.seatCount) this.#node.growTo(this.#seatsWanted());
-    } else if (this.#switch.builds('sfu')) {
+    const isNeeded = this.#switch.usesNode;
+    const hasCompany = this.members.size > 1;
+    if (!hasCompany) this.#companySince = 0;
+    else this.#companySince ||= performance.now();
+    if (this.#node && !isNeeded && !hasCompany) this.#dropNode();
+    if (!this.#node && (isNeeded || (hasCompany && this.#isTimeToWarmUp()))) {
       this.#node = this.#openNode();
       this.#sayView();
     }
+    if (!this.#node) return;
+    this.#node.setSending(isNeeded);
+    if (this.#seatsNeeded() > this.#node.seatCount) this.#node.growTo(this.#seatsWanted());
+  }
+
+  #isTimeToWarmUp() {
+    const waited = performance.now() - this.#companySince;
+    return waited > WARM_UP_MAX_MS || (waited > SAMPLE_INTERVAL_MS && this.others().every((member) => this.#isSeen(member)));
+  }
+
+  /** @param {Member} member */
+  #isSeen(member) {
+    const incoming = this.#incomingOn('mesh', member, 'camera');
+    return this.#isUp('mesh', member) && Boolean(incoming && plays(member, 'camera', incoming));
   }
 
   #openNode() {
     const peer = new NodePeer({
       media: this.media,
-      iceServers: this.#iceServers,
       seats: this.#options.seats ?? Math.max(SEATS_MIN, this.#seatsWanted()),
+      isSending: this.#switch.usesNode,
+      expects: () => this.seats.some((seat) => seat && this.#isSending(this.members.get(seat.member))),
+      silent: () => this.#session.verify(),
       lost: () => this.#reopenNode(peer),
       request: async (sdp, fresh) => {
-        const answer = this.#request({ type: 'offer', sdp, epoch: this.epoch, fresh });
+        const answer = this.#session.request({ type: 'offer', sdp, epoch: this.epoch, fresh });
         this.#announcer.sync(peer);
         const reply = await answer;
         if (reply.type !== 'answer') throw new RequestError('malformed', 'The node gave a strange answer.');
         return reply.sdp;
       },
-      changed: () => this.emit('media', undefined),
+      changed: () => {
+        this.#reports.node(peer);
+        this.emit('media', undefined);
+      },
     });
     return peer;
   }
@@ -349,18 +497,24 @@ export class Room extends Emitter {
     this.#mesh?.close();
     this.#mesh = null;
     this.#dropNode();
+    this.#companySince = 0;
     this.#switch.stop();
     this.#speakers.listen(null);
     for (const timer of this.#timers.splice(0)) window.clearInterval(timer);
   }
 
   #startTimers() {
-    this.#timers.push(
-      window.setInterval(async () => {
-        await Promise.all([this.#sampleOf('mesh'), this.#sampleOf('sfu')]);
-        this.emit('media', undefined);
-      }, SAMPLE_INTERVAL_MS),
-    );
+    this.#timers.push(window.setInterval(() => this.#sample(), SAMPLE_INTERVAL_MS));
+  }
+
+  async #sample() {
+    await Promise.all([this.#sampleOf('mesh'), this.#sampleOf('sfu')]);
+    if (this.#mesh && this.#state === 'joined') {
+      this.#reports.pairs(this.#mesh, this.members, this.epoch);
+      this.#reports.strain(this.mode === 'mesh' && !this.isSwitching ? this.#mesh : null);
+      this.#reconcile();
+    }
+    this.emit('media', undefined);
   }
 
   #syncMedia() {
@@ -371,7 +525,7 @@ export class Room extends Emitter {
     this.emit('media', undefined);
   }
 
-  /** The node tells what we send to everyone but us. */
+  /** Of what we send we know more, and sooner, than the node. */
   #seeYourself() {
     const you = this.members.get(this.you);
     if (you) this.members.set(this.you, { ...you, published: this.media.published() });
@@ -382,6 +536,11 @@ export class Room extends Emitter {
     if (!this.#node || !this.#wants?.length || said === this.#viewSaid) return;
     this.#viewSaid = said;
     this.#ask({ type: 'view', wants: this.#wants });
+  }
+
+  /** @param {Member | undefined} member */
+  #isSending(member) {
+    return Boolean(member && member.presence === 'here' && sends(member, 'camera'));
   }
 
   /**
@@ -407,70 +566,50 @@ export class Room extends Emitter {
     else await this.#node?.meter.sample();
   }
 
-  /** @param {import('./protocol').ClientMessage} message */
-  #request(message) {
-    return this.#signaling?.request(message) ?? Promise.reject(new RequestError('closed', 'Not connected.'));
-  }
+  /** Another network: whatever path there was may be gone, and ICE is slow to notice. */
+  #onNetworkChange = () => {
+    if (this.#state !== 'joined' && this.#state !== 'reconnecting') return;
+    this.#session.verify();
+    this.#mesh?.restart();
+    if (this.#node?.state !== undefined && this.#node.state !== 'new') this.#node.restart();
+  };
 
   /**
    * Says something whose refusal is shown rather than handled.
    *
-   * @param {import('./protocol').ClientMessage} message
+   * @param {ClientMessage} message
    */
   async #ask(message) {
     try {
-      await this.#request(message);
+      await this.#session.request(message);
       return true;
     } catch (error) {
       const { code, message: text } = /** @type {RequestError} */ (error);
-      const isRace = code === 'staleEpoch' || (code === 'noSuchMember' && message.type === 'view');
+      const isRace = code === 'staleEpoch' || (code === 'noSuchMember' && message.type !== 'admit');
       if (code !== 'closed' && !isRace) this.emit('error', { code, message: text });
       return false;
     }
   }
 
-  /** @param {Signaling} signaling */
-  #lost(signaling) {
-    if (this.#signaling !== signaling || this.#state !== 'joined') return;
-    this.#signaling = null;
-    this.#retry();
-  }
-
-  /** Tries again, later each time; what still plays goes on meanwhile. */
-  #retry() {
-    if (this.#state === 'ended') return;
-    this.#signaling = null;
-    this.#setState(this.you ? 'reconnecting' : 'connecting');
-    const ceiling = Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** this.#attempts++);
-    window.clearTimeout(this.#retryTimer);
-    this.#retryTimer = window.setTimeout(() => this.#retryNow(), ceiling * (0.5 + Math.random() / 2));
-  }
-
-  #retryNow() {
-    window.clearTimeout(this.#retryTimer);
-    this.#retryTimer = 0;
-    this.join();
-  }
-
-  /**
-   * @param {Reason | null} reason
-   * @param {RequestError | null} error
-   */
-  #end(reason, error) {
-    if (this.#state === 'ended') return;
+  /** @param {End} end */
+  #end(end) {
     this.#setState('ended');
-    window.clearTimeout(this.#retryTimer);
     window.clearTimeout(this.#viewTimer);
-    this.#retryTimer = 0;
+    for (const [target, name] of networkEvents()) target.removeEventListener(name, this.#onNetworkChange);
     this.#dropPaths();
-    this.#signaling?.close();
-    this.#signaling = null;
-    this.emit('ended', { reason, error });
+    this.emit('ended', end);
   }
 
   /** @param {RoomState} state */
   #setState(state) {
+    if (this.#state === state) return;
     this.#state = state;
     this.emit('state', state);
   }
+}
+
+/** @returns {[EventTarget, string][]} what tells of another network; Safari and Firefox know only the first */
+function networkEvents() {
+  const { connection } = /** @type {{connection?: EventTarget}} */ (navigator);
+  return [[window, 'online'], ...(connection ? [/** @type {[EventTarget, string]} */ ([connection, 'change'])] : [])];
 }

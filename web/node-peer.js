@@ -1,15 +1,19 @@
 import { bitrateFor, cameraLayers, SCREEN_BITRATE, trimCodecs, withoutStrayFeedback } from './codecs.js';
+import { Pulse } from './pulse.js';
 import { Seats } from './seats.js';
 import { Meter } from './stats.js';
 
 /**
  * @import { LocalMedia } from './media.js'
  * @import { Incoming } from './mesh.js'
- * @import { Feed, MemberId, Seat, Source } from './protocol'
+ * @import { Feed, MemberId, Seat, Source, Unreachable } from './protocol'
  */
 
-const PATIENCE_MS = 3_000;
+/** Without media for so long, or with ICE doubting the path, ICE is restarted. */
+const PATIENCE_MS = 800;
 const RETRY_MS = 500;
+/** A connection that is not up after so long, restarts included, is said to be impossible. */
+const UNREACHABLE_MS = 10_000;
 /** The m-lines that we send on, in the order of the offer. */
 const SENT = /** @type {const} */ (['microphone', 'camera', 'screen', 'screenAudio']);
 
@@ -17,6 +21,11 @@ let generations = 0;
 
 /**
  * The one peer connection to the node. We always offer: our sending m-lines first, then the seats.
+ * In a mesh it is kept warm: it is up, and nothing is sent on it.
+ *
+ * It asks no STUN server: the node is reachable or it is not, and it is that server itself. From an
+ * address that Chromium knows as a STUN server's it takes no answers to checks, and the node's media
+ * comes from that very address.
  *
  * A camera that is off keeps its m-line and loses its track, never its direction: Firefox does not
  * come back with simulcast from `inactive`.
@@ -27,6 +36,8 @@ export class NodePeer {
   #changed;
   #lost;
   #connection;
+  #pulse;
+  #isSending;
   /** @type {Map<Source, RTCRtpTransceiver>} */
   #senders = new Map();
   #seats = new Seats();
@@ -35,7 +46,16 @@ export class NodePeer {
   /** @type {{iceRestart: boolean} | null} */
   #next = null;
   #patience = 0;
+  #failing = 0;
+  /** Ends the pause before an offer is made again. */
+  #retry = () => {};
   #closed = false;
+  /** Why the node cannot be reached, once that is clear. @type {Unreachable | null} */
+  unreachable = null;
+  /** What the node was told of it. @type {Unreachable | null} */
+  reported = null;
+  /** How often ICE was restarted. */
+  restarts = 0;
   /** Tells this peer's m-lines from those of the one before, which may have had the same mids. */
   generation = ++generations;
   meter;
@@ -43,23 +63,32 @@ export class NodePeer {
   /**
    * @param {object} options
    * @param {LocalMedia} options.media
-   * @param {RTCIceServer[]} options.iceServers
    * @param {number} options.seats
+   * @param {boolean} options.isSending or only warm
+   * @param {() => boolean} options.expects whether anybody on our seats sends anything now
+   * @param {() => void} options.silent nothing arrives though somebody does
    * @param {(sdp: string, fresh: boolean) => Promise<string>} options.request sends an offer for an answer
    * @param {() => void} options.changed
    * @param {() => void} options.lost the connection is beyond repair: another one is needed
    */
-  constructor({ media, iceServers, seats, request, changed, lost }) {
+  constructor({ media, seats, isSending, expects, silent, request, changed, lost }) {
     this.#media = media;
+    this.#isSending = isSending;
     this.#request = request;
     this.#changed = changed;
     this.#lost = lost;
-    this.#connection = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
+    this.#connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.#connection.onconnectionstatechange = () => this.#watch();
+    this.#pulse = new Pulse(this.#connection, { patience: PATIENCE_MS, expects, doubt: silent, lost: () => this.restart() });
     this.meter = new Meter(this.#connection);
     for (const source of SENT) this.#addSender(source);
     this.#seats.grow(this.#connection, seats);
+    this.#expectSuccess();
     this.#negotiate({ iceRestart: false });
+  }
+
+  get isSending() {
+    return this.#isSending;
   }
 
   get state() {
@@ -95,9 +124,24 @@ export class NodePeer {
     return this.#senders.get(source)?.mid ?? null;
   }
 
+  /** @param {boolean} isSending whether our media goes this way */
+  setSending(isSending) {
+    if (this.#isSending === isSending) return;
+    this.#isSending = isSending;
+    this.syncTracks();
+  }
+
+  /** Looks for another path; what plays goes on until there is one. */
+  restart() {
+    window.clearTimeout(this.#patience);
+    this.restarts += 1;
+    this.#expectSuccess();
+    this.#negotiate({ iceRestart: true });
+  }
+
   syncTracks() {
     for (const [source, { sender }] of this.#senders) {
-      const track = this.#media.track(source);
+      const track = this.#trackOf(source);
       if (sender.track === track) continue;
       sender.replaceTrack(track).catch((error) => console.warn('replaceTrack', error));
     }
@@ -116,13 +160,30 @@ export class NodePeer {
   close() {
     this.#closed = true;
     window.clearTimeout(this.#patience);
+    window.clearTimeout(this.#failing);
+    this.#pulse.stop();
     this.#connection.close();
+  }
+
+  /** @param {Source} source */
+  #trackOf(source) {
+    return this.#isSending ? this.#media.track(source) : null;
+  }
+
+  /** Gives the connection some time, and says what is missing if it is not up then. */
+  #expectSuccess() {
+    window.clearTimeout(this.#failing);
+    this.#failing = window.setTimeout(() => {
+      if (this.state === 'connected') return;
+      this.unreachable = whatIsMissing(this.#connection);
+      this.#changed();
+    }, UNREACHABLE_MS);
   }
 
   /** @param {Source} source */
   #addSender(source) {
     const audio = source === 'microphone' || source === 'screenAudio';
-    const transceiver = this.#connection.addTransceiver(this.#media.track(source) ?? (audio ? 'audio' : 'video'), {
+    const transceiver = this.#connection.addTransceiver(this.#trackOf(source) ?? (audio ? 'audio' : 'video'), {
       direction: 'sendonly',
       streams: [this.#media.stream(source)],
       sendEncodings: this.#encodings(source),
@@ -175,21 +236,51 @@ export class NodePeer {
       return null;
     } catch (error) {
       if (this.#closed) return null;
-      console.warn('offer to the node', error);
       const code = /** @type {any} */ (error).code;
-      await new Promise((resolve) => window.setTimeout(resolve, RETRY_MS));
-      if (code === 'staleEpoch' || code === 'timeout') return options;
+      const isPassing = code === 'staleEpoch' || code === 'timeout' || code === 'closed';
+      if (code !== 'closed') console.warn('offer to the node', error);
+      await this.#pause();
+      if (isPassing) return options;
+      if (this.#fresh) {
+        this.unreachable = 'refused';
+        this.#changed();
+      }
       // The node knows this connection no longer; the first offer of a new one is refused for good.
       if (!this.#fresh && !this.#closed) this.#lost();
       return null;
     }
   }
 
+  /** The WebSocket is back: an offer that was lost with it is made again at once. */
+  resume() {
+    this.#retry();
+  }
+
+  /** @returns {Promise<void>} */
+  #pause() {
+    return new Promise((resolve) => {
+      this.#retry = resolve;
+      window.setTimeout(resolve, RETRY_MS);
+    });
+  }
+
   #watch() {
     window.clearTimeout(this.#patience);
+    if (this.state === 'connected') {
+      window.clearTimeout(this.#failing);
+      this.unreachable = this.reported = null;
+    }
     this.#changed();
     if (this.state !== 'failed' && this.state !== 'disconnected') return;
     const patience = this.state === 'failed' ? RETRY_MS : PATIENCE_MS;
-    this.#patience = window.setTimeout(() => this.#negotiate({ iceRestart: true }), patience);
+    this.#patience = window.setTimeout(() => this.restart(), patience);
   }
+}
+
+/**
+ * @param {RTCPeerConnection} connection one that does not come up
+ * @returns {Unreachable}
+ */
+function whatIsMissing({ iceConnectionState }) {
+  return iceConnectionState === 'connected' || iceConnectionState === 'completed' ? 'dtls' : 'ice';
 }

@@ -22,7 +22,18 @@ export type ClientMessage =
     /** The name that others will see. */
     name: string,
     /** The client cannot or will not do mesh (a recorder, a bot): it is served over the node. */
-    sfuOnly?: boolean, }
+    sfuOnly?: boolean,
+    /** Makes its bearer the owner of a room that they make, and of the room whose owner said
+ * the same key. Kept by the client, never told to others; 16 to 128 bytes of visible ASCII. */
+    ownerKey?: string, }
+  /** The first message of a connection instead of `join`: goes on where a lost one ended. Answered by `resumed`, and by the events after `after`, each once and in order; or refused with `resumeFailed`, and then `join` may follow. A connection that is still there is ended with `bye replaced`. */
+  | { "type": "resume",
+    /** The room's name. */
+    room: string,
+    /** From `joined`, or from the last `resumed`; each is good for one time. */
+    token: string,
+    /** The number of the last event that arrived. */
+    after: number, }
   /** To another member, passed on as it is: perfect negotiation of a mesh pair. */
   | { "type": "signal",
     /** For whom. */
@@ -37,7 +48,7 @@ export type ClientMessage =
     epoch: number,
     /** Starts a new peer connection: the node forgets the member's old one. */
     fresh?: boolean, }
-  /** Something is sent now: announced to everyone. */
+  /** Something is sent now: announced to everyone. What the owner holds muted is taken, but stays muted, whatever is said here; a `member` about themselves then tells its sender. */
   | { "type": "publish",
     /** What it is. */
     source: Source,
@@ -65,12 +76,73 @@ export type ClientMessage =
   | { "type": "ready",
     /** The epoch of the `switch`. */
     epoch: number, }
+  /** How the direct connection to another member fares, when that changes: from the members of a mesh, and from those whose media travels directly as an exception. */
+  | { "type": "pair",
+    /** The other member. */
+    member: MemberId,
+    /** The topology epoch. */
+    epoch: number,
+    /** How it fares. */
+    state: PairState, }
+  /** The connection to the node does not come up, or broke and does not come back. That it works need not be said. */
+  | { "type": "unreachable",
+    /** What is missing. */
+    cause: Unreachable, }
+  /** The mesh is too much for this client, by its own statistics: it asks for the node. */
+  | { "type": "strain",
+    /** What gives; nothing, once it does not hold any more. */
+    cause?: Strain, }
+  /** Raises or lowers the member's hand. */
+  | { "type": "hand",
+    /** Up. */
+    raised: boolean, }
+  /** A passing sign to everyone. */
+  | { "type": "react",
+    /** Which. */
+    reaction: Reaction, }
+  /** The room's owner holds a member's source muted, or lets it go. A held source cannot be unmuted by its member, and stays held when it is published anew; let go, it stays muted until the member unmutes it. The node forwards nothing of it; between the members of a mesh it is for their clients to keep it silent. An owner's sources cannot be held: `forbidden`. */
+  | { "type": "silence",
+    /** Whose. */
+    member: MemberId,
+    /** Which. */
+    source: Source,
+    /** Held from now on. */
+    silenced: boolean, }
+  /** The owner lowers a member's hand. */
+  | { "type": "lowerHand",
+    /** Whose. */
+    member: MemberId, }
+  /** The owner sends a member away; not an owner, themselves or another: `forbidden`. */
+  | { "type": "remove",
+    /** Who. */
+    member: MemberId, }
+  /** The owner lets nobody new in, or lets them in again. Those who wait stay waiting; they can still be admitted one by one. */
+  | { "type": "lock",
+    /** From now on. */
+    locked: boolean, }
+  /** The owner has newcomers wait until they are admitted, or lets them come by themselves; those who wait then come in, in the order of their coming, as long as the room is not locked and there are places. The others wait on, and come in as places get free. */
+  | { "type": "lobby",
+    /** From now on. */
+    enabled: boolean, }
+  /** The owner lets somebody in who waits; `roomFull` while there is no place. */
+  | { "type": "admit",
+    /** Who. */
+    member: MemberId, }
+  /** The owner sends somebody away who waits. */
+  | { "type": "deny",
+    /** Who. */
+    member: MemberId, }
+  /** The owner ends the room for everyone. */
+  | { "type": "end", }
   /** A line of text to everyone in the room. */
   | { "type": "chat",
     /** At most 4,000 characters. */
     text: string, }
   /** A sign of life, at least every 30 s; answered by `pong`. */
-  | { "type": "ping", }
+  | { "type": "ping",
+    /** The number of the last event that arrived: the node need not keep it, or any before it,
+ * for a `resume`. */
+    after?: number, }
   /** Leaves the room; the node closes the connection. */
   | { "type": "bye", };
 
@@ -88,23 +160,45 @@ export type ServerMessage =
     code: ErrorCode,
     /** For people. */
     message: string, }
-  /** The answer to `join`. */
+  /** The answer to `join`; without an id, the end of waiting. */
   | { "type": "joined",
     /** The request's id. */
     id?: number,
     /** The joining member. */
     you: MemberId,
+    /** For `resume`. */
+    resume: ResumeTicket,
+    /** What the owner decided. */
+    rules: Rules,
+    /** Who waits to be let in; told to owners alone. */
+    waiting: Array<Knock>,
     /** Everyone in the room, the joining member too, in the order of their coming. */
     members: Array<Member>,
     /** How media travels now. */
     topology: Topology,
+    /** With whom it travels otherwise. */
+    exceptions: Array<PathException>,
     /** `RTCIceServer`s for mesh connections. */
     iceServers: Array<IceServer>,
     /** What the client must keep to. */
     limits: ClientLimits,
     /** The room's last lines of chat, oldest first. */
     history: Array<ChatLine>, }
-  /** Someone came, or something about them changed: their whole state. */
+  /** The answer to `join` where newcomers wait for the owner: `joined` or `bye` follows. Until then only `ping` and `bye` may be said. */
+  | { "type": "waiting",
+    /** The request's id. */
+    id?: number,
+    /** Who is waiting. */
+    you: MemberId, }
+  /** The answer to `resume`: the missed events follow. */
+  | { "type": "resumed",
+    /** The request's id. */
+    id?: number,
+    /** For the next `resume`. */
+    resume: ResumeTicket,
+    /** `RTCIceServer`s for mesh connections. */
+    iceServers: Array<IceServer>, }
+  /** Someone came, or something about them changed: their whole state. Also to the members themselves where the room decided it: when a hand went up, what the owner holds. */
   | { "type": "member",
     /** Who, as they are now. */
     member: Member, }
@@ -139,19 +233,45 @@ export type ServerMessage =
     /** The epoch that begins. */
     epoch: number,
     /** How long it may take, in milliseconds from now. */
-    deadlineMs: number, }
+    deadlineMs: number,
+    /** Why. */
+    why: Why, }
   /** The switch of this epoch is done: drop the old path. */
   | { "type": "commit",
     /** What holds now. */
     mode: Mode,
     /** The epoch. */
-    epoch: number, }
+    epoch: number,
+    /** Why. */
+    why: Why,
+    /** Who did not follow in time. */
+    missing?: Array<MemberId>, }
   /** The switch did not come about: drop the new path, keep the old one. */
   | { "type": "rollback",
     /** What holds on. */
     mode: Mode,
     /** The epoch that holds from now on. */
-    epoch: number, }
+    epoch: number,
+    /** Who could not follow. */
+    missing: Array<MemberId>, }
+  /** With whom media travels otherwise than with the rest of the room: the whole list, when it changes. A new path is brought up first, the old one dropped once the new one plays. */
+  | { "type": "paths",
+    /** The topology epoch. */
+    epoch: number,
+    /** Everyone else's path is the mode's. */
+    exceptions: Array<PathException>, }
+  /** What the owner decided, when it changes. */
+  | { "type": "rules" } & Rules
+  /** Who waits to be let in: the whole list, to owners, when it changes. */
+  | { "type": "knocks",
+    /** In the order of their coming. */
+    waiting: Array<Knock>, }
+  /** A passing sign. */
+  | { "type": "reaction",
+    /** Whose. */
+    from: MemberId,
+    /** Which. */
+    reaction: Reaction, }
   /** A line of text. */
   | { "type": "chat" } & ChatLine
   /** Who is speaking, loudest first; sent when it changes, in SFU mode. */
@@ -199,6 +319,46 @@ export type Candidate = {
     /** The ICE generation's username fragment. */
     usernameFragment?: string | null, };
 
+/** How a direct connection between two members fares. */
+export type PairState =
+  /** It is up. */
+  | "connected"
+  /** It does not come up, an ICE restart included. */
+  | "failed";
+
+/** Why the node cannot be reached. */
+export type Unreachable =
+  /** No pair of candidates works: a firewall, most likely. */
+  | "ice"
+  /** Candidates work, the handshake does not end. */
+  | "dtls"
+  /** The node refused the offer. */
+  | "refused";
+
+/** Why a mesh is too much for a client. */
+export type Strain =
+  /** It sends far less than it should. */
+  | "uplink"
+  /** Its encoders are limited by the processor. */
+  | "cpu";
+
+/** A passing sign. */
+export type Reaction =
+  /** Agreement. */
+  | "thumbsUp"
+  /** Disagreement. */
+  | "thumbsDown"
+  /** Applause. */
+  | "clap"
+  /** Affection. */
+  | "heart"
+  /** Laughter. */
+  | "laugh"
+  /** Surprise. */
+  | "surprise"
+  /** Joy. */
+  | "party";
+
 /** What a member can send. */
 export type Source =
   /** Their voice. */
@@ -232,10 +392,68 @@ export type Member = {
     id: MemberId,
     /** Their name. */
     name: string,
+    /** What they may do. */
+    role: Role,
     /** Served over the node always. */
     sfuOnly: boolean,
     /** What they send, in the order of `Source`. */
-    published: Array<Published>, };
+    published: Array<Published>,
+    /** What the owner holds muted, in the order of `Source`. */
+    silenced: Array<Source>,
+    /** Since when their hand is up, in milliseconds since the room came to be. */
+    handMs?: number,
+    /** Whether their WebSocket is there. */
+    presence: Presence,
+    /** Whether the node reaches them. */
+    node: Reach, };
+
+/** What a member may do. */
+export type Role =
+  /** Take part. */
+  | "guest"
+  /** Decide about the room and those in it. */
+  | "owner";
+
+/** Whether a member's WebSocket is there. */
+export type Presence =
+  /** It is. */
+  | "here"
+  /** It was lost and may come back; their media may go on meanwhile. */
+  | "reconnecting";
+
+/** Whether a member's connection to the node works. */
+export type Reach =
+  /** It was not tried yet, or is coming up. */
+  | "unknown"
+  /** It is up. */
+  | "up"
+  /** No pair of candidates works. */
+  | "noIce"
+  /** The handshake does not end. */
+  | "noDtls"
+  /** The node refused the offer. */
+  | "refused";
+
+/** What brings a lost WebSocket back. */
+export type ResumeTicket = {
+    /** Good for one `resume`. */
+    token: string,
+    /** How long the member's place is kept after the WebSocket was lost, in seconds. */
+    seconds: number, };
+
+/** What the owner decided. */
+export type Rules = {
+    /** Nobody new is let in. */
+    locked: boolean,
+    /** Newcomers wait until they are admitted. */
+    lobby: boolean, };
+
+/** Somebody who waits to be let in. */
+export type Knock = {
+    /** Who. */
+    member: MemberId,
+    /** Their name. */
+    name: string, };
 
 /** One source that a member sends. */
 export type Published = {
@@ -260,7 +478,60 @@ export type Topology = {
     /** The epoch of that mode. */
     epoch: number,
     /** A switch to `mode` is under way; `commit` or `rollback` will follow. */
-    switching: boolean, };
+    switching: boolean,
+    /** Why. */
+    why: Why, };
+
+/** Why media travels as it does. */
+export type Why = {
+    /** The cause. */
+    cause: Cause,
+    /** Who gave it, where somebody did. */
+    member?: MemberId, };
+
+/** What can decide between mesh and SFU. */
+export type Cause =
+  /** There are few enough members for a mesh, and no reason against it. */
+  | "few"
+  /** There are too many members for a mesh. */
+  | "many"
+  /** The node's settings leave no choice. */
+  | "policy"
+  /** A member can only be served over the node. */
+  | "sfuOnly"
+  /** A member's uplink is too narrow for a mesh. */
+  | "uplink"
+  /** A member's processor is too slow for a mesh. */
+  | "cpu"
+  /** A mesh was tried, and somebody could not follow. */
+  | "failed";
+
+/** How media travels between two members. */
+export type PairPath =
+  /** Peer to peer. */
+  | "direct"
+  /** Over the node. */
+  | "node"
+  /** Not at all. */
+  | "none";
+
+/** Why two members' media does not travel as the room's does. */
+export type PathReason =
+  /** Their browsers do not reach each other. */
+  | "pairFailed"
+  /** One of them does not reach the node. */
+  | "nodeUnreachable"
+  /** Neither works. */
+  | "nothing";
+
+/** A member with whom media travels otherwise. */
+export type PathException = {
+    /** The other member. */
+    member: MemberId,
+    /** How. */
+    path: PairPath,
+    /** Why. */
+    reason: PathReason, };
 
 /** `RTCIceServer`. */
 export type IceServer = {
@@ -314,6 +585,14 @@ export type ErrorCode =
   | "alreadyJoined"
   /** A name is empty, too long, or holds characters that a name must not. */
   | "badName"
+  /** The room's owner lets nobody new in. */
+  | "roomLocked"
+  /** Too many wait to be let in. */
+  | "lobbyFull"
+  /** Only the room's owner may do that, or the owner holds it. */
+  | "forbidden"
+  /** The place is not kept any more, or the token is not, or no longer, good: `join` instead. */
+  | "resumeFailed"
   /** The room holds as many members as it may. */
   | "roomFull"
   /** The node holds as many rooms as it may. */
@@ -347,5 +626,11 @@ export type Reason =
   | "misbehaved"
   /** The room was closed. */
   | "roomClosed"
+  /** The owner sent them away. */
+  | "removed"
+  /** The owner did not let them in. */
+  | "denied"
+  /** Another connection goes on with their place. */
+  | "replaced"
   /** The node stops. */
   | "shutdown";

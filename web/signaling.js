@@ -4,7 +4,7 @@ import { Emitter } from './events.js';
  * @import { ClientMessage, ErrorCode, ServerFrame, ServerMessage } from './protocol'
  *
  * @typedef {object} SignalingEvents
- * @property {ServerMessage} message an event of the node, or an error that answers no request
+ * @property {ServerFrame} message an event of the node, or an error that answers no request
  * @property {void} closed the connection is gone
  */
 
@@ -12,6 +12,8 @@ const SUBPROTOCOL = 'motet.v1';
 const CONNECT_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const PING_INTERVAL_MS = 10_000;
+/** Tells the node that the connection broke, where 1000 and 1001 would say that we leave. */
+const CLOSE_BROKEN = 4000;
 
 /** The node refused a request, or did not answer it in time (`timeout`, `closed`). */
 export class RequestError extends Error {
@@ -33,26 +35,32 @@ export class RequestError extends Error {
  */
 export class Signaling extends Emitter {
   #socket;
+  #arrived;
   #nextId = 1;
   #closed = false;
   /** @type {Map<number, {resolve: (answer: ServerMessage) => void, reject: (error: Error) => void, timer: number}>} */
   #open = new Map();
   #pinging = 0;
 
-  /** @param {WebSocket} socket one that is open */
-  constructor(socket) {
+  /**
+   * @param {WebSocket} socket one that is open
+   * @param {() => number} arrived the number of the last event that did
+   */
+  constructor(socket, arrived) {
     super();
     this.#socket = socket;
+    this.#arrived = arrived;
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = () => this.#end();
-    this.#pinging = window.setInterval(() => this.#ping(), PING_INTERVAL_MS);
+    this.#pinging = window.setInterval(() => this.ping(), PING_INTERVAL_MS);
   }
 
   /**
    * @param {string | URL} url
+   * @param {() => number} arrived the number of the last event that did
    * @returns {Promise<Signaling>}
    */
-  static connect(url) {
+  static connect(url, arrived) {
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url, SUBPROTOCOL);
       const fail = () => {
@@ -63,7 +71,7 @@ export class Signaling extends Emitter {
       const timer = window.setTimeout(fail, CONNECT_TIMEOUT_MS);
       socket.onopen = () => {
         window.clearTimeout(timer);
-        resolve(new Signaling(socket));
+        resolve(new Signaling(socket, arrived));
       };
       socket.onclose = () => {
         window.clearTimeout(timer);
@@ -76,17 +84,18 @@ export class Signaling extends Emitter {
    * Says something and waits for the answer.
    *
    * @param {ClientMessage} message
+   * @param {number} [patience] milliseconds
    * @returns {Promise<ServerMessage>}
    * @throws {RequestError}
    */
-  request(message) {
+  request(message, patience = REQUEST_TIMEOUT_MS) {
     if (this.#closed) return Promise.reject(new RequestError('closed', 'Not connected.'));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const timer = window.setTimeout(() => {
         this.#open.delete(id);
         reject(new RequestError('timeout', 'The node did not answer in time.'));
-      }, REQUEST_TIMEOUT_MS);
+      }, patience);
       this.#open.set(id, { resolve, reject, timer });
       this.#socket.send(JSON.stringify({ ...message, id }));
     });
@@ -102,14 +111,23 @@ export class Signaling extends Emitter {
   }
 
   close() {
-    this.#socket.close();
+    this.#socket.close(1000);
     this.#end();
   }
 
-  #ping() {
-    this.request({ type: 'ping' }).catch((error) => {
-      if (error.code === 'timeout') this.close();
-    });
+  /**
+   * Tells the node what arrived. If it does not answer in time the connection is given up.
+   *
+   * @param {number} [patience] milliseconds
+   */
+  async ping(patience) {
+    try {
+      await this.request({ type: 'ping', after: this.#arrived() }, patience);
+    } catch (error) {
+      if (/** @type {RequestError} */ (error).code !== 'timeout') return;
+      this.#socket.close(CLOSE_BROKEN);
+      this.#end();
+    }
   }
 
   /** @param {string} text */

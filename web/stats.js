@@ -22,10 +22,12 @@
  * @property {string} rid
  * @property {number} bytes
  * @property {number} bitrate
+ * @property {number} bitrateMax that may be sent; 0 where there is no such limit
  * @property {number} width
  * @property {number} height
  * @property {number} fps
- * @property {string} limited what holds the quality back: `none`, `cpu`, `bandwidth`, `other`
+ * @property {string} limited what holds the quality back: `none`, `cpu`, `bandwidth`, `other`; empty
+ *   where the browser does not tell
  *
  * @typedef {object} Connection
  * @property {RTCPeerConnectionState} state
@@ -115,11 +117,23 @@ export class Meter {
       rid: entry.rid ?? '',
       bytes: entry.bytesSent ?? 0,
       bitrate: this.#rate(entry.id, entry.timestamp, entry.bytesSent, 0, 0).bitrate,
+      bitrateMax: this.#bitrateMax(entry.mid, entry.rid),
       width: entry.frameWidth ?? 0,
       height: entry.frameHeight ?? 0,
       fps: entry.framesPerSecond ?? 0,
-      limited: entry.qualityLimitationReason ?? 'none',
+      limited: entry.qualityLimitationReason ?? '',
     };
+  }
+
+  /**
+   * @param {string} mid
+   * @param {string | undefined} rid
+   */
+  #bitrateMax(mid, rid) {
+    const transceiver = this.#connection.getTransceivers().find((transceiver) => transceiver.mid === mid);
+    const encodings = transceiver?.sender.getParameters().encodings ?? [];
+    const encoding = encodings.find((encoding) => !rid || encoding.rid === rid);
+    return encoding?.maxBitrate ?? 0;
   }
 
   /**

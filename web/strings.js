@@ -87,6 +87,9 @@ export const reasons = {
   slow: 'This page could not keep up with the room.',
   misbehaved: 'The node closed the connection because this page broke its rules.',
   roomClosed: 'The room was closed.',
+  removed: 'The room’s owner sent you away.',
+  denied: 'The room’s owner did not let you in.',
+  replaced: 'The call goes on in another window.',
   shutdown: 'The node is being restarted.',
 };
 
@@ -98,6 +101,10 @@ export const errors = {
   notJoined: 'You are not in the room.',
   alreadyJoined: 'You are in the room already.',
   badName: 'This name cannot be used: at most 64 characters, and no invisible ones.',
+  roomLocked: 'The room’s owner lets nobody new in.',
+  lobbyFull: 'Too many people are waiting to be let in.',
+  forbidden: 'Only the room’s owner may do that.',
+  resumeFailed: 'Your place in the room was given up.',
   roomFull: 'The room is full.',
   nodeFull: 'The node has no place for another room.',
   noSuchMember: 'They are no longer here.',

@@ -37,6 +37,7 @@ impl Member {
             room: room.to_owned(),
             name: format!("member {number}"),
             sfu_only: true,
+            owner_key: None,
         };
         signaling.say(&join).await.unwrap();
         let epoch = signaling.wait_for(|message| match message {
@@ -85,7 +86,10 @@ impl Member {
     pub async fn stay(&mut self) {
         self.peer.handle_timeout(Instant::now());
         self.flush().await;
-        self.signaling.say(&ClientMessage::Ping {}).await.unwrap();
+        self.signaling
+            .say(&ClientMessage::Ping { after: None })
+            .await
+            .unwrap();
     }
 
     async fn publish(&mut self) {

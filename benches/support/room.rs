@@ -100,13 +100,14 @@ impl Room {
 
     /// Joins, negotiates, and exchanges datagrams until the connection is up.
     fn enter(&mut self, number: u32, peer: &mut LightPeer) {
-        let connection = node::connection(number);
+        let connection = node::connection(number, 0);
         let join = ShardCommand::Join {
             connection,
             id: None,
             room: "bench".to_owned(),
             name: format!("{number}"),
             sfu_only: true,
+            owner_key: None,
         };
         self.node.handle(self.now, join);
         let epoch = self.find(number, |message| match message {
@@ -146,7 +147,7 @@ impl Room {
     }
 
     fn say(&mut self, number: u32, message: ClientMessage) {
-        let connection = node::connection(number);
+        let connection = node::connection(number, 0);
         let frame = ClientFrame {
             id: Some(1),
             message,
@@ -158,7 +159,7 @@ impl Room {
     fn find<T>(&mut self, number: u32, pick: impl Fn(ServerMessage) -> Option<T>) -> T {
         while let Some(effect) = self.node.poll_effect() {
             if let ShardEffect::Send { connection, frame } = effect
-                && connection == node::connection(number)
+                && connection == node::connection(number, 0)
                 && let Some(found) = pick(frame.message)
             {
                 return found;

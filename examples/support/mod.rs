@@ -72,6 +72,7 @@ impl Client {
             room: part.room.clone(),
             name: part.name.clone(),
             sfu_only: true,
+            owner_key: None,
         };
         signaling.say(&join).await?;
         let (joined, epoch) = signaling

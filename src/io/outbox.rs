@@ -13,6 +13,8 @@ use crate::protocol::reason::Reason;
 pub enum Outgoing {
     /// Sends a text message.
     Text(String),
+    /// Asks for a sign of life.
+    Ping,
     /// Closes; nothing follows.
     Close(Reason),
     /// Closes because of a message beyond every limit; nothing follows.
@@ -86,6 +88,11 @@ impl Outbox {
         // A reader that is gone has no use for it.
         let _ = self.queue.send(Outgoing::Text(text));
         Ok(())
+    }
+
+    /// Queues a WebSocket ping. A socket that takes none is closed before there are many.
+    pub fn ping(&self) {
+        let _ = self.queue.send(Outgoing::Ping);
     }
 
     /// Queues the end.

@@ -31,9 +31,8 @@ pub struct Rim {
     sockets: Mutex<BTreeMap<ConnectionId, Socket>>,
     tickets: Mutex<BTreeMap<Ticket, oneshot::Sender<Value>>>,
     lobby: Mutex<Lobby>,
-    /// Joins that the shard has not answered: the lobby is told when it does, even if the socket
-    /// is gone by then.
-    arrivals: Mutex<BTreeMap<ConnectionId, String>>,
+    /// What the shard has not answered.
+    arrivals: Mutex<BTreeMap<ConnectionId, Arrival>>,
 }
 
 #[derive(Debug)]
@@ -43,13 +42,25 @@ struct Socket {
     membership: Membership,
 }
 
+/// How a socket asks to be let into a room.
+#[derive(Debug)]
+enum Arrival {
+    /// By `join` into that room: the lobby is told when it is answered, even if the socket is gone
+    /// by then.
+    Join(String),
+    /// By `resume`: the room must be there already.
+    Resume,
+}
+
 /// How far a socket has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Membership {
     /// It has not said `join`, or was refused.
     None,
-    /// The shard has its `join` and has not answered.
+    /// The shard has its `join` or `resume` and has not answered.
     Joining,
+    /// It waits to be let into a room.
+    Waiting,
     /// It is in a room.
     Joined,
 }
@@ -124,11 +135,23 @@ impl Rim {
         room: &str,
     ) -> Result<ShardIndex, Refusal> {
         let shard = self.lobby().enter(room)?;
-        lock(&self.arrivals).insert(connection, room.to_owned());
+        self.expect(connection, Arrival::Join(room.to_owned()));
+        Ok(shard)
+    }
+
+    /// Finds the shard for a `resume` of this socket, which must be sent there then; nothing if there
+    /// is no such room.
+    pub fn enter_for_resume(&self, connection: ConnectionId, room: &str) -> Option<ShardIndex> {
+        let shard = self.lobby().find(room)?;
+        self.expect(connection, Arrival::Resume);
+        Some(shard)
+    }
+
+    fn expect(&self, connection: ConnectionId, arrival: Arrival) {
+        lock(&self.arrivals).insert(connection, arrival);
         if let Some(socket) = lock(&self.sockets).get_mut(&connection) {
             socket.membership = Membership::Joining;
         }
-        Ok(shard)
     }
 
     /// Which room lives where, and who may come in.
@@ -149,6 +172,13 @@ impl Rim {
         self.counters.messages_out.add(1);
         if socket.outbox.push(text).is_err() {
             self.counters.messages_dropped.add(1);
+        }
+    }
+
+    /// Asks a socket's client for a sign of life.
+    pub fn ping(&self, connection: ConnectionId) {
+        if let Some(socket) = lock(&self.sockets).get(&connection) {
+            socket.outbox.ping();
         }
     }
 
@@ -181,7 +211,12 @@ impl Rim {
                 mut frame,
             } => {
                 self.follow(connection, &mut frame.message);
+                let is_resumed = matches!(frame.message, ServerMessage::Resumed { .. });
                 self.send(connection, frame);
+                if is_resumed {
+                    // Its answer comes after this message: then the former token can go.
+                    self.ping(connection);
+                }
             }
             ShardEffect::Close { connection, reason } => self.close(connection, reason),
             ShardEffect::Reply { ticket, answer } => {
@@ -197,18 +232,23 @@ impl Rim {
         }
     }
 
-    /// Follows a socket's way into a room. The answer to its `join` is the first thing that a shard
-    /// sends to it; into that goes what only the rim knows, by which name the client reached us.
+    /// Follows a socket's way into a room. The answer to its `join` or `resume` is the first thing that
+    /// a shard sends to it; a `joined` may also come later, to one who waited. Into that goes what only
+    /// the rim knows, by which name the client reached us.
     fn follow(&self, connection: ConnectionId, message: &mut ServerMessage) {
         let (membership, ice_servers) = match message {
-            ServerMessage::Joined { ice_servers, .. } => (Membership::Joined, Some(ice_servers)),
+            ServerMessage::Joined { ice_servers, .. }
+            | ServerMessage::Resumed { ice_servers, .. } => (Membership::Joined, Some(ice_servers)),
+            ServerMessage::Waiting { .. } => (Membership::Waiting, None),
             ServerMessage::Error { .. } => (Membership::None, None),
             _ => return,
         };
-        let Some(room) = lock(&self.arrivals).remove(&connection) else {
-            return;
-        };
-        self.lobby().arrived(&room);
+        match lock(&self.arrivals).remove(&connection) {
+            Some(Arrival::Join(room)) => self.lobby().arrived(&room),
+            Some(Arrival::Resume) => {}
+            None if membership == Membership::Joined => {}
+            None => return,
+        }
         if let Some(socket) = lock(&self.sockets).get_mut(&connection) {
             socket.membership = membership;
             if let Some(told) = ice_servers {

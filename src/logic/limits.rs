@@ -24,8 +24,13 @@ pub struct Limits {
     pub outgoing_queue_bytes: u32,
     /// Seconds within which a new WebSocket must say `join`. Beyond: it is closed.
     pub join_seconds: u32,
-    /// Seconds without a word of a client. Beyond: `bye silent`.
+    /// Seconds without a sign of life of a client. Beyond: `bye silent`, and its WebSocket is lost.
     pub silence_seconds: u32,
+    /// Seconds that a member's place is kept after their WebSocket was lost. Beyond: they are gone.
+    pub resume_seconds: u32,
+    /// Bytes of events that are kept for a member's `resume` until the client has them. Beyond: the
+    /// oldest are forgotten, and a `resume` from before them is refused.
+    pub resume_log_bytes: u32,
     /// Unicode scalar values of a line of chat. Beyond: `tooLarge`.
     pub chat_characters: u32,
     /// Lines of chat that a newcomer gets. Beyond: the oldest are forgotten.
@@ -44,8 +49,16 @@ pub struct Limits {
     pub half_open_peers: u32,
     /// Bits per second of one publisher, over all that they send. Beyond: packets are dropped.
     pub publisher_bits_per_second: u32,
+    /// Reactions of one member per second, over time. Beyond: `tooFast`.
+    pub reactions_per_second: u32,
+    /// Reactions of one member at once. Beyond: `tooFast`.
+    pub reactions_burst: u32,
     /// Members of a room. Beyond: `roomFull`.
     pub room_members: u32,
+    /// Those who wait to be let into one room. Beyond: `lobbyFull`.
+    pub waiting: u32,
+    /// Seconds that somebody waits to be let in. Beyond: `bye denied`.
+    pub waiting_seconds: u32,
     /// Rooms on the node. Beyond: `nodeFull`.
     pub rooms: u32,
     /// WebSockets from one address (IPv6: from one /64). Beyond: refused before the upgrade.
@@ -54,6 +67,10 @@ pub struct Limits {
     pub empty_room_seconds: u32,
     /// Seconds that a room made over REST stays while empty.
     pub reserved_room_seconds: u32,
+    /// Owners' keys of a shard's rooms that are gone. Beyond: the one unused for longest is forgotten.
+    pub owner_keys: u32,
+    /// Seconds that an owner's key outlives its room.
+    pub owner_key_seconds: u32,
 }
 
 impl Default for Limits {
@@ -68,6 +85,8 @@ impl Default for Limits {
             outgoing_queue_bytes: 256 * 1024,
             join_seconds: 10,
             silence_seconds: 30,
+            resume_seconds: 60,
+            resume_log_bytes: 256 * 1024,
             chat_characters: 4_000,
             history_lines: 100,
             history_bytes: 64 * 1024,
@@ -77,11 +96,17 @@ impl Default for Limits {
             seats: 25,
             half_open_peers: 1_000,
             publisher_bits_per_second: 20_000_000,
+            reactions_per_second: 1,
+            reactions_burst: 5,
             room_members: 500,
+            waiting: 50,
+            waiting_seconds: 600,
             rooms: 1_000,
             connections_per_address: 200,
             empty_room_seconds: 5,
             reserved_room_seconds: 600,
+            owner_keys: 10_000,
+            owner_key_seconds: 24 * 60 * 60,
         }
     }
 }
@@ -111,6 +136,11 @@ impl Limits {
         )
     }
 
+    /// A bucket for the reactions of one member; every reaction takes one.
+    pub fn reaction_bucket(&self, now: Instant) -> Bucket {
+        Bucket::new(now, self.reactions_per_second, 1, self.reactions_burst)
+    }
+
     /// A bucket for the bytes of one publisher, half a second deep: a key frame is a burst.
     pub fn publisher_bucket(&self, now: Instant) -> Bucket {
         let bytes = self.publisher_bits_per_second / 8;
@@ -130,6 +160,11 @@ impl Limits {
     /// [`Self::silence_seconds`].
     pub fn silence(&self) -> Duration {
         Duration::from_secs(self.silence_seconds.into())
+    }
+
+    /// [`Self::resume_seconds`].
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.resume_seconds.into())
     }
 }
 

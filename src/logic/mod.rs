@@ -4,5 +4,6 @@ pub mod forward;
 pub mod limits;
 pub mod lobby;
 pub mod names;
+pub mod owner_keys;
 pub mod room;
 pub mod topology;

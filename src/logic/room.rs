@@ -3,9 +3,16 @@
 //! Pure: words of members and facts about media come in, words and orders for media go out.
 
 mod chat;
+mod gestures;
 mod media;
 mod members;
+mod moderation;
+mod owner;
+mod paths;
+pub mod permissions;
+mod resume;
 mod signal;
+mod waiting;
 mod words;
 
 use std::sync::Arc;
@@ -15,14 +22,18 @@ use serde_json::json;
 
 use crate::ids::MemberId;
 use crate::logic::limits::Limits;
-use crate::logic::topology::{Topology, TopologyConfig, TopologyEffect, TopologyInput};
+use crate::logic::topology::{Tally, Topology, TopologyConfig, TopologyEffect, TopologyInput};
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
+use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{IceServer, Mode, ServerFrame, ServerMessage};
+use crate::protocol::server::{IceServer, Mode, ResumeTicket, Rules, ServerFrame, ServerMessage};
 
 use chat::History;
 use members::{Attendee, Roster};
-pub use words::{MediaFact, MediaOrder, RoomEffect, RoomInput, SeatOrder};
+use permissions::{NotAllowed, Standing};
+use resume::Comeback;
+use waiting::Waiting;
+pub use words::{MediaFact, MediaOrder, Newcomer, RoomEffect, RoomInput, SeatOrder};
 
 /// What all rooms of a node have in common.
 #[derive(Debug, Clone, Default)]
@@ -51,13 +62,19 @@ pub struct Room {
     origin: Origin,
     config: Arc<RoomConfig>,
     created: Instant,
-    /// Since when nobody is here.
+    /// Since when nobody is here, or waits to be.
     empty_since: Option<Instant>,
     /// Nobody is silent before; asking earlier than needed costs less than looking every time.
     silence_due: Option<Instant>,
+    /// Nobody's place is given up before.
+    grace_due: Option<Instant>,
     is_closed: bool,
     topology: Topology,
+    owner_key: Option<OwnerKey>,
+    rules: Rules,
+    tally: Tally,
     roster: Roster,
+    waiting: Waiting,
     history: History,
     speakers: Vec<MemberId>,
 }
@@ -71,9 +88,14 @@ impl Room {
             created: now,
             empty_since: Some(now),
             silence_due: None,
+            grace_due: None,
             is_closed: false,
             topology: Topology::new(now, config.topology),
+            owner_key: None,
+            rules: Rules::default(),
+            tally: Tally::default(),
             roster: Roster::default(),
+            waiting: Waiting::default(),
             history: History::default(),
             speakers: Vec::new(),
             config,
@@ -85,20 +107,38 @@ impl Room {
         match input {
             RoomInput::Join {
                 member,
-                name,
-                sfu_only,
+                newcomer,
+                token,
                 id,
-            } => match self.refuses(member, sfu_only) {
-                Some(refusal) => out.push(refusal.to(member, id)),
-                None => self.join(
-                    now,
-                    Attendee::new(now, member, name, sfu_only, &self.config.limits),
-                    id,
-                    out,
-                ),
-            },
+            } => {
+                let role = self.role_for(newcomer.owner_key.as_ref());
+                let limits = &self.config.limits;
+                let mut attendee = Attendee::new(now, member, newcomer, token, limits);
+                attendee.role = role;
+                self.arrive(now, attendee, id, out);
+            }
             RoomInput::Said { member, frame } => self.said(now, member, frame, out),
-            RoomInput::Gone { member, reason } => self.leave(now, member, reason, out),
+            RoomInput::Resume {
+                id,
+                connection,
+                token,
+                after,
+                next,
+            } => {
+                let comeback = Comeback {
+                    id,
+                    connection,
+                    token,
+                    after,
+                    next,
+                };
+                self.resume(now, comeback, out);
+            }
+            RoomInput::Alive { member } => self.alive(now, member),
+            RoomInput::Gone { member, .. } if self.awaits(member) => {
+                self.stop_waiting(now, member, out);
+            }
+            RoomInput::Gone { member, reason } => self.gone(now, member, reason, out),
             RoomInput::Media(fact) => self.learn(now, fact, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
@@ -107,8 +147,12 @@ impl Room {
     /// Does what is due by now.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
         if self.silence_due.is_some_and(|due| now >= due) {
-            self.send_away_the_silent(now, out);
+            self.hang_up_on_the_silent(now, out);
         }
+        if self.grace_due.is_some_and(|due| now >= due) {
+            self.give_up_on_the_lost(now, out);
+        }
+        self.end_waits(now, out);
         let mut effects = Vec::new();
         self.topology.handle_timeout(now, &mut effects);
         self.announce(now, effects, None, out);
@@ -118,9 +162,13 @@ impl Room {
     /// [is over](Room::is_over) the time is past.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let empty = self.empty_since.map(|since| since + self.linger());
+        let waiting = self.waiting.due(&self.config.limits);
         let causes = [
             self.silence_due.map(|at| (at, "a member may be silent")),
+            self.grace_due
+                .map(|at| (at, "a lost WebSocket is not back")),
             empty.map(|at| (at, "the room is empty")),
+            waiting.map(|at| (at, "somebody may have waited for too long")),
             self.topology.poll_timeout(),
         ];
         causes.into_iter().flatten().min_by_key(|(at, _)| *at)
@@ -137,7 +185,7 @@ impl Room {
         self.roster.get(member).is_some()
     }
 
-    /// How many are in the room.
+    /// How many are in the room, those whose WebSockets are waited for included.
     pub fn members(&self) -> usize {
         self.roster.len()
     }
@@ -152,8 +200,9 @@ impl Room {
         self.topology.view().mode
     }
 
-    /// The room as REST shows it: `{name, mode, epoch, switching, ageMs, members}`, the members as
-    /// in `joined`.
+    /// The room as REST shows it: `{name, mode, epoch, switching, why, exceptions, ageMs, locked,
+    /// lobby, ownerPresent, waiting, members}`, an exception as `{members: [a, b], path, reason}`,
+    /// `waiting` as a number, the members as in `joined`.
     pub fn describe(&self, now: Instant) -> serde_json::Value {
         let topology = self.topology.view();
         json!({
@@ -161,17 +210,15 @@ impl Room {
             "mode": topology.mode,
             "epoch": topology.epoch,
             "switching": topology.switching,
+            "why": topology.why,
+            "exceptions": self.describe_exceptions(),
             "ageMs": self.age_ms(now),
+            "locked": self.rules.locked,
+            "lobby": self.rules.lobby,
+            "ownerPresent": self.has_owner(),
+            "waiting": self.waiting.len(),
             "members": self.roster.list(),
         })
-    }
-
-    fn send_away_the_silent(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
-        let silence = self.config.limits.silence();
-        for member in self.roster.silent_since(now, silence) {
-            self.send_away(now, member, Reason::Silent, out);
-        }
-        self.silence_due = self.roster.first_heard().map(|heard| heard + silence);
     }
 
     fn age_ms(&self, now: Instant) -> u64 {
@@ -223,22 +270,27 @@ impl Room {
         let others = ServerMessage::Member {
             member: attendee.as_seen(),
         };
+        let resume = self.ticket(&attendee);
         self.roster.push(attendee);
         self.empty_since = None;
         self.silence_due
             .get_or_insert(now + self.config.limits.silence());
-        out.push(answer(member, self.joined(member, id)));
+        out.push(answer(member, self.joined(member, resume, id)));
         self.roster.tell_all_but(Some(member), &others, out);
         self.announce(now, effects, Some(member), out);
         self.reseat(out);
     }
 
-    fn joined(&self, you: MemberId, id: Option<RequestId>) -> ServerMessage {
+    fn joined(&self, you: MemberId, resume: ResumeTicket, id: Option<RequestId>) -> ServerMessage {
         ServerMessage::Joined {
             id,
             you,
+            resume,
+            rules: self.rules,
+            waiting: self.knocks_for(you),
             members: self.roster.list(),
             topology: self.topology.view(),
+            exceptions: self.topology.exceptions(you).to_vec(),
             ice_servers: self.config.ice_servers.clone(),
             limits: self.config.limits.for_client(),
             history: self.history.lines(),
@@ -253,11 +305,14 @@ impl Room {
         out: &mut Vec<RoomEffect>,
     ) {
         let Some(attendee) = self.roster.get_mut(member) else {
-            return;
+            return self.said_at_the_door(now, member, frame, out);
         };
         attendee.heard = now;
+        attendee.line.confirm();
         let ClientFrame { id, message } = frame;
-        match self.carry_out(now, member, id, message, out) {
+        let standing = Standing::Inside(attendee.role);
+        let allowed = permissions::check(&message, standing).map_err(Refusal::from);
+        match allowed.and_then(|()| self.carry_out(now, member, id, message, out)) {
             Ok(Answered::Yes) => {}
             Ok(Answered::NotYet) => out.extend(acknowledge(member, id)),
             Err(refusal) => self.refuse(now, member, id, refusal, out),
@@ -273,10 +328,8 @@ impl Room {
         out: &mut Vec<RoomEffect>,
     ) -> Result<Answered, Refusal> {
         match message {
-            ClientMessage::Join { .. } => {
-                let message = "A connection joins one room, once.";
-                return Err(Refusal::new(ErrorCode::AlreadyJoined, message));
-            }
+            // Not open to members.
+            ClientMessage::Join { .. } | ClientMessage::Resume { .. } => {}
             ClientMessage::Signal { to, epoch, signal } => {
                 self.signal(member, to, epoch, signal, out)?;
             }
@@ -299,8 +352,26 @@ impl Room {
             ClientMessage::Unpublish { source } => self.unpublish(member, source, out),
             ClientMessage::View { wants } => self.view(member, wants, out)?,
             ClientMessage::Ready { epoch } => self.ready(now, member, epoch, out)?,
+            ClientMessage::Pair { .. }
+            | ClientMessage::Unreachable { .. }
+            | ClientMessage::Strain { .. } => self.report(now, member, message, out)?,
+            ClientMessage::Hand { raised } => self.hand(now, member, raised, out),
+            ClientMessage::React { reaction } => self.react(now, member, reaction, out)?,
+            ClientMessage::Silence { .. }
+            | ClientMessage::LowerHand { .. }
+            | ClientMessage::Remove { .. }
+            | ClientMessage::Lock { .. }
+            | ClientMessage::Lobby { .. }
+            | ClientMessage::Admit { .. }
+            | ClientMessage::Deny { .. } => self.moderate(now, message, out)?,
+            ClientMessage::End {} => {
+                out.extend(acknowledge(member, id));
+                self.close(now, Reason::RoomClosed, out);
+                return Ok(Answered::Yes);
+            }
             ClientMessage::Chat { text } => self.chat(now, member, text, out)?,
-            ClientMessage::Ping {} => {
+            ClientMessage::Ping { after } => {
+                self.acknowledge(member, after);
                 out.push(answer(member, ServerMessage::Pong { id }));
                 return Ok(Answered::Yes);
             }
@@ -342,8 +413,12 @@ impl Room {
             return;
         }
         for effect in effects {
-            let message = in_words(now, effect);
-            self.roster.tell_all_but(except, &message, out);
+            self.tally.count(&effect);
+            let (to, message) = in_words(now, effect);
+            match to {
+                Some(member) => self.roster.tell(member, message, out),
+                None => self.roster.tell_all_but(except, &message, out),
+            }
         }
         self.reseat(out);
     }
@@ -388,14 +463,15 @@ impl Room {
         let left = ServerMessage::Left { member, reason };
         self.roster.tell_all_but(None, &left, out);
         if self.roster.len() == 0 {
-            self.empty_since = Some(now);
-            self.silence_due = None;
+            (self.silence_due, self.grace_due) = (None, None);
+            self.note_if_empty(now);
         }
         let mut effects = Vec::new();
         self.topology
             .handle(now, TopologyInput::Left { member }, &mut effects);
         self.announce(now, effects, None, out);
         self.reseat(out);
+        self.admit_who_may(now, out);
     }
 
     fn close(&mut self, now: Instant, reason: Reason, out: &mut Vec<RoomEffect>) {
@@ -405,8 +481,9 @@ impl Room {
             out.push(RoomEffect::Disconnect { member, reason });
             out.push(RoomEffect::Media(MediaOrder::ClosePeer { member }));
         }
+        self.close_the_door(reason, out);
         self.is_closed = true;
-        self.silence_due = None;
+        (self.silence_due, self.grace_due) = (None, None);
         self.empty_since.get_or_insert(now);
         self.topology = Topology::new(now, self.config.topology);
     }
@@ -442,17 +519,27 @@ impl Refusal {
         )
     }
 
-    /// Whether it counts against the client. What crosses a change on the wire does not.
+    /// Whether it counts against the client. What crosses a change on the wire does not, nor do
+    /// eager fingers.
     fn is_fault(&self) -> bool {
         !matches!(
             self.code,
-            ErrorCode::StaleEpoch | ErrorCode::NoSuchMember | ErrorCode::Internal
+            ErrorCode::StaleEpoch
+                | ErrorCode::NoSuchMember
+                | ErrorCode::TooFast
+                | ErrorCode::Internal
         )
     }
 
     fn to(self, member: MemberId, id: Option<RequestId>) -> RoomEffect {
         let Refusal { code, message } = self;
         answer(member, ServerMessage::Error { id, code, message })
+    }
+}
+
+impl From<NotAllowed> for Refusal {
+    fn from(NotAllowed { code, message }: NotAllowed) -> Refusal {
+        Refusal::new(code, message)
     }
 }
 
@@ -466,12 +553,14 @@ fn acknowledge(to: MemberId, id: Option<RequestId>) -> Option<RoomEffect> {
     id.map(|id| answer(to, ServerMessage::Ok { id }))
 }
 
-fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
-    match effect {
+/// For one member, or for everyone.
+fn in_words(now: Instant, effect: TopologyEffect) -> (Option<MemberId>, ServerMessage) {
+    let message = match effect {
         TopologyEffect::Switch {
             mode,
             epoch,
             deadline,
+            why,
         } => {
             let left = deadline.saturating_duration_since(now).as_millis();
             let deadline_ms = u32::try_from(left).unwrap_or(u32::MAX);
@@ -479,11 +568,36 @@ fn in_words(now: Instant, effect: TopologyEffect) -> ServerMessage {
                 mode,
                 epoch,
                 deadline_ms,
+                why,
             }
         }
-        TopologyEffect::Commit { mode, epoch } => ServerMessage::Commit { mode, epoch },
-        TopologyEffect::Rollback { mode, epoch } => ServerMessage::Rollback { mode, epoch },
-    }
+        TopologyEffect::Commit {
+            mode,
+            epoch,
+            why,
+            missing,
+        } => ServerMessage::Commit {
+            mode,
+            epoch,
+            why,
+            missing,
+        },
+        TopologyEffect::Rollback {
+            mode,
+            epoch,
+            missing,
+        } => ServerMessage::Rollback {
+            mode,
+            epoch,
+            missing,
+        },
+        TopologyEffect::Paths {
+            member,
+            epoch,
+            exceptions,
+        } => return (Some(member), ServerMessage::Paths { epoch, exceptions }),
+    };
+    (None, message)
 }
 
 #[cfg(test)]

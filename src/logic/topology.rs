@@ -1,11 +1,32 @@
-//! Mesh or SFU, and the way from one to the other.
+//! Mesh or SFU, and the way from one to the other; and for each two members how their media
+//! travels, where that is not as the rest's.
+//!
+//! The mode gives every pair its path: directly in a mesh, over the node with the SFU. A pair
+//! whose browsers do not reach each other is served over the node although the rest is a mesh; a
+//! member who does not reach the node is served directly although the rest is not. What follows
+//! from an input is worked out from the state (`follow`, `tell_paths`), never patched.
 
-use std::collections::BTreeMap;
+mod causes;
+mod pairs;
+mod paths;
+mod phase;
+mod strain;
+mod switching;
+mod tally;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::ids::MemberId;
-use crate::protocol::client::Epoch;
-use crate::protocol::server::{self, Mode};
+use crate::protocol::client::{Epoch, PairState, Strain};
+use crate::protocol::server::{self, Mode, PathException, Why};
+
+use pairs::{Pair, PairReports};
+use paths::Granted;
+pub use paths::IrregularPair;
+pub use phase::Phase;
+use strain::Strains;
+pub use tally::{Switches, Tally};
 
 /// How often the calm before the next try is doubled at most: 10 s become 320 s.
 const CALM_DOUBLINGS_MAX: u32 = 5;
@@ -46,37 +67,6 @@ pub enum Policy {
     Sfu,
 }
 
-/// Where a room stands between mesh and SFU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Peer to peer.
-    Mesh {
-        /// The step's number.
-        epoch: Epoch,
-    },
-    /// The mesh holds while the way over the node comes up.
-    ToSfu {
-        /// The step's number.
-        epoch: Epoch,
-        /// When it must be up.
-        deadline: Instant,
-    },
-    /// Over the node.
-    Sfu {
-        /// The step's number.
-        epoch: Epoch,
-        /// Since when nobody came or left and no switch failed.
-        calm_since: Instant,
-    },
-    /// The way over the node holds while the mesh comes up.
-    ToMesh {
-        /// The step's number.
-        epoch: Epoch,
-        /// When it must be up.
-        deadline: Instant,
-    },
-}
-
 /// What happens to a room's topology.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TopologyInput {
@@ -99,10 +89,37 @@ pub enum TopologyInput {
         /// Of the switch that they mean.
         epoch: Epoch,
     },
+    /// How their direct connection to another fares. Ignored where [`Topology::may_signal`] says
+    /// no.
+    Pair {
+        /// Who says so.
+        member: MemberId,
+        /// The other one.
+        other: MemberId,
+        /// The topology epoch that they mean.
+        epoch: Epoch,
+        /// How it fares.
+        state: PairState,
+    },
+    /// Whether the node reaches them; newcomers are believed to be reached.
+    Reach {
+        /// Whom.
+        member: MemberId,
+        /// It does.
+        reached: bool,
+    },
+    /// A mesh is too much for them, or is no more.
+    Strain {
+        /// Who.
+        member: MemberId,
+        /// What gives.
+        strain: Option<Strain>,
+    },
 }
 
-/// What the members are to be told. Someone who joins learns the outcome from [`Topology::view`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the members are to be told. Someone who joins learns the outcome from [`Topology::view`]
+/// and [`Topology::exceptions`].
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TopologyEffect {
     /// Bring up the new path, keep the old one.
     Switch {
@@ -112,6 +129,8 @@ pub enum TopologyEffect {
         epoch: Epoch,
         /// Until when.
         deadline: Instant,
+        /// Why.
+        why: Why,
     },
     /// Drop the old path.
     Commit {
@@ -119,6 +138,10 @@ pub enum TopologyEffect {
         mode: Mode,
         /// The switch's epoch.
         epoch: Epoch,
+        /// Why.
+        why: Why,
+        /// Who did not follow in time.
+        missing: Vec<MemberId>,
     },
     /// Drop the new path.
     Rollback {
@@ -126,6 +149,19 @@ pub enum TopologyEffect {
         mode: Mode,
         /// The epoch that begins.
         epoch: Epoch,
+        /// Who could not follow.
+        missing: Vec<MemberId>,
+    },
+    /// One member's exceptions are different. Those that a new mesh needs are told before its
+    /// commit, those that the SFU makes superfluous after its own: so nobody drops a path that
+    /// they are to keep.
+    Paths {
+        /// Whose.
+        member: MemberId,
+        /// The epoch that it is.
+        epoch: Epoch,
+        /// All of them.
+        exceptions: Vec<PathException>,
     },
 }
 
@@ -134,11 +170,26 @@ pub enum TopologyEffect {
 pub struct Topology {
     config: TopologyConfig,
     phase: Phase,
+    /// Why the phase's mode, or the one it leads to.
+    why: Why,
+    /// Why the mode that holds.
+    held_why: Why,
     /// The epoch in which the path that holds was agreed on.
     held_since: Epoch,
     members: BTreeMap<MemberId, Standing>,
-    /// Switches to mesh that did not come about, one after the other.
+    /// Those whom the node does not reach.
+    unreachable: BTreeSet<MemberId>,
+    reports: PairReports,
+    /// As told: at most one entry for two members; members without any are not listed.
+    told: BTreeMap<MemberId, Vec<PathException>>,
+    /// Pairs that negotiate although there is no mesh.
+    granted: BTreeMap<Pair, Granted>,
+    /// Meshes that did not come about, one after the other.
     failures: u32,
+    /// Switches to the SFU that were only wished for and did not come about, one after the other.
+    wishes_failed: u32,
+    /// When the next such wish is granted.
+    wishes_from: Instant,
 }
 
 /// A member's part in a switch; outside a switch everyone is `Settled`.
@@ -156,17 +207,27 @@ enum Part {
 struct Standing {
     sfu_only: bool,
     part: Part,
+    strains: Strains,
 }
 
 impl Topology {
     /// The topology of an empty room, at epoch 1.
     pub fn new(now: Instant, config: TopologyConfig) -> Topology {
+        let why = causes::of_empty(&config);
         let mut topology = Topology {
             config,
             phase: Phase::Mesh { epoch: 0 },
+            why,
+            held_why: why,
             held_since: 0,
             members: BTreeMap::new(),
+            unreachable: BTreeSet::new(),
+            reports: PairReports::default(),
+            told: BTreeMap::new(),
+            granted: BTreeMap::new(),
             failures: 0,
+            wishes_failed: 0,
+            wishes_from: now,
         };
         topology.start_over(now);
         topology
@@ -174,10 +235,13 @@ impl Topology {
 
     /// Takes in what happened.
     pub fn handle(&mut self, now: Instant, input: TopologyInput, out: &mut Vec<TopologyEffect>) {
-        match input {
-            TopologyInput::Joined { member, sfu_only } => self.joined(now, member, sfu_only, out),
-            TopologyInput::Left { member } => self.left(now, member, out),
-            TopologyInput::Ready { member, epoch } => self.ready(now, member, epoch, out),
+        let newcomer = match input {
+            TopologyInput::Joined { member, .. } => Some(member),
+            _ => None,
+        };
+        if self.take_in(now, input) {
+            self.follow(now, newcomer, out);
+            self.tell_paths(newcomer, out);
         }
     }
 
@@ -187,28 +251,32 @@ impl Topology {
             return;
         }
         match self.phase {
-            Phase::Mesh { .. } => {}
-            Phase::ToSfu { .. } if self.mesh_holds() => self.roll_back(now, out),
-            Phase::ToSfu { .. } => self.commit(now, out),
-            Phase::Sfu { .. } => self.switch(now, Mode::Mesh, out),
-            Phase::ToMesh { .. } => {
-                self.failures = self.failures.saturating_add(1);
-                self.roll_back(now, out);
-            }
+            Phase::Mesh { .. } => self.grant_wish(now, out),
+            Phase::ToSfu { .. } if self.mesh_holds() => self.roll_back(now, self.missing(), out),
+            Phase::ToSfu { .. } => self.commit(now, self.missing(), out),
+            Phase::Sfu { .. } => self.switch(now, Mode::Mesh, causes::FEW, None, out),
+            Phase::ToMesh { .. } => self.give_up_mesh(now, self.missing(), out),
         }
+        self.tell_paths(None, out);
     }
 
     /// When [`Topology::handle_timeout`] is to be called next, and why.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         match self.phase {
-            Phase::Mesh { .. } => None,
+            Phase::Mesh { .. } => {
+                let is_wished = self.wish(self.wishes_from).is_some();
+                is_wished.then_some((self.wishes_from, "another try of the SFU"))
+            }
             Phase::ToSfu { deadline, .. } => Some((deadline, "switch to the SFU")),
             Phase::ToMesh { deadline, .. } => Some((deadline, "switch to mesh")),
-            Phase::Sfu { calm_since, .. } => {
-                let back_at = calm_since + self.calm();
-                self.is_small()
-                    .then_some((back_at, "calm enough for a mesh"))
+            Phase::Sfu { calm_since, .. } if self.is_small() => {
+                let calm = (calm_since + self.calm(), "calm enough for a mesh");
+                let strained = self
+                    .last_strain()
+                    .map(|until| (until, "nobody is strained"));
+                strained.into_iter().chain([calm]).max_by_key(|(at, _)| *at)
             }
+            Phase::Sfu { .. } => None,
         }
     }
 
@@ -219,48 +287,23 @@ impl Topology {
 
     /// The number of the last step.
     pub fn epoch(&self) -> Epoch {
-        match self.phase {
-            Phase::Mesh { epoch }
-            | Phase::ToSfu { epoch, .. }
-            | Phase::Sfu { epoch, .. }
-            | Phase::ToMesh { epoch, .. } => epoch,
-        }
+        self.phase.epoch()
     }
 
     /// What a newcomer brings up.
     pub fn view(&self) -> server::Topology {
-        let (mode, switching) = match self.phase {
-            Phase::Mesh { .. } => (Mode::Mesh, false),
-            Phase::ToSfu { .. } => (Mode::Sfu, true),
-            Phase::Sfu { .. } => (Mode::Sfu, false),
-            Phase::ToMesh { .. } => (Mode::Mesh, true),
-        };
         server::Topology {
-            mode,
+            mode: self.phase.mode(),
             epoch: self.epoch(),
-            switching,
+            switching: self.phase.is_switching(),
+            why: self.why,
         }
-    }
-
-    /// Media travels over the node, or is about to, or still does.
-    pub fn involves_sfu(&self) -> bool {
-        !matches!(self.phase, Phase::Mesh { .. })
     }
 
     /// Whether the policy lets somebody in beside `members` others.
     pub fn admits(&self, members: usize, sfu_only: bool) -> bool {
         self.config.policy != Policy::Mesh
             || (!sfu_only && members < self.config.mesh_max.max(1) as usize)
-    }
-
-    /// Whether a step of negotiation between two members belongs to a mesh that is still there.
-    pub fn is_mesh_epoch(&self, epoch: Epoch) -> bool {
-        let since = match self.phase {
-            Phase::Mesh { .. } | Phase::ToSfu { .. } => self.held_since,
-            Phase::ToMesh { epoch, .. } => epoch,
-            Phase::Sfu { .. } => return false,
-        };
-        (since..=self.epoch()).contains(&epoch)
     }
 
     /// Whether an offer to the node belongs to a connection that is wanted. In a mesh it keeps the
@@ -273,135 +316,102 @@ impl Topology {
         (since..=self.epoch()).contains(&epoch)
     }
 
-    fn joined(
-        &mut self,
-        now: Instant,
-        member: MemberId,
-        sfu_only: bool,
-        out: &mut Vec<TopologyEffect>,
-    ) {
-        let part = Part::Settled;
-        self.members.insert(member, Standing { sfu_only, part });
-        match self.phase {
-            Phase::Mesh { .. } if !self.mesh_allowed() => self.switch_all_but(now, member, out),
-            Phase::Mesh { .. } | Phase::ToSfu { .. } => {}
-            Phase::Sfu { .. } => self.stir(now),
-            Phase::ToMesh { .. } => self.roll_back(now, out),
+    /// Changes what is known; false if that is nothing new.
+    fn take_in(&mut self, now: Instant, input: TopologyInput) -> bool {
+        match input {
+            TopologyInput::Joined { member, sfu_only } => self.come(now, member, sfu_only),
+            TopologyInput::Left { member } => self.go(now, member),
+            TopologyInput::Ready { member, epoch } => self.be_ready(member, epoch),
+            TopologyInput::Pair {
+                member,
+                other,
+                epoch,
+                state,
+            } => self.hear_of_pair(member, other, epoch, state),
+            TopologyInput::Reach { member, reached } if self.members.contains_key(&member) => {
+                match reached {
+                    true => self.unreachable.remove(&member),
+                    false => self.unreachable.insert(member),
+                }
+            }
+            TopologyInput::Reach { .. } => false,
+            TopologyInput::Strain { member, strain } => match self.members.get_mut(&member) {
+                Some(standing) => {
+                    standing.strains.say(now, strain);
+                    true
+                }
+                None => false,
+            },
         }
     }
 
-    fn left(&mut self, now: Instant, member: MemberId, out: &mut Vec<TopologyEffect>) {
+    fn come(&mut self, now: Instant, member: MemberId, sfu_only: bool) -> bool {
+        let standing = Standing {
+            sfu_only,
+            part: Part::Settled,
+            strains: Strains::default(),
+        };
+        self.members.insert(member, standing);
+        self.stir(now);
+        true
+    }
+
+    fn go(&mut self, now: Instant, member: MemberId) -> bool {
         if self.members.remove(&member).is_none() {
-            return;
+            return false;
         }
-        if self.members.is_empty() {
-            return self.start_over(now);
-        }
-        // The one for whom a mesh did not come up may be gone.
+        self.unreachable.remove(&member);
+        self.reports.forget(member);
+        self.told.remove(&member);
+        self.granted.retain(|pair, _| !pair.has(member));
+        // The one for whom a switch did not come about may be gone.
         self.failures = 0;
-        match self.phase {
-            Phase::Mesh { .. } => {}
-            Phase::ToSfu { .. } if self.mesh_holds() => self.roll_back(now, out),
-            Phase::ToSfu { .. } | Phase::ToMesh { .. } => self.commit_if_ready(now, out),
-            Phase::Sfu { .. } => self.stir(now),
+        self.wishes_failed = 0;
+        self.wishes_from = self.wishes_from.min(now);
+        self.stir(now);
+        if self.members.is_empty() {
+            self.start_over(now);
         }
+        true
     }
 
-    fn ready(
-        &mut self,
-        now: Instant,
-        member: MemberId,
-        epoch: Epoch,
-        out: &mut Vec<TopologyEffect>,
-    ) {
+    fn be_ready(&mut self, member: MemberId, epoch: Epoch) -> bool {
         let is_late = epoch != self.epoch();
         match self.members.get_mut(&member) {
             Some(standing) if !is_late && standing.part == Part::Waiting => {
                 standing.part = Part::Ready;
-                self.commit_if_ready(now, out);
+                true
             }
-            _ => {}
+            _ => false,
         }
+    }
+
+    fn hear_of_pair(
+        &mut self,
+        member: MemberId,
+        other: MemberId,
+        epoch: Epoch,
+        state: PairState,
+    ) -> bool {
+        let is_heard = self.may_signal(member, other, epoch);
+        if is_heard {
+            self.reports.say(member, other, state);
+        }
+        is_heard
     }
 
     /// Nobody is left who has a path: the next one begins afresh.
     fn start_over(&mut self, now: Instant) {
         let epoch = self.next_epoch();
         self.held_since = epoch;
-        self.failures = 0;
+        self.why = causes::of_empty(&self.config);
+        self.held_why = self.why;
         self.phase = if self.mesh_allowed() {
             Phase::Mesh { epoch }
         } else {
             let calm_since = now;
             Phase::Sfu { epoch, calm_since }
         };
-    }
-
-    /// The switch that a newcomer causes: they know only the new path.
-    fn switch_all_but(&mut self, now: Instant, newcomer: MemberId, out: &mut Vec<TopologyEffect>) {
-        self.switch(now, Mode::Sfu, out);
-        if let Some(standing) = self.members.get_mut(&newcomer) {
-            standing.part = Part::Settled;
-        }
-        self.commit_if_ready(now, out);
-    }
-
-    fn switch(&mut self, now: Instant, mode: Mode, out: &mut Vec<TopologyEffect>) {
-        let epoch = self.next_epoch();
-        let deadline = now + Duration::from_secs(self.config.switch_seconds.into());
-        self.phase = match mode {
-            Mode::Sfu => Phase::ToSfu { epoch, deadline },
-            Mode::Mesh => Phase::ToMesh { epoch, deadline },
-        };
-        for standing in self.members.values_mut() {
-            standing.part = Part::Waiting;
-        }
-        out.push(TopologyEffect::Switch {
-            mode,
-            epoch,
-            deadline,
-        });
-    }
-
-    fn commit_if_ready(&mut self, now: Instant, out: &mut Vec<TopologyEffect>) {
-        let is_waited_for = |standing: &Standing| standing.part == Part::Waiting;
-        if !self.members.values().any(is_waited_for) {
-            self.commit(now, out);
-        }
-    }
-
-    fn commit(&mut self, now: Instant, out: &mut Vec<TopologyEffect>) {
-        let (mode, epoch) = match self.phase {
-            Phase::ToSfu { epoch, .. } => (Mode::Sfu, epoch),
-            Phase::ToMesh { epoch, .. } => (Mode::Mesh, epoch),
-            Phase::Mesh { .. } | Phase::Sfu { .. } => return,
-        };
-        self.failures = 0;
-        self.held_since = epoch;
-        self.settle(now, mode, epoch);
-        out.push(TopologyEffect::Commit { mode, epoch });
-    }
-
-    fn roll_back(&mut self, now: Instant, out: &mut Vec<TopologyEffect>) {
-        let mode = match self.phase {
-            Phase::ToSfu { .. } => Mode::Mesh,
-            Phase::ToMesh { .. } => Mode::Sfu,
-            Phase::Mesh { .. } | Phase::Sfu { .. } => return,
-        };
-        let epoch = self.next_epoch();
-        self.settle(now, mode, epoch);
-        out.push(TopologyEffect::Rollback { mode, epoch });
-    }
-
-    fn settle(&mut self, now: Instant, mode: Mode, epoch: Epoch) {
-        let calm_since = now;
-        self.phase = match mode {
-            Mode::Mesh => Phase::Mesh { epoch },
-            Mode::Sfu => Phase::Sfu { epoch, calm_since },
-        };
-        for standing in self.members.values_mut() {
-            standing.part = Part::Settled;
-        }
     }
 
     /// Someone came or left: the calm begins anew.
@@ -419,33 +429,6 @@ impl Topology {
 
     fn next_epoch(&self) -> Epoch {
         self.epoch().saturating_add(1)
-    }
-
-    /// The room may be a mesh, and everyone in it has their part of the one that holds.
-    fn mesh_holds(&self) -> bool {
-        let has_mesh = |standing: &Standing| standing.part != Part::Settled;
-        self.mesh_allowed() && self.members.values().all(has_mesh)
-    }
-
-    fn mesh_allowed(&self) -> bool {
-        self.mesh_fits(self.config.mesh_max)
-    }
-
-    /// Small enough to go back to a mesh: a member less than what made it leave, so that one who
-    /// comes and goes does not move the room to and fro.
-    fn is_small(&self) -> bool {
-        self.config.policy == Policy::Auto && self.mesh_fits(self.config.mesh_max.saturating_sub(1))
-    }
-
-    fn mesh_fits(&self, members_max: u32) -> bool {
-        let is_mesh_possible = match self.config.policy {
-            Policy::Auto => self.config.mesh_max > 1,
-            Policy::Mesh => return true,
-            Policy::Sfu => false,
-        };
-        is_mesh_possible
-            && self.members.len() <= members_max as usize
-            && !self.members.values().any(|standing| standing.sfu_only)
     }
 }
 

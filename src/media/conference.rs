@@ -25,6 +25,7 @@ use crate::media::slots::Slots;
 use crate::media::switchboard::{Place, Switchboard};
 use crate::media::track::{Track, TrackSlot};
 use crate::protocol::client::{Epoch, RequestId, Source};
+use crate::protocol::server::ServerMessage;
 
 /// What a conference works with and does not own.
 pub struct Surroundings<'a> {
@@ -113,6 +114,13 @@ impl Conference {
         self.connections.insert(member, connection);
     }
 
+    /// Whose words go over that WebSocket.
+    pub fn member_on(&self, connection: ConnectionId) -> Option<MemberId> {
+        let mut connections = self.connections.iter();
+        let found = connections.find(|(_, other)| **other == connection);
+        found.map(|(&member, _)| member)
+    }
+
     /// A member's WebSocket is no more.
     pub fn disconnect(&mut self, member: MemberId) {
         self.connections.remove(&member);
@@ -131,12 +139,19 @@ impl Conference {
         while let Some(effect) = queue.pop_front() {
             match effect {
                 RoomEffect::Send { to, frame } => {
+                    let is_joined = matches!(frame.message, ServerMessage::Joined { .. });
+                    around.counters.joins += u64::from(is_joined);
                     if let Some(&connection) = self.connections.get(&to) {
                         around
                             .out
                             .effects
                             .push(ShardEffect::Send { connection, frame });
                     }
+                }
+                RoomEffect::Attach { member, connection } => self.connect(member, connection),
+                RoomEffect::Refuse { connection, frame } => {
+                    let effects = &mut around.out.effects;
+                    effects.push(ShardEffect::Send { connection, frame });
                 }
                 RoomEffect::Disconnect { member, reason } => {
                     if let Some(connection) = self.connections.remove(&member) {
@@ -154,6 +169,7 @@ impl Conference {
                 }
             }
         }
+        around.counters.switched(self.room.take_tally());
         self.room_wake = self.room.poll_timeout();
         self.transport_wake = self.next_transport_timeout();
     }
@@ -422,6 +438,10 @@ impl Conference {
                         .bind_ufrags(participant.key, &participant.peer);
                 }
                 self.transport_wake = earlier(self.transport_wake, participant.peer.poll_timeout());
+                // Whoever lost the node and found it again by an ICE restart is reached again.
+                if checked.restarted && participant.was_up {
+                    self.handle(now, RoomInput::Media(MediaFact::PeerUp { member }), around);
+                }
             }
             Arrived::Connected => {
                 participant.was_up = true;

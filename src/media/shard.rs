@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 use crate::ids::{ConnectionId, MemberId, Path, Ticket};
 use crate::logic::forward::reports::NtpClock;
-use crate::logic::room::{Origin, Room, RoomConfig, RoomInput};
+use crate::logic::owner_keys::OwnerKeys;
+use crate::logic::room::{Newcomer, Origin, Room, RoomConfig, RoomInput};
+use crate::logic::topology::{Switches, Tally};
 use crate::media::conference::{Conference, Sizes, Surroundings};
 use crate::media::demux::{Kind, classify};
 use crate::media::egress::SendArena;
@@ -23,6 +25,7 @@ use crate::media::peer::Transport;
 use crate::media::slots::Slots;
 use crate::media::switchboard::Switchboard;
 use crate::protocol::client::{ClientFrame, RequestId};
+use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{Mode, ServerFrame, ServerMessage};
 
@@ -41,6 +44,26 @@ pub enum ShardCommand {
         name: String,
         /// The client is always served over the node.
         sfu_only: bool,
+        /// What makes it the owner, perhaps.
+        owner_key: Option<OwnerKey>,
+    },
+    /// A WebSocket said `resume`, with a room's checked name.
+    Resume {
+        /// The WebSocket.
+        connection: ConnectionId,
+        /// The request's id, to be answered by `resumed` or `error`.
+        id: Option<RequestId>,
+        /// The room, by its checked name.
+        room: String,
+        /// What was handed out for this.
+        token: String,
+        /// The number of the last event that arrived.
+        after: u64,
+    },
+    /// A joined WebSocket gave a sign of life other than a word.
+    Alive {
+        /// The WebSocket.
+        connection: ConnectionId,
     },
     /// Anything else that a joined WebSocket said.
     Said {
@@ -75,7 +98,12 @@ pub enum Question {
     /// One room; `null` if there is none of that name.
     Room(String),
     /// Makes a room that stays while empty; `null` if there is one of that name already.
-    CreateRoom(String),
+    CreateRoom {
+        /// Its checked name.
+        name: String,
+        /// What makes its owners; without one, the key that the last room of that name left, if any.
+        owner_key: Option<OwnerKey>,
+    },
     /// Ends a room for everyone in it; `null` if there is none of that name.
     DeleteRoom(String),
     /// Counters and gauges of the shard.
@@ -168,8 +196,18 @@ pub struct Counters {
     pub stun_answers: u64,
     /// Members that joined.
     pub joins: u64,
+    /// WebSockets that were lost before their members left.
+    pub lost_websockets: u64,
+    /// Members that came back after a lost WebSocket.
+    pub resumes: u64,
+    /// Attempts to come back that were refused.
+    pub refused_resumes: u64,
     /// Peer connections that came up.
     pub connected: u64,
+    /// Switches between mesh and SFU that were begun, by cause.
+    pub switches: Switches,
+    /// Those that did not come about.
+    pub rollbacks: u64,
 }
 
 /// What a shard has dropped, by cause.
@@ -194,6 +232,12 @@ impl Counters {
             self.bytes_out += bytes as u64;
         }
     }
+
+    /// Counts what became of a room's topology.
+    pub fn switched(&mut self, tally: Tally) {
+        self.switches += tally.switches;
+        self.rollbacks += tally.rollbacks;
+    }
 }
 
 /// All rooms of one core.
@@ -205,6 +249,8 @@ pub struct Shard {
     switchboard: Switchboard,
     rooms: Slots<Conference>,
     by_name: BTreeMap<String, usize>,
+    /// Of rooms that are gone.
+    owner_keys: OwnerKeys,
     /// By WebSocket: the room's slot and the member.
     connections: BTreeMap<ConnectionId, (usize, MemberId)>,
     agenda: Agenda,
@@ -218,6 +264,7 @@ impl Shard {
     /// A shard without rooms.
     pub fn new(config: ShardConfig) -> Self {
         Self {
+            owner_keys: OwnerKeys::new(&config.room.limits),
             transport: config.transport,
             room_config: config.room,
             wall: config.wall,
@@ -275,8 +322,36 @@ impl Shard {
                 room,
                 name,
                 sfu_only,
+                owner_key,
             } => {
-                self.join(now, connection, room, (name, sfu_only, id), out);
+                let newcomer = Newcomer {
+                    name,
+                    sfu_only,
+                    owner_key,
+                };
+                self.join(now, connection, room, (newcomer, id), out);
+            }
+            ShardCommand::Resume {
+                connection,
+                id,
+                room,
+                token,
+                after,
+            } => {
+                let next = self.token();
+                let input = RoomInput::Resume {
+                    id,
+                    connection,
+                    token,
+                    after,
+                    next,
+                };
+                self.resume(now, (connection, id), &room, input, out);
+            }
+            ShardCommand::Alive { connection } => {
+                if let Some(&(slot, member)) = self.connections.get(&connection) {
+                    self.tell(now, slot, RoomInput::Alive { member }, out);
+                }
             }
             ShardCommand::Said { connection, frame } => {
                 if let Some(&(slot, member)) = self.connections.get(&connection) {
@@ -288,6 +363,8 @@ impl Shard {
                     self.with_room(now, slot, out, |conference, around| {
                         conference.disconnect(member);
                         conference.handle(now, RoomInput::Gone { member, reason }, around);
+                        let is_waited_for = conference.room.has(member);
+                        around.counters.lost_websockets += u64::from(is_waited_for);
                     });
                 }
             }
@@ -316,10 +393,10 @@ impl Shard {
         now: Instant,
         connection: ConnectionId,
         room: String,
-        (name, sfu_only, id): (String, bool, Option<RequestId>),
+        (newcomer, id): (Newcomer, Option<RequestId>),
         out: &mut ShardOutput,
     ) {
-        let Some(slot) = self.room_or_new(now, &room, Origin::Join) else {
+        let Some(slot) = self.room_of_join(now, &room, newcomer.owner_key.as_ref()) else {
             let message = "this node holds as many rooms as it may".to_owned();
             let message = ServerMessage::Error {
                 id,
@@ -330,6 +407,7 @@ impl Shard {
             return out.effects.push(ShardEffect::Send { connection, frame });
         };
         let member = MemberId(self.rng.random());
+        let token = self.token();
         self.connections.insert(connection, (slot, member));
         self.with_room(now, slot, out, |conference, around| {
             conference.connect(member, connection);
@@ -337,35 +415,80 @@ impl Shard {
                 now,
                 RoomInput::Join {
                     member,
-                    name,
-                    sfu_only,
+                    newcomer,
+                    token,
                     id,
                 },
                 around,
             );
-            if conference.room.has(member) {
-                around.counters.joins += 1;
-            } else {
+            if !keeps(conference, member) {
                 conference.disconnect(member);
             }
         });
-        if !self
-            .rooms
-            .get(slot)
-            .is_some_and(|conference| conference.room.has(member))
-        {
+        let room = self.rooms.get(slot);
+        if !room.is_some_and(|conference| keeps(conference, member)) {
             self.connections.remove(&connection);
         }
     }
 
-    fn room_or_new(&mut self, now: Instant, name: &str, origin: Origin) -> Option<usize> {
+    /// Whoever makes a room gives it their key, unless somebody else's is still kept for it.
+    fn room_of_join(&mut self, now: Instant, name: &str, key: Option<&OwnerKey>) -> Option<usize> {
         if let Some(&slot) = self.by_name.get(name) {
             return Some(slot);
         }
+        self.new_room(now, name, Origin::Join, |kept| kept.or(key.cloned()))
+    }
+
+    /// A WebSocket goes on where another was lost, if the room knows it.
+    fn resume(
+        &mut self,
+        now: Instant,
+        (connection, id): (ConnectionId, Option<RequestId>),
+        room: &str,
+        input: RoomInput,
+        out: &mut ShardOutput,
+    ) {
+        let slot = self.by_name.get(room).copied();
+        if let Some(slot) = slot {
+            self.tell(now, slot, input, out);
+        } else {
+            let message = ServerMessage::Error {
+                id,
+                code: ErrorCode::ResumeFailed,
+                message: "That room is not there any more; join instead.".to_owned(),
+            };
+            let frame = ServerFrame { seq: None, message };
+            out.effects.push(ShardEffect::Send { connection, frame });
+        }
+        let conference = slot.and_then(|slot| self.rooms.get(slot));
+        match (slot, conference.and_then(|room| room.member_on(connection))) {
+            (Some(slot), Some(member)) => {
+                self.connections.insert(connection, (slot, member));
+                self.counters.resumes += 1;
+            }
+            _ => self.counters.refused_resumes += 1,
+        }
+    }
+
+    /// 128 bits that nobody guesses.
+    fn token(&mut self) -> String {
+        format!("{:032x}", self.rng.random::<u128>())
+    }
+
+    /// Makes a room, owned by what `choose` makes of the key that is kept for its name.
+    fn new_room(
+        &mut self,
+        now: Instant,
+        name: &str,
+        origin: Origin,
+        choose: impl FnOnce(Option<OwnerKey>) -> Option<OwnerKey>,
+    ) -> Option<usize> {
         if self.by_name.len() >= self.room_config.limits.rooms as usize {
             return None;
         }
+        let owner_key = choose(self.owner_keys.take(now, name));
         let room = Room::new(now, name.to_owned(), origin, self.room_config.clone());
+        let room = room.owned_by(owner_key);
         let slot = self.rooms.insert(Conference::new(room, self.rooms.next()));
         self.by_name.insert(name.to_owned(), slot);
         self.reschedule(now, slot);
@@ -389,14 +512,17 @@ impl Shard {
                     .and_then(|&slot| self.rooms.get(slot));
                 room.map_or(Value::Null, |room| room.describe(now))
             }
-            Question::CreateRoom(name) if self.by_name.contains_key(&name) => Value::Null,
-            Question::CreateRoom(name) => match self.room_or_new(now, &name, Origin::Rest) {
-                Some(slot) => self
-                    .rooms
-                    .get(slot)
-                    .map_or(Value::Null, |room| room.describe(now)),
-                None => json!({ "error": ErrorCode::NodeFull }),
-            },
+            Question::CreateRoom { name, .. } if self.by_name.contains_key(&name) => Value::Null,
+            Question::CreateRoom { name, owner_key } => {
+                let slot = self.new_room(now, &name, Origin::Rest, |kept| owner_key.or(kept));
+                match slot {
+                    Some(slot) => self
+                        .rooms
+                        .get(slot)
+                        .map_or(Value::Null, |room| room.describe(now)),
+                    None => json!({ "error": ErrorCode::NodeFull }),
+                }
+            }
             Question::DeleteRoom(name) => match self.by_name.get(&name).copied() {
                 Some(slot) => {
                     self.tell(
@@ -418,16 +544,24 @@ impl Shard {
     fn stats(&self) -> Value {
         let mut stats = json!(self.counters);
         let mut sizes = Sizes::default();
-        let mut sfu_rooms = 0;
+        let (mut sfu_rooms, mut irregular_pairs) = (0, 0);
+        let (mut members, mut waiting, mut reconnecting) = (0, 0, 0);
         for conference in self.rooms.iter() {
             sizes += conference.sizes();
             sfu_rooms += usize::from(conference.room.mode() == Mode::Sfu);
+            irregular_pairs += conference.room.irregular_pairs();
+            members += conference.room.members();
+            waiting += conference.room.waiting();
+            reconnecting += conference.room.reconnecting();
         }
         let now = json!({
             "rooms": self.by_name.len(),
             "meshRooms": self.by_name.len() - sfu_rooms,
             "sfuRooms": sfu_rooms,
-            "members": self.connections.len(),
+            "irregularPairs": irregular_pairs,
+            "members": members,
+            "waiting": waiting,
+            "reconnectingMembers": reconnecting,
             "peers": sizes.peers,
             "connectedPeers": sizes.connected,
             "tracks": sizes.tracks,
@@ -469,8 +603,10 @@ impl Shard {
         };
         act(conference, &mut around);
         for effect in &out.effects[closed_from..] {
-            if let ShardEffect::Close { connection, .. } = effect {
+            if let ShardEffect::Close { connection, reason } = effect {
                 self.connections.remove(connection);
+                let is_lost = *reason == Reason::Silent;
+                self.counters.lost_websockets += u64::from(is_lost);
             }
         }
         self.reschedule(now, slot);
@@ -504,7 +640,8 @@ impl Shard {
         self.with_room(now, slot, out, |conference, around| {
             conference.close_all(now, around)
         });
-        self.rooms.remove(slot);
+        let room = self.rooms.remove(slot).map(|conference| conference.room);
+        let owner_key = room.as_ref().and_then(Room::owner_key).cloned();
         self.agenda.set(slot, None);
         let Some(name) = self
             .by_name
@@ -515,6 +652,9 @@ impl Shard {
             return;
         };
         self.by_name.remove(&name);
+        if let Some(key) = owner_key {
+            self.owner_keys.keep(now, name.clone(), key);
+        }
         out.effects.push(ShardEffect::RoomClosed { room: name });
     }
 
@@ -523,19 +663,24 @@ impl Shard {
         self.agenda.next()
     }
 
-    /// Rooms, members and peer connections that there are.
+    /// Rooms, those in them or waiting to be, and peer connections that there are.
     pub fn sizes(&self) -> (usize, usize, usize) {
-        (
-            self.by_name.len(),
-            self.connections.len(),
-            self.switchboard.len(),
-        )
+        let members = self
+            .rooms
+            .iter()
+            .map(|conference| conference.room.members());
+        (self.by_name.len(), members.sum(), self.switchboard.len())
     }
 
     /// What was counted so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
+}
+
+/// Whether the room talks to them: they are in it, or wait to be.
+fn keeps(conference: &Conference, member: MemberId) -> bool {
+    conference.room.has(member) || conference.room.awaits(member)
 }
 
 /// When each room wants to be woken.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::owner_key::OwnerKey;
 use crate::ids::MemberId;
 
 /// A message of a client, with the request id it wants to be answered by.
@@ -49,6 +50,24 @@ pub enum ClientMessage {
         #[serde(default)]
         #[cfg_attr(test, ts(optional, as = "Option<_>"))]
         sfu_only: bool,
+        /// Makes its bearer the owner of a room that they make, and of the room whose owner said
+        /// the same key. Kept by the client, never told to others; 16 to 128 bytes of visible ASCII.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional, as = "Option<String>"))]
+        owner_key: Option<OwnerKey>,
+    },
+    /// The first message of a connection instead of `join`: goes on where a lost one ended.
+    /// Answered by `resumed`, and by the events after `after`, each once and in order; or refused with
+    /// `resumeFailed`, and then `join` may follow. A connection that is still there is ended with
+    /// `bye replaced`.
+    Resume {
+        /// The room's name.
+        room: String,
+        /// From `joined`, or from the last `resumed`; each is good for one time.
+        token: String,
+        /// The number of the last event that arrived.
+        #[cfg_attr(test, ts(type = "number"))]
+        after: u64,
     },
     /// To another member, passed on as it is: perfect negotiation of a mesh pair.
     Signal {
@@ -72,7 +91,8 @@ pub enum ClientMessage {
         #[cfg_attr(test, ts(optional, as = "Option<_>"))]
         fresh: bool,
     },
-    /// Something is sent now: announced to everyone.
+    /// Something is sent now: announced to everyone. What the owner holds muted is taken, but stays
+    /// muted, whatever is said here; a `member` about themselves then tells its sender.
     Publish {
         /// What it is.
         source: Source,
@@ -113,13 +133,99 @@ pub enum ClientMessage {
         /// The epoch of the `switch`.
         epoch: Epoch,
     },
+    /// How the direct connection to another member fares, when that changes: from the members of a
+    /// mesh, and from those whose media travels directly as an exception.
+    Pair {
+        /// The other member.
+        member: MemberId,
+        /// The topology epoch.
+        epoch: Epoch,
+        /// How it fares.
+        state: PairState,
+    },
+    /// The connection to the node does not come up, or broke and does not come back. That it works
+    /// need not be said.
+    Unreachable {
+        /// What is missing.
+        cause: Unreachable,
+    },
+    /// The mesh is too much for this client, by its own statistics: it asks for the node.
+    Strain {
+        /// What gives; nothing, once it does not hold any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        cause: Option<Strain>,
+    },
+    /// Raises or lowers the member's hand.
+    Hand {
+        /// Up.
+        raised: bool,
+    },
+    /// A passing sign to everyone.
+    React {
+        /// Which.
+        reaction: Reaction,
+    },
+    /// The room's owner holds a member's source muted, or lets it go. A held source cannot be
+    /// unmuted by its member, and stays held when it is published anew; let go, it stays muted until
+    /// the member unmutes it. The node forwards nothing of it; between the members of a mesh it is for
+    /// their clients to keep it silent. An owner's sources cannot be held: `forbidden`.
+    Silence {
+        /// Whose.
+        member: MemberId,
+        /// Which.
+        source: Source,
+        /// Held from now on.
+        silenced: bool,
+    },
+    /// The owner lowers a member's hand.
+    LowerHand {
+        /// Whose.
+        member: MemberId,
+    },
+    /// The owner sends a member away; not an owner, themselves or another: `forbidden`.
+    Remove {
+        /// Who.
+        member: MemberId,
+    },
+    /// The owner lets nobody new in, or lets them in again. Those who wait stay waiting; they can
+    /// still be admitted one by one.
+    Lock {
+        /// From now on.
+        locked: bool,
+    },
+    /// The owner has newcomers wait until they are admitted, or lets them come by themselves; those
+    /// who wait then come in, in the order of their coming, as long as the room is not locked and
+    /// there are places. The others wait on, and come in as places get free.
+    Lobby {
+        /// From now on.
+        enabled: bool,
+    },
+    /// The owner lets somebody in who waits; `roomFull` while there is no place.
+    Admit {
+        /// Who.
+        member: MemberId,
+    },
+    /// The owner sends somebody away who waits.
+    Deny {
+        /// Who.
+        member: MemberId,
+    },
+    /// The owner ends the room for everyone.
+    End {},
     /// A line of text to everyone in the room.
     Chat {
         /// At most 4,000 characters.
         text: String,
     },
     /// A sign of life, at least every 30 s; answered by `pong`.
-    Ping {},
+    Ping {
+        /// The number of the last event that arrived: the node need not keep it, or any before it,
+        /// for a `resume`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional, type = "number"))]
+        after: Option<u64>,
+    },
     /// Leaves the room; the node closes the connection.
     Bye {},
 }
@@ -179,6 +285,62 @@ pub struct Candidate {
     #[serde(default)]
     #[cfg_attr(test, ts(optional = nullable))]
     pub username_fragment: Option<String>,
+}
+
+/// How a direct connection between two members fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum PairState {
+    /// It is up.
+    Connected,
+    /// It does not come up, an ICE restart included.
+    Failed,
+}
+
+/// Why the node cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Unreachable {
+    /// No pair of candidates works: a firewall, most likely.
+    Ice,
+    /// Candidates work, the handshake does not end.
+    Dtls,
+    /// The node refused the offer.
+    Refused,
+}
+
+/// Why a mesh is too much for a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Strain {
+    /// It sends far less than it should.
+    Uplink,
+    /// Its encoders are limited by the processor.
+    Cpu,
+}
+
+/// A passing sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Reaction {
+    /// Agreement.
+    ThumbsUp,
+    /// Disagreement.
+    ThumbsDown,
+    /// Applause.
+    Clap,
+    /// Affection.
+    Heart,
+    /// Laughter.
+    Laugh,
+    /// Surprise.
+    Surprise,
+    /// Joy.
+    Party,
 }
 
 /// What a member can send.

@@ -19,6 +19,14 @@ pub enum ErrorCode {
     AlreadyJoined,
     /// A name is empty, too long, or holds characters that a name must not.
     BadName,
+    /// The room's owner lets nobody new in.
+    RoomLocked,
+    /// Too many wait to be let in.
+    LobbyFull,
+    /// Only the room's owner may do that, or the owner holds it.
+    Forbidden,
+    /// The place is not kept any more, or the token is not, or no longer, good: `join` instead.
+    ResumeFailed,
     /// The room holds as many members as it may.
     RoomFull,
     /// The node holds as many rooms as it may.
@@ -56,6 +64,12 @@ pub enum Reason {
     Misbehaved,
     /// The room was closed.
     RoomClosed,
+    /// The owner sent them away.
+    Removed,
+    /// The owner did not let them in.
+    Denied,
+    /// Another connection goes on with their place.
+    Replaced,
     /// The node stops.
     Shutdown,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::client::{Epoch, Feed, RequestId, Signal, Source};
+use super::client::{Epoch, Feed, Reaction, RequestId, Signal, Source};
 use super::reason::{ErrorCode, Reason};
 use crate::ids::MemberId;
 
@@ -50,7 +50,7 @@ pub enum ServerMessage {
         /// For people.
         message: String,
     },
-    /// The answer to `join`.
+    /// The answer to `join`; without an id, the end of waiting.
     Joined {
         /// The request's id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,10 +58,18 @@ pub enum ServerMessage {
         id: Option<RequestId>,
         /// The joining member.
         you: MemberId,
+        /// For `resume`.
+        resume: ResumeTicket,
+        /// What the owner decided.
+        rules: Rules,
+        /// Who waits to be let in; told to owners alone.
+        waiting: Vec<Knock>,
         /// Everyone in the room, the joining member too, in the order of their coming.
         members: Vec<Member>,
         /// How media travels now.
         topology: Topology,
+        /// With whom it travels otherwise.
+        exceptions: Vec<PathException>,
         /// `RTCIceServer`s for mesh connections.
         ice_servers: Vec<IceServer>,
         /// What the client must keep to.
@@ -69,7 +77,29 @@ pub enum ServerMessage {
         /// The room's last lines of chat, oldest first.
         history: Vec<ChatLine>,
     },
-    /// Someone came, or something about them changed: their whole state.
+    /// The answer to `join` where newcomers wait for the owner: `joined` or `bye` follows. Until
+    /// then only `ping` and `bye` may be said.
+    Waiting {
+        /// The request's id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        id: Option<RequestId>,
+        /// Who is waiting.
+        you: MemberId,
+    },
+    /// The answer to `resume`: the missed events follow.
+    Resumed {
+        /// The request's id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        id: Option<RequestId>,
+        /// For the next `resume`.
+        resume: ResumeTicket,
+        /// `RTCIceServer`s for mesh connections.
+        ice_servers: Vec<IceServer>,
+    },
+    /// Someone came, or something about them changed: their whole state. Also to the members
+    /// themselves where the room decided it: when a hand went up, what the owner holds.
     Member {
         /// Who, as they are now.
         member: Member,
@@ -117,6 +147,8 @@ pub enum ServerMessage {
         epoch: Epoch,
         /// How long it may take, in milliseconds from now.
         deadline_ms: u32,
+        /// Why.
+        why: Why,
     },
     /// The switch of this epoch is done: drop the old path.
     Commit {
@@ -124,6 +156,12 @@ pub enum ServerMessage {
         mode: Mode,
         /// The epoch.
         epoch: Epoch,
+        /// Why.
+        why: Why,
+        /// Who did not follow in time.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[cfg_attr(test, ts(optional, as = "Option<_>"))]
+        missing: Vec<MemberId>,
     },
     /// The switch did not come about: drop the new path, keep the old one.
     Rollback {
@@ -131,6 +169,30 @@ pub enum ServerMessage {
         mode: Mode,
         /// The epoch that holds from now on.
         epoch: Epoch,
+        /// Who could not follow.
+        missing: Vec<MemberId>,
+    },
+    /// With whom media travels otherwise than with the rest of the room: the whole list, when it
+    /// changes. A new path is brought up first, the old one dropped once the new one plays.
+    Paths {
+        /// The topology epoch.
+        epoch: Epoch,
+        /// Everyone else's path is the mode's.
+        exceptions: Vec<PathException>,
+    },
+    /// What the owner decided, when it changes.
+    Rules(Rules),
+    /// Who waits to be let in: the whole list, to owners, when it changes.
+    Knocks {
+        /// In the order of their coming.
+        waiting: Vec<Knock>,
+    },
+    /// A passing sign.
+    Reaction {
+        /// Whose.
+        from: MemberId,
+        /// Which.
+        reaction: Reaction,
     },
     /// A line of text.
     Chat(ChatLine),
@@ -162,10 +224,94 @@ pub struct Member {
     pub id: MemberId,
     /// Their name.
     pub name: String,
+    /// What they may do.
+    pub role: Role,
     /// Served over the node always.
     pub sfu_only: bool,
     /// What they send, in the order of `Source`.
     pub published: Vec<Published>,
+    /// What the owner holds muted, in the order of `Source`.
+    pub silenced: Vec<Source>,
+    /// Since when their hand is up, in milliseconds since the room came to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "number"))]
+    pub hand_ms: Option<u64>,
+    /// Whether their WebSocket is there.
+    pub presence: Presence,
+    /// Whether the node reaches them.
+    pub node: Reach,
+}
+
+/// What a member may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// Take part.
+    Guest,
+    /// Decide about the room and those in it.
+    Owner,
+}
+
+/// Whether a member's WebSocket is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Presence {
+    /// It is.
+    Here,
+    /// It was lost and may come back; their media may go on meanwhile.
+    Reconnecting,
+}
+
+/// Whether a member's connection to the node works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Reach {
+    /// It was not tried yet, or is coming up.
+    Unknown,
+    /// It is up.
+    Up,
+    /// No pair of candidates works.
+    NoIce,
+    /// The handshake does not end.
+    NoDtls,
+    /// The node refused the offer.
+    Refused,
+}
+
+/// What brings a lost WebSocket back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ResumeTicket {
+    /// Good for one `resume`.
+    pub token: String,
+    /// How long the member's place is kept after the WebSocket was lost, in seconds.
+    pub seconds: u32,
+}
+
+/// What the owner decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Rules {
+    /// Nobody new is let in.
+    pub locked: bool,
+    /// Newcomers wait until they are admitted.
+    pub lobby: bool,
+}
+
+/// Somebody who waits to be let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Knock {
+    /// Who.
+    pub member: MemberId,
+    /// Their name.
+    pub name: String,
 }
 
 /// One source that a member sends.
@@ -205,6 +351,81 @@ pub struct Topology {
     pub epoch: Epoch,
     /// A switch to `mode` is under way; `commit` or `rollback` will follow.
     pub switching: bool,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why media travels as it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Why {
+    /// The cause.
+    pub cause: Cause,
+    /// Who gave it, where somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub member: Option<MemberId>,
+}
+
+/// What can decide between mesh and SFU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Cause {
+    /// There are few enough members for a mesh, and no reason against it.
+    Few,
+    /// There are too many members for a mesh.
+    Many,
+    /// The node's settings leave no choice.
+    Policy,
+    /// A member can only be served over the node.
+    SfuOnly,
+    /// A member's uplink is too narrow for a mesh.
+    Uplink,
+    /// A member's processor is too slow for a mesh.
+    Cpu,
+    /// A mesh was tried, and somebody could not follow.
+    Failed,
+}
+
+/// How media travels between two members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum PairPath {
+    /// Peer to peer.
+    Direct,
+    /// Over the node.
+    Node,
+    /// Not at all.
+    None,
+}
+
+/// Why two members' media does not travel as the room's does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum PathReason {
+    /// Their browsers do not reach each other.
+    PairFailed,
+    /// One of them does not reach the node.
+    NodeUnreachable,
+    /// Neither works.
+    Nothing,
+}
+
+/// A member with whom media travels otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct PathException {
+    /// The other member.
+    pub member: MemberId,
+    /// How.
+    pub path: PairPath,
+    /// Why.
+    pub reason: PathReason,
 }
 
 /// `RTCIceServer`.

@@ -12,7 +12,8 @@ const SOMEONE: &str = "0000000000001";
 /// One of every message of a client, with every field.
 fn client_messages() -> Vec<Value> {
     vec![
-        json!({"type": "join", "room": "r", "name": "Ada", "sfuOnly": true}),
+        json!({"type": "join", "room": "r", "name": "Ada", "sfuOnly": true, "ownerKey": "0123456789abcdef"}),
+        json!({"type": "resume", "room": "r", "token": "t", "after": 4}),
         json!({"type": "signal", "to": SOMEONE, "epoch": 3, "description": {"type": "offer", "sdp": "v=0"}}),
         json!({"type": "signal", "to": SOMEONE, "epoch": 3, "candidate": {"candidate": "candidate:1",
             "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "u"}}),
@@ -22,8 +23,21 @@ fn client_messages() -> Vec<Value> {
         json!({"type": "unpublish", "source": "screen"}),
         json!({"type": "view", "wants": [{"member": SOMEONE, "feed": "camera", "maxHeight": 360}]}),
         json!({"type": "ready", "epoch": 3}),
+        json!({"type": "pair", "member": SOMEONE, "epoch": 3, "state": "failed"}),
+        json!({"type": "unreachable", "cause": "ice"}),
+        json!({"type": "strain", "cause": "cpu"}),
+        json!({"type": "hand", "raised": true}),
+        json!({"type": "react", "reaction": "thumbsUp"}),
+        json!({"type": "silence", "member": SOMEONE, "source": "microphone", "silenced": true}),
+        json!({"type": "lowerHand", "member": SOMEONE}),
+        json!({"type": "remove", "member": SOMEONE}),
+        json!({"type": "lock", "locked": true}),
+        json!({"type": "lobby", "enabled": true}),
+        json!({"type": "admit", "member": SOMEONE}),
+        json!({"type": "deny", "member": SOMEONE}),
+        json!({"type": "end"}),
         json!({"type": "chat", "text": "a \u{1F60A}"}),
-        json!({"type": "ping"}),
+        json!({"type": "ping", "after": 4}),
         json!({"type": "bye"}),
     ]
 }
@@ -59,6 +73,7 @@ fn what_may_be_left_out_may_be_left_out() {
                 room: "r".into(),
                 name: "n".into(),
                 sfu_only: false,
+                owner_key: None,
             },
         ),
         (
@@ -145,16 +160,20 @@ fn a_value_of_another_type_is_refused_everywhere() {
                     Value::String(_) if is_text(&place) => other.is_string(),
                     Value::Bool(_) => other.is_boolean(),
                     Value::Array(_) => other == &json!([]),
+                    Value::Number(_) if place == "/after" => other.is_u64(),
                     _ => false,
                 };
                 let is_optional = [
                     "/mid",
+                    "/ownerKey",
                     "/stream",
                     "/candidate/sdpMid",
                     "/candidate/sdpMLineIndex",
                     "/candidate/usernameFragment",
                 ]
-                .contains(&place.as_str());
+                .contains(&place.as_str())
+                    || (place == "/cause" && message["type"] == "strain")
+                    || (place == "/after" && message["type"] == "ping");
                 let mut changed = message.clone();
                 *changed.pointer_mut(&place).unwrap() = other.clone();
                 let parsed = ClientFrame::parse(&changed.to_string());
@@ -169,7 +188,10 @@ fn a_value_of_another_type_is_refused_everywhere() {
 
 fn is_text(place: &str) -> bool {
     let last = place.rsplit('/').next().unwrap();
-    !["type", "source", "feed", "to", "member"].contains(&last)
+    ![
+        "type", "source", "feed", "to", "member", "cause", "reaction", "state", "ownerKey",
+    ]
+    .contains(&last)
 }
 
 /// Every value inside a value, by JSON pointer.
@@ -210,6 +232,10 @@ fn a_field_too_few_is_refused() {
         r#"{"type":"view"}"#,
         r#"{"type":"ready"}"#,
         r#"{"type":"chat"}"#,
+        r#"{"type":"resume","room":"r","token":"t"}"#,
+        r#"{"type":"pair","member":"0000000000001","epoch":1}"#,
+        r#"{"type":"silence","member":"0000000000001","source":"camera"}"#,
+        r#"{"type":"lock"}"#,
     ];
     for text in cases {
         assert!(ClientFrame::parse(text).is_err(), "{text}");
@@ -293,15 +319,47 @@ fn what_the_node_says_is_spelled_like_this() {
     let member = Member {
         id: MemberId(1),
         name: "Ada".into(),
+        role: Role::Owner,
         sfu_only: false,
         published: vec![Published {
             source: Source::Camera,
             stream: None,
             muted: true,
         }],
+        silenced: vec![Source::Microphone],
+        hand_ms: Some(5),
+        presence: Presence::Reconnecting,
+        node: Reach::NoIce,
     };
-    let member_json = json!({"id": SOMEONE, "name": "Ada", "sfuOnly": false,
-        "published": [{"source": "camera", "muted": true}]});
+    let member_json = json!({"id": SOMEONE, "name": "Ada", "role": "owner", "sfuOnly": false,
+        "published": [{"source": "camera", "muted": true}], "silenced": ["microphone"],
+        "handMs": 5, "presence": "reconnecting", "node": "noIce"});
+    let resume = ResumeTicket {
+        token: "t".into(),
+        seconds: 60,
+    };
+    let rules = Rules {
+        locked: true,
+        lobby: false,
+    };
+    let knock = Knock {
+        member: MemberId(1),
+        name: "Ada".into(),
+    };
+    let exception = PathException {
+        member: MemberId(1),
+        path: PairPath::Node,
+        reason: PathReason::PairFailed,
+    };
+    let exception_json = json!({"member": SOMEONE, "path": "node", "reason": "pairFailed"});
+    let why = Why {
+        cause: Cause::Few,
+        member: None,
+    };
+    let strained = Why {
+        cause: Cause::Uplink,
+        member: Some(MemberId(1)),
+    };
     let line = ChatLine {
         from: MemberId(1),
         name: "Ada".into(),
@@ -331,12 +389,17 @@ fn what_the_node_says_is_spelled_like_this() {
             ServerMessage::Joined {
                 id: Some(1),
                 you: MemberId(1),
+                resume: resume.clone(),
+                rules,
+                waiting: vec![knock.clone()],
                 members: vec![member.clone()],
                 topology: Topology {
                     mode: Mode::Mesh,
                     epoch: 1,
                     switching: false,
+                    why,
                 },
+                exceptions: vec![exception],
                 ice_servers: vec![IceServer {
                     urls: vec!["stun:h".into()],
                     username: None,
@@ -351,10 +414,52 @@ fn what_the_node_says_is_spelled_like_this() {
                 history: vec![line.clone()],
             },
             json!({"type": "joined", "id": 1, "you": SOMEONE, "members": [member_json],
-                "topology": {"mode": "mesh", "epoch": 1, "switching": false},
+                "resume": {"token": "t", "seconds": 60}, "rules": {"locked": true, "lobby": false},
+                "waiting": [{"member": SOMEONE, "name": "Ada"}],
+                "topology": {"mode": "mesh", "epoch": 1, "switching": false, "why": {"cause": "few"}},
+                "exceptions": [exception_json],
                 "iceServers": [{"urls": ["stun:h"]}],
                 "limits": {"messageBytes": 1, "sdpBytes": 2, "seats": 3, "silenceSeconds": 4},
                 "history": [line_json]}),
+        ),
+        (
+            ServerMessage::Waiting {
+                id: Some(1),
+                you: MemberId(1),
+            },
+            json!({"type": "waiting", "id": 1, "you": SOMEONE}),
+        ),
+        (
+            ServerMessage::Resumed {
+                id: Some(1),
+                resume,
+                ice_servers: vec![],
+            },
+            json!({"type": "resumed", "id": 1, "resume": {"token": "t", "seconds": 60}, "iceServers": []}),
+        ),
+        (
+            ServerMessage::Paths {
+                epoch: 2,
+                exceptions: vec![exception],
+            },
+            json!({"type": "paths", "epoch": 2, "exceptions": [exception_json]}),
+        ),
+        (
+            ServerMessage::Rules(rules),
+            json!({"type": "rules", "locked": true, "lobby": false}),
+        ),
+        (
+            ServerMessage::Knocks {
+                waiting: vec![knock],
+            },
+            json!({"type": "knocks", "waiting": [{"member": SOMEONE, "name": "Ada"}]}),
+        ),
+        (
+            ServerMessage::Reaction {
+                from: MemberId(1),
+                reaction: Reaction::Heart,
+            },
+            json!({"type": "reaction", "from": SOMEONE, "reaction": "heart"}),
         ),
         (
             ServerMessage::Member { member },
@@ -401,22 +506,27 @@ fn what_the_node_says_is_spelled_like_this() {
                 mode: Mode::Sfu,
                 epoch: 2,
                 deadline_ms: 10_000,
+                why: strained,
             },
-            json!({"type": "switch", "mode": "sfu", "epoch": 2, "deadlineMs": 10_000}),
+            json!({"type": "switch", "mode": "sfu", "epoch": 2, "deadlineMs": 10_000,
+                "why": {"cause": "uplink", "member": SOMEONE}}),
         ),
         (
             ServerMessage::Commit {
                 mode: Mode::Sfu,
                 epoch: 2,
+                why,
+                missing: Vec::new(),
             },
-            json!({"type": "commit", "mode": "sfu", "epoch": 2}),
+            json!({"type": "commit", "mode": "sfu", "epoch": 2, "why": {"cause": "few"}}),
         ),
         (
             ServerMessage::Rollback {
                 mode: Mode::Mesh,
                 epoch: 3,
+                missing: vec![MemberId(1)],
             },
-            json!({"type": "rollback", "mode": "mesh", "epoch": 3}),
+            json!({"type": "rollback", "mode": "mesh", "epoch": 3, "missing": [SOMEONE]}),
         ),
         (ServerMessage::Chat(line), chat_json),
         (

@@ -216,11 +216,26 @@ impl Client {
             .expect("it is sent");
     }
 
+    /// Closes with that code (0: with none) and leaves it at that.
+    pub async fn close(&mut self, code: u16) {
+        let reason = "".into();
+        let frame = (code > 0).then(|| CloseFrame {
+            code: code.into(),
+            reason,
+        });
+        self.socket.close(frame).await.expect("it is sent");
+    }
+
     /// The next message.
     pub async fn hear(&mut self) -> Value {
-        match self.next().await {
-            Some(Message::Text(text)) => serde_json::from_str(text.as_str()).expect("JSON"),
-            other => panic!("expected a message, got {other:?}"),
+        loop {
+            match self.next().await {
+                Some(Message::Text(text)) => {
+                    return serde_json::from_str(text.as_str()).expect("JSON");
+                }
+                Some(Message::Ping(_)) => {}
+                other => panic!("expected a message, got {other:?}"),
+            }
         }
     }
 

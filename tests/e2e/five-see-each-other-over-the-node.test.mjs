@@ -28,7 +28,7 @@ async function haveEachOther(members) {
     const you = await member.ask(() => window.motet.you);
     assert.equal(new Set(seats).size, 4, 'everyone else has one seat');
     assert.ok(!seats.includes(you), 'nobody sees themselves');
-    assert.deepEqual(await member.ask(() => window.motet.connections), { mesh: {}, node: 'connected' });
+    assert.deepEqual(await member.ask(() => window.motet.connections), { mesh: {}, node: 'connected', isWarm: false });
   });
   await all(members, (member) =>
     member.until('shows four moving pictures', () => document.querySelectorAll('.tile:not(.mirrored) video:not(.coming)').length === 4),

@@ -12,11 +12,12 @@ import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
+import { record } from './recorder.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-const BINARY = process.env.MOTET_BIN ?? here('../../target/debug/motet');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const BINARY = process.env.MOTET_BIN ?? here('../../target/debug/motet');
+export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
 const OUT = here('out');
 const CAMERA = '320x180x15';
@@ -61,14 +62,15 @@ export class House {
 
   /**
    * @param {string[]} [flags] more settings for the node
+   * @param {string} [binary]
    */
-  async node(flags = []) {
+  async node(flags = [], binary = BINARY) {
     if (process.env.MOTET_URL) {
       this.url = process.env.MOTET_URL;
       return;
     }
     const listen = flags.includes('--http-listen') ? [] : ['--http-listen', '127.0.0.1:0'];
-    const child = spawn(BINARY, [...listen, '--media-port', '0', ...flags], {
+    const child = spawn(binary, [...listen, '--media-port', '0', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { RUST_LOG: 'info', ...process.env },
     });
@@ -83,14 +85,29 @@ export class House {
     return end(this.process);
   }
 
-  /** @param {{denied?: boolean}} [options] `denied`: no page may open a camera or microphone */
-  async chromium({ denied = false } = {}) {
+  /**
+   * @param {object} [options]
+   * @param {boolean} [options.denied] no page may open a camera or microphone
+   * @param {string} [options.executablePath]
+   */
+  async chromium({ denied = false, executablePath = CHROMIUM } = {}) {
     const browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: denied ? CHROMIUM_FLAGS : [...CHROMIUM_FLAGS, '--use-fake-ui-for-media-stream'],
+      executablePath,
+      args: [
+        ...CHROMIUM_FLAGS,
+        ...(denied ? [] : ['--use-fake-ui-for-media-stream']),
+        // Cameras open on https and on localhost alone.
+        ...(/localhost|127/.test(this.url) ? [] : [`--unsafely-treat-insecure-origin-as-secure=${this.url}`]),
+      ],
     });
     this.#closers.push(() => browser.close());
-    return { newPage: async () => (await browser.newContext({ viewport: { width: 960, height: 600 } })).newPage() };
+    return {
+      newPage: async () => {
+        const context = await browser.newContext({ viewport: { width: 960, height: 600 } });
+        
+        return context.newPage();
+      },
+    };
   }
 
   /** A Chromium that can be killed like a crash of the machine it runs on. */
@@ -108,10 +125,10 @@ export class House {
     };
   }
 
-  async firefox() {
+  async firefox(executablePath = FIREFOX) {
     const browser = await puppeteer.launch({
       browser: 'firefox',
-      executablePath: FIREFOX,
+      executablePath,
       headless: true,
       extraPrefsFirefox: FIREFOX_PREFERENCES,
     });
@@ -135,6 +152,7 @@ export class House {
     page.on('console', (message) => {
       if (['error', 'warn', 'warning'].includes(message.type())) member.complaints.push(message.text());
     });
+    await (page.addInitScript ? page.addInitScript(record) : page.evaluateOnNewDocument(record));
     await page.goto(`${this.url}/r/${this.room}?join&name=${encodeURIComponent(name)}${query}&video=${CAMERA}`);
     await member.until('has joined', () => window.motet?.state === 'joined');
     return member;
@@ -226,6 +244,11 @@ export class Member {
       });
       return Object.fromEntries(entries);
     }, names);
+  }
+
+  /** Waits until the connection to the node is up beside the mesh, with nothing sent on it. */
+  async isWarm(timeout = WAIT_MS) {
+    await this.until('is warm', () => window.motet.connections.node === 'connected' && window.motet.connections.isWarm, { timeout });
   }
 
   /** @param {'mesh' | 'sfu'} mode the mode in which the room has come to rest */

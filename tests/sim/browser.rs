@@ -46,6 +46,25 @@ pub enum Stack {
     Light(Profile),
 }
 
+/// The browser's WebSocket.
+#[derive(Debug, Default)]
+pub struct Wire {
+    /// Counts its WebSockets.
+    pub socket: u32,
+    /// For the next `resume`.
+    token: String,
+    pub is_lost: bool,
+    /// When the last one was lost, and when the next was there.
+    pub lost_at: Option<Instant>,
+    pub back_at: Option<Instant>,
+    /// It came back too late.
+    pub is_refused: bool,
+    /// The others were told that it is gone.
+    pub is_given_up: bool,
+    /// Something changed in the room while it could not hear of it.
+    pub is_behind: bool,
+}
+
 /// See the module.
 pub struct Browser {
     /// Its number in the simulation, which its media carries.
@@ -55,6 +74,9 @@ pub struct Browser {
     connection: Box<dyn Connection>,
     words: VecDeque<ClientFrame>,
     requests: u32,
+    pub wire: Wire,
+    /// What it asked and was not answered: asked again over the next WebSocket.
+    unanswered: BTreeMap<RequestId, ClientMessage>,
     /// What it knows of the room.
     pub me: Option<MemberId>,
     pub members: BTreeMap<MemberId, Member>,
@@ -109,6 +131,8 @@ impl Browser {
             },
             words: VecDeque::new(),
             requests: 0,
+            wire: Wire::default(),
+            unanswered: BTreeMap::new(),
             me: None,
             members: BTreeMap::new(),
             seats: vec![],
@@ -141,11 +165,30 @@ impl Browser {
             room,
             name,
             sfu_only,
+            owner_key: None,
         });
     }
 
     pub fn leave(&mut self) {
         self.ask(ClientMessage::Bye {});
+    }
+
+    /// The WebSocket breaks, with all that is on its way.
+    pub fn lose_socket(&mut self, now: Instant) {
+        self.words.clear();
+        (self.wire.is_lost, self.wire.lost_at) = (true, Some(now));
+        self.unanswered
+            .retain(|_, message| !matches!(message, ClientMessage::Ping { .. }));
+    }
+
+    /// Opens another WebSocket, to go on where the last one was lost.
+    pub fn resume(&mut self, room: &str) {
+        self.wire.socket += 1;
+        self.requests += 1;
+        let (room, token, after) = (room.to_owned(), self.wire.token.clone(), self.events_seen);
+        let message = ClientMessage::Resume { room, token, after };
+        let id = Some(self.requests);
+        self.words.push_back(ClientFrame { id, message });
     }
 
     /// Falls silent or comes back on one source.
@@ -168,14 +211,33 @@ impl Browser {
             }
             self.events_seen = seq;
         }
+        if let Some(id) = answered(&frame.message) {
+            self.unanswered.remove(&id);
+        }
         match frame.message {
+            ServerMessage::Resumed { resume, .. } => {
+                self.wire.token = resume.token;
+                (self.wire.is_lost, self.wire.back_at) = (false, Some(now));
+                let again = self.unanswered.clone().into_iter();
+                let again = again.map(|(id, message)| ClientFrame {
+                    id: Some(id),
+                    message,
+                });
+                self.words.extend(again);
+            }
+            ServerMessage::Error {
+                code: ErrorCode::ResumeFailed,
+                ..
+            } => self.wire.is_refused = true,
             ServerMessage::Joined {
                 you,
                 members,
                 topology,
+                resume,
                 ..
             } => {
                 self.me = Some(you);
+                self.wire.token = resume.token;
                 self.members = members.into_iter().map(|m| (m.id, m)).collect();
                 self.mode = Some(topology.mode);
                 self.over_node = topology.mode == Mode::Sfu || topology.switching;
@@ -206,7 +268,8 @@ impl Browser {
                 self.switching_since = now;
                 self.epoch = epoch;
             }
-            ServerMessage::Commit { mode, epoch } | ServerMessage::Rollback { mode, epoch } => {
+            ServerMessage::Commit { mode, epoch, .. }
+            | ServerMessage::Rollback { mode, epoch, .. } => {
                 self.epoch = epoch;
                 self.mode = Some(mode);
                 self.over_node = mode == Mode::Sfu;
@@ -349,7 +412,8 @@ impl Browser {
     fn tick(&mut self, now: Instant) {
         self.ticks += 1;
         if self.ticks.is_multiple_of(PING_TICKS) && self.me.is_some() {
-            self.ask(ClientMessage::Ping {});
+            let after = Some(self.events_seen);
+            self.ask(ClientMessage::Ping { after });
         }
         for (_, sink) in self.sinks.values_mut() {
             if sink.tick(now) {
@@ -426,12 +490,26 @@ impl Browser {
 
     fn ask(&mut self, message: ClientMessage) {
         self.requests += 1;
+        self.unanswered.insert(self.requests, message.clone());
         let id = Some(self.requests);
-        self.words.push_back(ClientFrame { id, message });
+        if !self.wire.is_lost {
+            self.words.push_back(ClientFrame { id, message });
+        }
     }
 
     fn fault(&mut self, what: String) {
         self.faults.push(what);
+    }
+}
+
+fn answered(message: &ServerMessage) -> Option<RequestId> {
+    match message {
+        ServerMessage::Ok { id } => Some(*id),
+        ServerMessage::Joined { id, .. }
+        | ServerMessage::Answer { id, .. }
+        | ServerMessage::Pong { id }
+        | ServerMessage::Error { id, .. } => *id,
+        _ => None,
     }
 }
 

@@ -106,7 +106,7 @@ impl Invariants {
         browsers: &BTreeMap<u32, Browser>,
         of: &Membership,
     ) {
-        for browser in browsers.values() {
+        for browser in known(browsers).filter(|browser| !browser.wire.is_behind) {
             let name = format!("browser {}", browser.number);
             if browser.connected.is_none() {
                 self.fault(format!("{name} is not connected"));
@@ -125,6 +125,9 @@ impl Invariants {
                     self.fault(format!("{name}, seat {index}: browser {publisher} is gone"));
                     continue;
                 };
+                if publisher.wire.is_behind {
+                    continue;
+                }
                 for silent in silent_sources(now, browser, index, publisher) {
                     let number = publisher.number;
                     self.fault(format!(
@@ -137,8 +140,8 @@ impl Invariants {
 
     /// Every mirror shows exactly those who are here: no ghosts, nobody overlooked.
     pub fn check_mirrors(&mut self, browsers: &BTreeMap<u32, Browser>) {
-        let here: Vec<u32> = browsers.keys().copied().collect();
-        for browser in browsers.values() {
+        let here: Vec<u32> = known(browsers).map(|browser| browser.number).collect();
+        for browser in known(browsers).filter(|browser| !browser.wire.is_behind) {
             let mut seen: Vec<u32> = (browser.members.values())
                 .filter_map(|member| member.name.strip_prefix("browser ")?.parse().ok())
                 .collect();
@@ -164,6 +167,13 @@ pub struct Membership {
     pub by_member: BTreeMap<MemberId, u32>,
 }
 
+/// Those whom the node has not given up.
+fn known(browsers: &BTreeMap<u32, Browser>) -> impl Iterator<Item = &Browser> {
+    browsers
+        .values()
+        .filter(|browser| !browser.wire.is_given_up)
+}
+
 /// Those who send, should be seen and are not on a seat, although there is one free.
 fn missing(viewer: &Browser, browsers: &BTreeMap<u32, Browser>) -> Vec<u32> {
     let seated: Vec<MemberId> = viewer.seats.iter().flatten().map(|s| s.member).collect();
@@ -178,10 +188,10 @@ fn missing(viewer: &Browser, browsers: &BTreeMap<u32, Browser>) -> Vec<u32> {
                 .is_none_or(|wanted| wanted.contains(&me))
         };
         let unseen = |me| wanted(me) && !seated.contains(&me);
-        other.number != viewer.number && other.part.sends && other.me.is_some_and(unseen)
+        let is_sending = other.part.sends && !other.wire.is_behind;
+        other.number != viewer.number && is_sending && other.me.is_some_and(unseen)
     };
-    browsers
-        .values()
+    known(browsers)
         .filter(should)
         .map(|other| other.number)
         .collect()

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use motet::ids::{ConnectionId, LocalSocket, Path};
 use motet::logic::forward::reports::NtpClock;
+use motet::logic::limits::Limits;
 use motet::logic::room::RoomConfig;
 use motet::logic::topology::{Policy, TopologyConfig};
 use motet::media::dtls::Identity;
@@ -16,6 +17,8 @@ use motet::media::shard::{Shard, ShardCommand, ShardConfig, ShardEffect, ShardOu
 
 /// Where every client sends its media.
 pub const ADDRESS: &str = "10.1.0.1:7000";
+/// How long the node waits for a lost WebSocket; shorter than usual, so that simulations are.
+pub const GRACE: Duration = Duration::from_secs(8);
 /// What the wall clock says when a simulation starts.
 const WALL: Duration = Duration::from_secs(1_800_000_000);
 
@@ -35,8 +38,13 @@ impl Node {
             policy,
             ..TopologyConfig::default()
         };
+        let limits = Limits {
+            resume_seconds: GRACE.as_secs() as u32,
+            ..Limits::default()
+        };
         let room = RoomConfig {
             topology,
+            limits,
             ..RoomConfig::default()
         };
         let mut seeds = [0; 32];
@@ -102,13 +110,16 @@ pub fn path(remote: SocketAddr) -> Path {
     }
 }
 
-/// The WebSocket of a browser, and back.
-pub fn connection(number: u32) -> ConnectionId {
-    ConnectionId(u64::from(number) + 1)
+/// WebSockets that one browser may have, one after the other.
+const SOCKETS_MAX: u64 = 1_000;
+
+/// The n-th WebSocket of a browser, and back.
+pub fn connection(number: u32, socket: u32) -> ConnectionId {
+    ConnectionId(u64::from(number) * SOCKETS_MAX + u64::from(socket))
 }
 
 pub fn number(connection: ConnectionId) -> u32 {
-    (connection.0 - 1) as u32
+    (connection.0 / SOCKETS_MAX) as u32
 }
 
 /// One for all, as in a process.

@@ -8,8 +8,10 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
 use crate::browser::{Part, Stack};
+use crate::invariants::SETTLED;
 use crate::light::Profile;
 use crate::network::Link;
+use crate::node::GRACE;
 
 /// One thing that somebody does.
 #[derive(Debug, Clone)]
@@ -22,6 +24,9 @@ pub enum Act {
     Vanish,
     /// The cable is pulled: nothing comes any more, and nobody says so.
     Unplug,
+    /// The WebSocket is lost, and media is not; another is opened after `away`. If the node does not
+    /// notice, that comes as a surprise to it.
+    Lose { away: Duration, noticed: bool },
     /// Falls silent or comes back.
     Mute { source: Source, muted: bool },
     /// Wants to see these browsers only, by number, in this order.
@@ -46,7 +51,7 @@ pub struct Scenario {
 const BUSY: Duration = Duration::from_secs(9);
 /// The calm at the end; what the node finds out by itself takes longer.
 const CALM: Duration = Duration::from_secs(6);
-const CALM_AFTER_UNPLUG: Duration = Duration::from_secs(45);
+const CALM_AFTER_UNPLUG: Duration = Duration::from_secs(53);
 
 impl Scenario {
     pub fn new(seed: u64) -> Self {
@@ -64,15 +69,25 @@ impl Scenario {
                 acts.push((later, who, anything(&mut rng, who, people, &mut muted)));
             }
         }
+        if rng.random_bool(0.3) {
+            // Everything plays by now, and goes on.
+            let at = BUSY + SETTLED + Duration::from_millis(rng.random_range(0..2_000));
+            acts.push((at, rng.random_range(0..people), lose(&mut rng)));
+        }
         acts.sort_by_key(|(at, ..)| *at);
         let acts = believable(acts);
+        let back = |(at, _, act): &(Duration, u32, Act)| match act {
+            Act::Lose { away, .. } => *at + *away + CALM,
+            _ => *at,
+        };
+        let settled = acts.iter().map(back).max().unwrap_or_default();
         let unplugs = acts.iter().any(|(.., act)| matches!(act, Act::Unplug));
         let calm = if unplugs { CALM_AFTER_UNPLUG } else { CALM };
         Self {
             seed,
             sfu,
             acts,
-            ends: BUSY + calm,
+            ends: settled.max(BUSY + calm),
             told: false,
         }
     }
@@ -107,7 +122,8 @@ fn join(rng: &mut StdRng, people: u32, clean: bool) -> Act {
 
 fn anything(rng: &mut StdRng, who: u32, people: u32, muted: &mut bool) -> Act {
     // Who is unplugged is found out after 30 s, so such a room lives three times as long.
-    match rng.random_range(0..60) {
+    match rng.random_range(0..70) {
+        60.. => lose(rng),
         0..3 => Act::Leave,
         3..6 => Act::Vanish,
         6 => Act::Unplug,
@@ -123,6 +139,17 @@ fn anything(rng: &mut StdRng, who: u32, people: u32, muted: &mut bool) -> Act {
             Act::View { wanted }
         }
     }
+}
+
+/// Mostly back in time, sometimes not.
+fn lose(rng: &mut StdRng) -> Act {
+    let milliseconds = match rng.random_bool(0.8) {
+        true => rng.random_range(50..6_000),
+        false => rng.random_range(9_000..12_000),
+    };
+    let away = Duration::from_millis(milliseconds);
+    let noticed = away > GRACE || rng.random_bool(0.7);
+    Act::Lose { away, noticed }
 }
 
 /// Nobody does anything after they are gone, or before they have come.
@@ -152,6 +179,10 @@ mod tests {
                 .flat_map(|story| &story.acts)
                 .any(|(.., act)| wanted(act))
         };
+        assert!(any(
+            |act| matches!(act, Act::Lose { away, .. } if *away > GRACE)
+        ));
+        assert!(any(|act| matches!(act, Act::Lose { noticed: false, .. })));
         assert!(
             any(|act| matches!(act, Act::Unplug)) && any(|act| matches!(act, Act::View { .. }))
         );

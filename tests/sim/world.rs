@@ -2,11 +2,12 @@
 //! between them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use motet::ids::ConnectionId;
 use motet::media::shard::{ShardCommand, ShardEffect};
 use motet::protocol::client::{ClientFrame, ClientMessage, Feed, Want};
 use motet::protocol::reason::Reason;
@@ -28,7 +29,9 @@ const TIMER_SPIN_MAX: usize = 8;
 /// After everyone left nothing is kept for longer.
 const AFTERMATH: Duration = Duration::from_secs(8);
 /// After a browser is unplugged the node takes this long at most to notice.
-const UNPLUGGED: Duration = Duration::from_secs(36);
+const UNPLUGGED: Duration = Duration::from_secs(36 + node::GRACE.as_secs());
+/// Who came back too late comes in anew, under another number.
+const NEXT_LIFE: u32 = 10;
 
 /// See the module.
 pub struct World {
@@ -40,12 +43,17 @@ pub struct World {
     node_address: SocketAddr,
     network: Network,
     browsers: BTreeMap<u32, Browser>,
-    /// Pulled cables: still members until the node notices.
-    unplugged: BTreeMap<u32, SocketAddr>,
+    /// WebSockets that carry nothing any more.
+    broken: BTreeSet<ConnectionId>,
+    /// Who is which browser now, and how they came in.
+    lives: BTreeMap<u32, u32>,
+    ways: BTreeMap<u32, (Part, Link, Link)>,
     membership: Membership,
     invariants: Invariants,
     /// Nothing is settled before.
     restless_until: Instant,
+    /// When something changed that everyone is told of.
+    changed_at: Instant,
     /// What people did and what was said, if anybody is to read it.
     story: Option<Vec<String>>,
     pub report: Report,
@@ -78,9 +86,10 @@ enum Event {
         sent: Instant,
         bytes: Bytes,
     },
-    ToNode(u32, ClientFrame),
-    WebSocketEnds(u32),
-    ToBrowser(u32, ServerFrame),
+    ToNode(ConnectionId, ClientFrame),
+    WebSocketEnds(ConnectionId, Reason),
+    Return(u32),
+    ToBrowser(ConnectionId, ServerFrame),
     Check,
 }
 
@@ -96,10 +105,13 @@ impl World {
             node_address: node::ADDRESS.parse().unwrap(),
             network: Network::new(scenario.seed),
             browsers: BTreeMap::new(),
-            unplugged: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            lives: BTreeMap::new(),
+            ways: BTreeMap::new(),
             membership: Membership::default(),
             invariants: Invariants::default(),
             restless_until: start,
+            changed_at: start,
             story: scenario.told.then(Vec::new),
             report: Report::default(),
         };
@@ -182,7 +194,10 @@ impl World {
     fn happen(&mut self, event: Event) {
         let now = self.now;
         match event {
-            Event::Act(who, act) => self.act(who, act),
+            Event::Act(who, act) => {
+                let who = self.lives.get(&who).copied().unwrap_or(who);
+                self.act(who, act);
+            }
             Event::Datagram {
                 from,
                 to,
@@ -196,27 +211,47 @@ impl World {
                     self.reach_browser(from, to, sent, &bytes);
                 }
             }
-            Event::ToNode(who, frame) => {
+            Event::ToNode(connection, frame) => {
+                if self.broken.contains(&connection) {
+                    return;
+                }
+                let who = node::number(connection);
                 self.tell(who, || format!("says {}", shorten(&frame.message)));
-                let said = self.command(who, frame);
+                let said = self.command(connection, frame);
                 self.node.handle(now, said);
                 self.drain_node();
             }
-            Event::WebSocketEnds(who) => {
-                let (connection, reason) = (node::connection(who), Reason::Lost);
+            Event::WebSocketEnds(connection, reason) => {
                 self.node
                     .handle(now, ShardCommand::Gone { connection, reason });
                 self.drain_node();
-                self.invariants.on_gone(now, address(who));
+                if reason == Reason::Left {
+                    let who = node::number(connection);
+                    self.invariants.on_gone(now, address(who));
+                }
             }
-            Event::ToBrowser(who, frame) => {
+            Event::Return(who) => {
+                if let Some(browser) = self.browsers.get_mut(&who) {
+                    browser.resume(ROOM);
+                    self.drain_browser(who);
+                }
+            }
+            Event::ToBrowser(connection, frame) => {
+                if self.broken.contains(&connection) {
+                    return;
+                }
+                let who = node::number(connection);
                 if let Some(browser) = self.browsers.get_mut(&who) {
                     browser.hear(now, frame);
                     if let Some(me) = browser.me {
                         self.membership.by_number.insert(who, me);
                         self.membership.by_member.insert(me, who);
                     }
+                    let is_refused = browser.wire.is_refused;
                     self.drain_browser(who);
+                    if is_refused {
+                        self.come_in_anew(who);
+                    }
                 }
             }
             Event::Check => self.check(),
@@ -232,21 +267,32 @@ impl World {
         } else {
             SETTLED
         };
+        let lost = |browser: &Browser| browser.wire.is_lost;
+        let is_lost = self.browsers.get(&who).is_some_and(lost);
+        match act {
+            Act::Lose { away, noticed } => return self.lose(who, away, noticed),
+            // Whoever is lost goes by not coming back.
+            Act::Leave | Act::Vanish | Act::Unplug if is_lost => return,
+            _ => {}
+        }
+        self.changed_at = now;
         self.restless_until = self.restless_until.max(now + calm_after);
         match act {
+            Act::Lose { .. } => {}
             Act::Join { part, up, down } => self.join(who, part, up, down),
             Act::Leave => {
                 let mut browser = self.browsers.remove(&who).unwrap();
                 browser.leave();
-                self.say_all(who, &mut browser);
+                self.say_all(&mut browser);
             }
             Act::Vanish => {
-                self.browsers.remove(&who);
-                self.schedule(now + WEBSOCKET_DELAY, Event::WebSocketEnds(who));
+                let browser = self.browsers.remove(&who).unwrap();
+                let ends = Event::WebSocketEnds(connection(&browser), Reason::Left);
+                self.schedule(now + WEBSOCKET_DELAY, ends);
             }
             Act::Unplug => {
-                self.browsers.remove(&who);
-                self.unplugged.insert(who, address(who));
+                let browser = self.browsers.remove(&who).unwrap();
+                self.broken.insert(connection(&browser));
             }
             Act::Mute { source, muted } => {
                 let browser = self.browsers.get_mut(&who).unwrap();
@@ -262,14 +308,45 @@ impl World {
     fn join(&mut self, who: u32, part: Part, up: Link, down: Link) {
         let (client, node) = (address(who), self.node_address);
         self.network.connect(client, node, up, down);
+        self.ways.insert(who, (part, up, down));
         let mut browser = Browser::new(self.now, who, client, part);
         browser.join(ROOM);
         self.browsers.insert(who, browser);
     }
 
+    fn lose(&mut self, who: u32, away: Duration, noticed: bool) {
+        let now = self.now;
+        let Some(browser) = self.browsers.get_mut(&who).filter(|b| !b.wire.is_lost) else {
+            return;
+        };
+        browser.lose_socket(now);
+        let (connection, is_member) = (connection(browser), browser.me.is_some());
+        self.broken.insert(connection);
+        let notices = if noticed { WEBSOCKET_DELAY } else { away * 2 };
+        let ends = Event::WebSocketEnds(connection, Reason::Lost);
+        self.schedule(now + notices, ends);
+        if is_member {
+            self.schedule(now + away, Event::Return(who));
+        } else {
+            // It has no token: whatever the node made of its `join` waits for nobody.
+            let until = now + notices + node::GRACE + SETTLED;
+            self.restless_until = self.restless_until.max(until);
+            self.come_in_anew(who);
+        }
+    }
+
+    fn come_in_anew(&mut self, who: u32) {
+        self.browsers.remove(&who);
+        let (part, up, down) = self.ways[&who];
+        let next = who + NEXT_LIFE;
+        self.lives.insert(who % NEXT_LIFE, next);
+        self.act(next, Act::Join { part, up, down });
+    }
+
     fn view(&mut self, who: u32, wanted: Vec<u32>) {
         let known = &self.membership.by_number;
         let wants = wanted.iter().filter_map(|number| {
+            let number = self.lives.get(number).unwrap_or(number);
             Some(Want {
                 member: *known.get(number)?,
                 feed: Feed::Camera,
@@ -292,8 +369,8 @@ impl World {
         }
     }
 
-    fn command(&mut self, who: u32, frame: ClientFrame) -> ShardCommand {
-        let connection = node::connection(who);
+    fn command(&mut self, connection: ConnectionId, frame: ClientFrame) -> ShardCommand {
+        let who = node::number(connection);
         if matches!(frame.message, ClientMessage::Bye {}) {
             self.invariants.on_gone(self.now, address(who));
         }
@@ -302,12 +379,21 @@ impl World {
                 room,
                 name,
                 sfu_only,
+                owner_key,
             } => ShardCommand::Join {
                 connection,
                 id: frame.id,
                 room,
                 name,
                 sfu_only,
+                owner_key,
+            },
+            ClientMessage::Resume { room, token, after } => ShardCommand::Resume {
+                connection,
+                id: frame.id,
+                room,
+                token,
+                after,
             },
             _ => ShardCommand::Said { connection, frame },
         }
@@ -344,22 +430,45 @@ impl World {
             ShardEffect::Send { connection, frame } => {
                 let who = node::number(connection);
                 self.tell(who, || format!("is told {}", shorten(&frame.message)));
-                if let ServerMessage::Seats { seats } = &frame.message {
-                    self.invariants.on_plan(self.now, who, seats);
-                }
-                self.schedule(self.now + WEBSOCKET_DELAY, Event::ToBrowser(who, frame));
+                self.notice(who, &frame.message);
+                self.schedule(
+                    self.now + WEBSOCKET_DELAY,
+                    Event::ToBrowser(connection, frame),
+                );
             }
-            ShardEffect::Close { connection, .. } => {
+            ShardEffect::Close { connection, reason } => {
                 let who = node::number(connection);
-                self.invariants.on_gone(self.now, address(who));
-                self.unplugged.remove(&who);
-                if self.browsers.contains_key(&who) {
+                let is_replaced = reason == Reason::Replaced && self.broken.contains(&connection);
+                if self.browsers.contains_key(&who) && !is_replaced {
                     self.invariants
                         .faults
                         .push(format!("browser {who} is thrown out"));
                 }
             }
             ShardEffect::Reply { .. } | ShardEffect::RoomClosed { .. } => {}
+        }
+    }
+
+    /// What the node tells a browser is so from now on.
+    fn notice(&mut self, who: u32, message: &ServerMessage) {
+        let now = self.now;
+        match message {
+            ServerMessage::Seats { seats } => self.invariants.on_plan(now, who, seats),
+            ServerMessage::Switch { .. }
+            | ServerMessage::Commit { .. }
+            | ServerMessage::Rollback { .. } => self.changed_at = now,
+            ServerMessage::Left { member, .. } => {
+                self.changed_at = now;
+                self.restless_until = self.restless_until.max(now + SETTLED);
+                let Some(&gone) = self.membership.by_member.get(member) else {
+                    return;
+                };
+                self.invariants.on_gone(now, address(gone));
+                if let Some(browser) = self.browsers.get_mut(&gone) {
+                    browser.wire.is_given_up = true;
+                }
+            }
+            _ => {}
         }
     }
 
@@ -370,13 +479,14 @@ impl World {
         while let Some((to, bytes)) = browser.poll_datagram() {
             self.send(browser.address, to, bytes);
         }
-        self.say_all(who, &mut browser);
+        self.say_all(&mut browser);
         self.browsers.insert(who, browser);
     }
 
-    fn say_all(&mut self, who: u32, browser: &mut Browser) {
+    fn say_all(&mut self, browser: &mut Browser) {
+        let to = connection(browser);
         while let Some(word) = browser.poll_word() {
-            self.schedule(self.now + WEBSOCKET_DELAY, Event::ToNode(who, word));
+            self.schedule(self.now + WEBSOCKET_DELAY, Event::ToNode(to, word));
         }
     }
 
@@ -397,12 +507,39 @@ impl World {
     }
 
     fn check(&mut self) {
-        if self.now > self.restless_until {
+        let is_turning = self.look_at_the_wires();
+        if self.now > self.restless_until && !is_turning {
             self.invariants
                 .when_settled(self.now, &self.browsers, &self.membership);
             self.invariants.check_mirrors(&self.browsers);
         }
         self.schedule(self.now + CHECK_INTERVAL, Event::Check);
+    }
+
+    /// Works out who knows how things are. True if somebody is given up in these milliseconds.
+    fn look_at_the_wires(&mut self) -> bool {
+        let now = self.now;
+        let mut is_turning = false;
+        for browser in self.browsers.values_mut() {
+            let wire = &mut browser.wire;
+            let Some(lost_at) = wire.lost_at else {
+                continue;
+            };
+            let over_at = lost_at + node::GRACE;
+            if wire.is_lost && now >= over_at {
+                // Perhaps nobody else is there to be told.
+                if !std::mem::replace(&mut wire.is_given_up, true) {
+                    self.changed_at = now;
+                }
+                is_turning |= now < over_at + 4 * WEBSOCKET_DELAY;
+            }
+        }
+        for wire in self.browsers.values_mut().map(|browser| &mut browser.wire) {
+            let is_away = wire.is_lost || wire.back_at.is_some_and(|at| now < at + SETTLED);
+            let could_hear = |lost_at| self.changed_at + SETTLED <= lost_at;
+            wire.is_behind = is_away && !wire.lost_at.is_some_and(could_hear);
+        }
+        is_turning
     }
 
     fn collect_faults(&mut self) -> Result<(), Failure> {
@@ -458,6 +595,11 @@ impl World {
 fn shorten(message: &impl std::fmt::Debug) -> String {
     let text = format!("{message:?}");
     text.chars().take(300).collect()
+}
+
+/// The WebSocket that a browser has now, or had last.
+fn connection(browser: &Browser) -> ConnectionId {
+    node::connection(browser.number, browser.wire.socket)
 }
 
 fn address(who: u32) -> SocketAddr {

@@ -19,6 +19,7 @@ use crate::io::shard_handle::ShardError;
 use crate::logic::names::check_name;
 use crate::media::shard::Question;
 use crate::metrics;
+use crate::protocol::owner_key::OwnerKey;
 
 /// Who asks: lets managers through, and nobody else.
 pub(super) struct Manager;
@@ -98,9 +99,11 @@ pub(super) async fn room(
 
 /// What `POST /api/rooms` takes.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct NewRoom {
     name: Option<String>,
+    /// What makes its owners; never shown again.
+    owner_key: Option<OwnerKey>,
 }
 
 /// `POST /api/rooms`: makes a room that waits for its members.
@@ -118,10 +121,11 @@ pub(super) async fn create_room(
     let shard = node.rim.lobby().enter(&name);
     let shard = shard
         .map_err(|refusal| Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}.")))?;
-    let answer = node
-        .shard(shard)
-        .ask(Question::CreateRoom(name.clone()))
-        .await;
+    let question = Question::CreateRoom {
+        name: name.clone(),
+        owner_key: wanted.owner_key,
+    };
+    let answer = node.shard(shard).ask(question).await;
     node.rim.lobby().arrived(&name);
     match answer? {
         Value::Null => {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
@@ -22,14 +23,20 @@ use crate::io::shard_handle::ShardHandle;
 use crate::logic::limits::Bucket;
 use crate::logic::lobby::Refusal;
 use crate::logic::names::check_name;
+use crate::logic::room::permissions::{self, Standing};
 use crate::media::shard::ShardCommand;
 use crate::protocol::SUBPROTOCOL;
 use crate::protocol::client::{ClientFrame, ClientMessage, RequestId};
+use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{IceServer, ServerFrame, ServerMessage};
+use crate::protocol::server::{IceServer, Role, ServerFrame, ServerMessage};
 
 /// How long the operating system may refuse to take one message. Then the client counts as slow.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client of which nothing came for this long is asked for a sign of life.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// A room is told at most this often that a client which says nothing is alive.
+const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a closing socket may take for the other side's close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -84,6 +91,9 @@ pub(super) fn close_code(reason: Reason) -> (u16, &'static str) {
         Reason::Silent => (4000, "no sign of life"),
         Reason::Slow => (4001, "too slow a reader"),
         Reason::RoomClosed => (4002, "the room was closed"),
+        Reason::Removed => (4003, "removed by the owner"),
+        Reason::Denied => (4004, "not let in"),
+        Reason::Replaced => (4005, "another connection goes on"),
     }
 }
 
@@ -188,6 +198,14 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, mut outbox: OutboxReade
                     Err(_) => return Reason::Slow,
                 }
             }
+            Outgoing::Ping => {
+                let ping = Message::Ping(Bytes::new());
+                match tokio::time::timeout(SEND_TIMEOUT, sink.send(ping)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => return Reason::Lost,
+                    Err(_) => return Reason::Slow,
+                }
+            }
             Outgoing::Close(reason) => return refuse(sink, reason).await,
             Outgoing::CloseTooLarge => {
                 close(sink, 1009, "too large a message").await;
@@ -216,8 +234,12 @@ struct Conversation<'a> {
     connection: ConnectionId,
     messages: Bucket,
     errors: Bucket,
-    /// Where its room lives, once it has asked to join one.
+    /// Where its room lives, once it has asked to be let into one.
     shard: Option<ShardHandle>,
+    /// When the shard was last told anything.
+    told: Instant,
+    /// It said `resume`, and has not answered a ping since.
+    is_fresh: bool,
 }
 
 /// Whether the conversation goes on.
@@ -236,6 +258,8 @@ impl<'a> Conversation<'a> {
             messages: node.limits.message_bucket(now),
             errors: node.limits.error_bucket(now),
             shard: None,
+            told: now,
+            is_fresh: false,
         }
     }
 
@@ -244,8 +268,9 @@ impl<'a> Conversation<'a> {
     async fn read(&mut self, stream: &mut SplitStream<WebSocket>) -> Reason {
         let patience = Duration::from_secs(self.node.limits.join_seconds.into());
         let mut deadline = tokio::time::Instant::now() + patience;
+        let mut quiet_until = tokio::time::Instant::now() + HEARTBEAT;
         loop {
-            let outside = self.membership() != Membership::Joined;
+            let outside = matches!(self.membership(), Membership::None | Membership::Joining);
             let message = tokio::select! {
                 message = stream.next() => message,
                 () = tokio::time::sleep_until(deadline), if outside => {
@@ -255,14 +280,21 @@ impl<'a> Conversation<'a> {
                     deadline += patience;
                     continue;
                 }
+                () = tokio::time::sleep_until(quiet_until) => {
+                    self.node.rim.ping(self.connection);
+                    quiet_until += HEARTBEAT;
+                    continue;
+                }
             };
+            quiet_until = tokio::time::Instant::now() + HEARTBEAT;
             let next = match message {
                 Some(Ok(Message::Text(text))) => self.hear(text.as_str()).await,
                 Some(Ok(Message::Binary(_))) => {
                     self.object(None, ErrorCode::Malformed, "Messages are text, not binary.")
                 }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.tick(),
-                Some(Ok(Message::Close(_))) => return Reason::Left,
+                Some(Ok(Message::Ping(_))) => self.tick(),
+                Some(Ok(Message::Pong(_))) => self.pong().await,
+                Some(Ok(Message::Close(frame))) => return reason_for(frame.as_ref()),
                 Some(Err(error)) if is_too_large(&error) => {
                     self.node.rim.counters.misbehaved.add(1);
                     self.say(ServerMessage::Bye {
@@ -272,6 +304,10 @@ impl<'a> Conversation<'a> {
                     return std::future::pending().await;
                 }
                 Some(Err(_)) | None => return Reason::Lost,
+            };
+            let next = match next {
+                Next::Read if self.told.elapsed() >= ALIVE_INTERVAL => self.tell_alive().await,
+                next => next,
             };
             if let Next::Finish = next {
                 return std::future::pending().await;
@@ -299,29 +335,30 @@ impl<'a> Conversation<'a> {
                 "A message of this kind may not be that long.",
             );
         }
-        match (frame.message, self.membership()) {
+        let membership = self.membership();
+        if let Err(refused) = permissions::check(&frame.message, standing(membership)) {
+            return self.object(frame.id, refused.code, refused.message);
+        }
+        match (frame.message, membership) {
             (
                 ClientMessage::Join {
                     room,
                     name,
                     sfu_only,
+                    owner_key,
                 },
                 Membership::None,
-            ) => self.join(frame.id, &room, &name, sfu_only).await,
-            (ClientMessage::Join { .. }, _) => self.object(
-                frame.id,
-                ErrorCode::AlreadyJoined,
-                "This connection is in a room.",
-            ),
+            ) => {
+                self.join(frame.id, &room, &name, (sfu_only, owner_key))
+                    .await
+            }
+            (ClientMessage::Resume { room, token, after }, Membership::None) => {
+                self.resume(frame.id, &room, token, after).await
+            }
             (ClientMessage::Bye {}, Membership::None) => {
                 self.node.rim.close(self.connection, Reason::Left);
                 Next::Finish
             }
-            (_, Membership::None) => self.object(
-                frame.id,
-                ErrorCode::NotJoined,
-                "The first message must be `join`.",
-            ),
             (message, _) => {
                 self.pass_on(ClientFrame {
                     id: frame.id,
@@ -337,7 +374,7 @@ impl<'a> Conversation<'a> {
         id: Option<RequestId>,
         room: &str,
         name: &str,
-        sfu_only: bool,
+        (sfu_only, owner_key): (bool, Option<OwnerKey>),
     ) -> Next {
         let (room, name) = match (check_name(room), check_name(name)) {
             (Ok(room), Ok(name)) => (room, name),
@@ -364,8 +401,43 @@ impl<'a> Conversation<'a> {
             room,
             name,
             sfu_only,
+            owner_key,
         })
         .await
+    }
+
+    /// Whoever guesses tokens runs out of patience with this socket.
+    async fn resume(
+        &mut self,
+        id: Option<RequestId>,
+        room: &str,
+        token: String,
+        after: u64,
+    ) -> Next {
+        let rim = &self.node.rim;
+        let place = check_name(room).ok().and_then(|room| {
+            let shard = rim.enter_for_resume(self.connection, &room)?;
+            Some((room, self.node.shard(shard)))
+        });
+        let Some((room, shard)) = place else {
+            let message = "That room is not there any more; join instead.";
+            return self.object(id, ErrorCode::ResumeFailed, message);
+        };
+        self.shard = Some(shard);
+        self.is_fresh = true;
+        let connection = self.connection;
+        let next = self.send(ShardCommand::Resume {
+            connection,
+            id,
+            room,
+            token,
+            after,
+        });
+        match next.await {
+            Next::Read if self.errors.take(Instant::now()) => Next::Read,
+            Next::Read => self.misbehaved(),
+            Next::Finish => Next::Finish,
+        }
     }
 
     async fn pass_on(&mut self, frame: ClientFrame) -> Next {
@@ -378,10 +450,24 @@ impl<'a> Conversation<'a> {
             return Next::Read;
         };
         if shard.send(command).await.is_ok() {
+            self.told = Instant::now();
             return Next::Read;
         }
         self.bye(Reason::Shutdown);
         Next::Finish
+    }
+
+    /// The first one after `resume` answers the ping behind `resumed`: that has arrived.
+    async fn pong(&mut self) -> Next {
+        match std::mem::take(&mut self.is_fresh) {
+            true => self.tell_alive().await,
+            false => self.tick(),
+        }
+    }
+
+    async fn tell_alive(&mut self) -> Next {
+        let connection = self.connection;
+        self.send(ShardCommand::Alive { connection }).await
     }
 
     /// Control frames count as messages, but need no answer.
@@ -401,9 +487,13 @@ impl<'a> Conversation<'a> {
         self.node.rim.counters.violations.add(1);
         let message = message.to_owned();
         self.say(ServerMessage::Error { id, code, message });
-        if self.errors.take(Instant::now()) {
-            return Next::Read;
+        match self.errors.take(Instant::now()) {
+            true => Next::Read,
+            false => self.misbehaved(),
         }
+    }
+
+    fn misbehaved(&mut self) -> Next {
         self.node.rim.counters.misbehaved.add(1);
         self.bye(Reason::Misbehaved);
         Next::Finish
@@ -426,6 +516,24 @@ impl<'a> Conversation<'a> {
 
     fn membership(&self) -> Membership {
         self.node.rim.membership(self.connection)
+    }
+}
+
+/// As far as the rim knows: inside, the room tells guests from owners.
+fn standing(membership: Membership) -> Standing {
+    match membership {
+        Membership::None => Standing::Outside,
+        Membership::Waiting => Standing::Waiting,
+        Membership::Joining | Membership::Joined => Standing::Inside(Role::Owner),
+    }
+}
+
+/// A client that means to go says so (RFC 6455 §7.4.1: 1000, or 1001 when its page is closed).
+/// Anything else may be an accident.
+fn reason_for(frame: Option<&CloseFrame>) -> Reason {
+    match frame.map(|frame| frame.code) {
+        Some(1000 | 1001) => Reason::Left,
+        _ => Reason::Lost,
     }
 }
 

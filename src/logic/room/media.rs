@@ -1,15 +1,17 @@
 //! What members send and see over the node.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use crate::ids::MemberId;
 use crate::protocol::client::{Epoch, Feed, RequestId, Source, Want};
 use crate::protocol::reason::ErrorCode;
-use crate::protocol::server::{Seat, ServerMessage};
+use crate::protocol::server::{Reach, Seat, ServerMessage};
 
 use super::members::{Attendee, Peer, Publication};
 use super::{MediaFact, MediaOrder, Refusal, Room, RoomEffect, SeatOrder, answer};
 use crate::logic::forward::seats::{Sitter, assign};
+use crate::logic::topology::Topology;
 
 /// A viewer who did not ask for a size gets the largest layer that flows.
 const MAX_HEIGHT_UNASKED: u16 = u16::MAX;
@@ -38,12 +40,13 @@ impl Room {
                 }
             }
             // A connection that was answered is seated at once, so that media flows when it is up.
-            MediaFact::PeerUp { .. } => {}
+            MediaFact::PeerUp { member } => self.reach(now, member, Reach::Up, out),
             MediaFact::PeerDown { member } => {
                 if let Some(attendee) = self.roster.get_mut(member) {
                     attendee.peer = None;
                 }
                 self.reseat_one(member, false, out);
+                self.lose_reach(now, member, out);
             }
             MediaFact::Speakers(members) => self.speak(members, out),
         }
@@ -76,7 +79,7 @@ impl Room {
         &mut self,
         member: MemberId,
         source: Source,
-        publication: Publication,
+        mut publication: Publication,
         out: &mut Vec<RoomEffect>,
     ) -> Result<(), Refusal> {
         self.check_tokens(&publication)?;
@@ -84,6 +87,8 @@ impl Room {
             return Ok(());
         };
         check_mid(attendee, source, &publication)?;
+        let is_held = !publication.muted && attendee.silenced.contains(&source);
+        publication.muted |= is_held;
         let before = attendee.as_seen();
         let old = attendee.published.insert(source, publication.clone());
         let was_on_node = old.is_some_and(|old| old.mid.is_some());
@@ -100,7 +105,9 @@ impl Room {
             }
             None => {}
         }
-        if has_changed {
+        if is_held {
+            self.show_to_all(member, out);
+        } else if has_changed {
             self.show(member, out);
         }
         self.reseat(out);
@@ -115,11 +122,17 @@ impl Room {
         out: &mut Vec<RoomEffect>,
     ) -> Result<(), Refusal> {
         let attendee = self.roster.get_mut(member);
+        let is_held = |attendee: &Attendee| !muted && attendee.silenced.contains(&source);
+        let is_held = attendee.as_deref().is_some_and(is_held);
         let published = attendee.and_then(|attendee| attendee.published.get_mut(&source));
         let Some(publication) = published else {
             let message = format!("{source:?} is not published.");
             return Err(Refusal::new(ErrorCode::NotPublished, message));
         };
+        if is_held {
+            let message = "The room's owner holds it muted.";
+            return Err(Refusal::new(ErrorCode::Forbidden, message));
+        }
         if publication.muted == muted {
             return Ok(());
         }
@@ -176,24 +189,31 @@ impl Room {
 
     /// Works out who should sit where, and tells what is different.
     pub(super) fn reseat(&mut self, out: &mut Vec<RoomEffect>) {
-        let available = self.available();
+        let feeds = self.feeds();
         for viewer in self.roster.iter_mut() {
+            let available = available(&self.topology, viewer.id, &feeds);
             seat(viewer, &available, false, out);
         }
     }
 
     /// As [`Self::reseat`], where one viewer alone can be concerned. If their connection was
     /// `renewed` they are told all the same: its seats are bare.
-    fn reseat_one(&mut self, viewer: MemberId, is_renewed: bool, out: &mut Vec<RoomEffect>) {
-        let available = self.available();
+    pub(super) fn reseat_one(
+        &mut self,
+        viewer: MemberId,
+        is_renewed: bool,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        let feeds = self.feeds();
+        let available = available(&self.topology, viewer, &feeds);
         if let Some(viewer) = self.roster.get_mut(viewer) {
             seat(viewer, &available, is_renewed, out);
         }
     }
 
-    /// What the node can put on seats.
-    fn available(&self) -> Vec<Sitter> {
-        match self.topology.involves_sfu() {
+    /// What the node can put on somebody's seats.
+    fn feeds(&self) -> Vec<Sitter> {
+        match self.topology.serves_anybody() {
             true => self.roster.feeds(),
             false => Vec::new(),
         }
@@ -227,7 +247,7 @@ impl Room {
 
     fn speak(&mut self, mut members: Vec<MemberId>, out: &mut Vec<RoomEffect>) {
         members.retain(|&member| self.has(member));
-        if self.topology.involves_sfu() && members != self.speakers {
+        if self.topology.serves_anybody() && members != self.speakers {
             self.speakers.clone_from(&members);
             self.roster
                 .tell_all_but(None, &ServerMessage::Speakers { members }, out);
@@ -235,7 +255,7 @@ impl Room {
     }
 
     /// Tells the others how a member is now.
-    fn show(&mut self, member: MemberId, out: &mut Vec<RoomEffect>) {
+    pub(super) fn show(&mut self, member: MemberId, out: &mut Vec<RoomEffect>) {
         if let Some(seen) = self.roster.get(member).map(Attendee::as_seen) {
             let message = ServerMessage::Member { member: seen };
             self.roster.tell_all_but(Some(member), &message, out);
@@ -259,6 +279,15 @@ impl Room {
         }
         Ok(())
     }
+}
+
+/// What the node can put on a viewer's seats.
+fn available<'a>(topology: &Topology, viewer: MemberId, feeds: &'a [Sitter]) -> Cow<'a, [Sitter]> {
+    if topology.involves_sfu() && topology.exceptions(viewer).is_empty() {
+        return Cow::Borrowed(feeds);
+    }
+    let is_served = |sitter: &&Sitter| topology.is_served(viewer, sitter.0);
+    Cow::Owned(feeds.iter().filter(is_served).copied().collect())
 }
 
 /// An m-line carries one source.
@@ -310,7 +339,14 @@ fn plan(viewer: &Attendee, available: &[Sitter]) -> Vec<Option<SeatOrder>> {
     }
     let wants = wants.unwrap_or_default();
     let previous = sitters(&viewer.plan);
-    let placed = assign(seats, viewer.id, wants, available, &previous);
+    let placed = if viewer.is_here() {
+        assign(seats, viewer.id, wants, available, &previous)
+    } else {
+        // Who cannot be told keeps what they have: nobody is seen under another's name.
+        let is_kept = |sitter: &&Sitter| previous.contains(&Some(**sitter));
+        let kept: Vec<Sitter> = available.iter().filter(is_kept).copied().collect();
+        assign(seats, viewer.id, wants, &kept, &previous)
+    };
     let order = |(member, feed): Sitter| SeatOrder {
         member,
         feed,

@@ -1,14 +1,19 @@
 //! Who is in a room, and what the room knows about each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::ids::MemberId;
 use crate::logic::limits::{Bucket, Limits};
 use crate::protocol::client::{Feed, Source, Want};
-use crate::protocol::server::{Member, Published, ServerFrame, ServerMessage};
+use crate::protocol::reason::Reason;
+use crate::protocol::server::{
+    Member, Presence, Published, Reach, Role, ServerFrame, ServerMessage,
+};
 
-use super::{RoomEffect, SeatOrder};
+use super::resume::{Event, Line};
+use super::{Newcomer, RoomEffect, SeatOrder, answer};
 
 /// Everyone in a room, in the order of their coming. At most `room_members`; more are refused.
 #[derive(Debug, Default)]
@@ -19,12 +24,23 @@ pub(super) struct Roster(Vec<Attendee>);
 pub(super) struct Attendee {
     pub(super) id: MemberId,
     pub(super) name: String,
+    pub(super) role: Role,
     pub(super) sfu_only: bool,
     pub(super) published: BTreeMap<Source, Publication>,
+    /// What the owner holds muted.
+    pub(super) silenced: BTreeSet<Source>,
+    /// Since when their hand is up, in milliseconds of the room's age.
+    pub(super) hand_ms: Option<u64>,
+    pub(super) presence: Presence,
+    pub(super) node: Reach,
+    /// Their WebSocket: what brings it back, and what it may have missed.
+    pub(super) line: Line,
     /// When something was last heard of the client.
     pub(super) heard: Instant,
     /// What is left of the room's patience.
     pub(super) errors: Bucket,
+    /// What is left of their reactions.
+    pub(super) reactions: Bucket,
     /// Candidates sent to others in the current negotiation with each.
     pub(super) candidates: BTreeMap<MemberId, u32>,
     /// What they want to see; `None`: everyone.
@@ -33,8 +49,6 @@ pub(super) struct Attendee {
     pub(super) peer: Option<Peer>,
     /// Who sits on their seats, as was told.
     pub(super) plan: Vec<Option<SeatOrder>>,
-    /// The number of the last event that was sent to them.
-    seq: u64,
 }
 
 /// A member's connection to the node, as far as a room cares.
@@ -55,22 +69,28 @@ impl Attendee {
     pub(super) fn new(
         now: Instant,
         id: MemberId,
-        name: String,
-        sfu_only: bool,
+        newcomer: Newcomer,
+        token: String,
         limits: &Limits,
     ) -> Attendee {
         Attendee {
             id,
-            name,
-            sfu_only,
+            name: newcomer.name,
+            role: Role::Guest,
+            sfu_only: newcomer.sfu_only,
             published: BTreeMap::new(),
+            silenced: BTreeSet::new(),
+            hand_ms: None,
+            presence: Presence::Here,
+            node: Reach::Unknown,
+            line: Line::new(token, limits),
             heard: now,
             errors: limits.error_bucket(now),
+            reactions: limits.reaction_bucket(now),
             candidates: BTreeMap::new(),
             view: None,
             peer: None,
             plan: Vec::new(),
-            seq: 0,
         }
     }
 
@@ -87,9 +107,19 @@ impl Attendee {
         Member {
             id: self.id,
             name: self.name.clone(),
+            role: self.role,
             sfu_only: self.sfu_only,
             published: published.collect(),
+            silenced: self.silenced.iter().copied().collect(),
+            hand_ms: self.hand_ms,
+            presence: self.presence,
+            node: self.node,
         }
+    }
+
+    /// Their WebSocket is there.
+    pub(super) fn is_here(&self) -> bool {
+        self.presence == Presence::Here
     }
 
     /// What of theirs the node can put on a seat.
@@ -104,12 +134,35 @@ impl Attendee {
         camera.into_iter().chain(screen.then_some(Feed::Screen))
     }
 
-    /// Sends an event.
+    /// Sends an event, now or when their WebSocket is back.
     pub(super) fn tell(&mut self, message: ServerMessage, out: &mut Vec<RoomEffect>) {
-        self.seq += 1;
-        let seq = Some(self.seq);
-        let frame = ServerFrame { seq, message };
-        out.push(RoomEffect::Send { to: self.id, frame });
+        self.tell_shared(&Event::new(message), out);
+    }
+
+    fn tell_shared(&mut self, event: &Arc<Event>, out: &mut Vec<RoomEffect>) {
+        let seq = self.line.log.push(event);
+        if self.is_here() {
+            out.push(self.event(seq, event));
+        }
+    }
+
+    /// An event with its number.
+    pub(super) fn event(&self, seq: u64, event: &Event) -> RoomEffect {
+        let frame = ServerFrame {
+            seq: Some(seq),
+            message: event.message().clone(),
+        };
+        RoomEffect::Send { to: self.id, frame }
+    }
+
+    /// Ends their WebSocket with a last word that is not among the events: who comes back must not
+    /// hear it again.
+    pub(super) fn hang_up(&self, reason: Reason, out: &mut Vec<RoomEffect>) {
+        let member = self.id;
+        if self.is_here() {
+            out.push(answer(member, ServerMessage::Bye { reason }));
+            out.push(RoomEffect::Disconnect { member, reason });
+        }
     }
 }
 
@@ -124,6 +177,10 @@ impl Roster {
 
     pub(super) fn get_mut(&mut self, member: MemberId) -> Option<&mut Attendee> {
         self.0.iter_mut().find(|attendee| attendee.id == member)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Attendee> {
+        self.0.iter()
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Attendee> {
@@ -168,6 +225,18 @@ impl Roster {
         self.0.iter().flat_map(feeds_of).collect()
     }
 
+    /// Sends an event to one member, if they are here.
+    pub(super) fn tell(
+        &mut self,
+        member: MemberId,
+        message: ServerMessage,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        if let Some(member) = self.get_mut(member) {
+            member.tell(message, out);
+        }
+    }
+
     /// Sends an event to everyone, or to everyone else.
     pub(super) fn tell_all_but(
         &mut self,
@@ -175,18 +244,21 @@ impl Roster {
         message: &ServerMessage,
         out: &mut Vec<RoomEffect>,
     ) {
+        let event = Event::new(message.clone());
         let others = self.0.iter_mut().filter(|other| Some(other.id) != except);
-        others.for_each(|other| other.tell(message.clone(), out));
+        others.for_each(|other| other.tell_shared(&event, out));
     }
 
-    /// Those of whom nothing was heard for that long.
+    /// Those whose WebSockets are there and of whom nothing was heard for that long.
     pub(super) fn silent_since(&self, now: Instant, silence: Duration) -> Vec<MemberId> {
-        let silent = self.0.iter().filter(|member| now >= member.heard + silence);
+        let is_silent = |member: &&Attendee| member.is_here() && now >= member.heard + silence;
+        let silent = self.0.iter().filter(is_silent);
         silent.map(|member| member.id).collect()
     }
 
     /// When the one who is silent for longest was last heard.
     pub(super) fn first_heard(&self) -> Option<Instant> {
-        self.0.iter().map(|member| member.heard).min()
+        let here = self.0.iter().filter(|member| member.is_here());
+        here.map(|member| member.heard).min()
     }
 }

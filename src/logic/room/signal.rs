@@ -19,7 +19,7 @@ impl Room {
         if from == to || !self.has(to) {
             return Err(Refusal::no_such_member(to));
         }
-        if !self.topology.is_mesh_epoch(epoch) {
+        if !self.topology.may_signal(from, to, epoch) {
             return Err(Refusal::stale());
         }
         self.check_size(&signal)?;

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod harness;
+mod moderation;
 mod random;
+mod resume;
 mod scenarios;

@@ -1,7 +1,8 @@
 //! What a room is told, and what it wants done.
 
-use crate::ids::MemberId;
+use crate::ids::{ConnectionId, MemberId};
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
+use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::Reason;
 use crate::protocol::server::ServerFrame;
 
@@ -9,14 +10,15 @@ use crate::protocol::server::ServerFrame;
 #[derive(Debug, Clone)]
 pub enum RoomInput {
     /// Someone asks to be let in. If they are not, an `error` is sent to `member` all the same, and
-    /// [`Room::has`](super::Room::has) says so.
+    /// [`Room::has`](super::Room::has) says so; if they are to wait, [`Room::awaits`](super::Room::awaits)
+    /// says so.
     Join {
         /// Their id, new to the room.
         member: MemberId,
-        /// Their name, checked.
-        name: String,
-        /// They are served over the node always.
-        sfu_only: bool,
+        /// As what.
+        newcomer: Newcomer,
+        /// For their first `resume`; random.
+        token: String,
         /// Of the request.
         id: Option<RequestId>,
     },
@@ -27,9 +29,28 @@ pub enum RoomInput {
         /// What.
         frame: ClientFrame,
     },
-    /// A member's connection is gone; nothing more is sent to them.
+    /// Someone asks to go on where a lost WebSocket ended. If they may, [`RoomEffect::Attach`]
+    /// follows, and otherwise [`RoomEffect::Refuse`].
+    Resume {
+        /// Of the request.
+        id: Option<RequestId>,
+        /// Their new WebSocket.
+        connection: ConnectionId,
+        /// What was handed out for this.
+        token: String,
+        /// The number of the last event that arrived.
+        after: u64,
+        /// For their next `resume`; random.
+        next: String,
+    },
+    /// A member's WebSocket gives a sign of life other than a word.
+    Alive {
+        /// Whose.
+        member: MemberId,
+    },
+    /// A member's WebSocket is gone: they left, or it was lost and may come back.
     Gone {
-        /// Who.
+        /// Whose.
         member: MemberId,
         /// Why, for those who stay.
         reason: Reason,
@@ -41,6 +62,17 @@ pub enum RoomInput {
         /// Why.
         reason: Reason,
     },
+}
+
+/// Someone who asks to be let in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Their name, checked.
+    pub name: String,
+    /// They are served over the node always.
+    pub sfu_only: bool,
+    /// What makes them the owner, perhaps.
+    pub owner_key: Option<OwnerKey>,
 }
 
 /// What the media side tells a room.
@@ -93,7 +125,21 @@ pub enum RoomEffect {
         /// With its number in their sequence, if it is an event.
         frame: ServerFrame,
     },
-    /// Close a member's WebSocket once what was sent before is out; the member is gone already.
+    /// From now on a member's words go over this WebSocket.
+    Attach {
+        /// Whose.
+        member: MemberId,
+        /// That of the [`RoomInput::Resume`].
+        connection: ConnectionId,
+    },
+    /// The answer to a [`RoomInput::Resume`] that does not bring anybody back.
+    Refuse {
+        /// The WebSocket, nobody's.
+        connection: ConnectionId,
+        /// The answer.
+        frame: ServerFrame,
+    },
+    /// Close a member's WebSocket, if there is one, once what was sent before is out.
     Disconnect {
         /// Whose.
         member: MemberId,

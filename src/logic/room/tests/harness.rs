@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::ids::MemberId;
-use crate::logic::room::{MediaFact, MediaOrder, Origin, Room, RoomConfig, RoomEffect, RoomInput};
+use crate::ids::{ConnectionId, MemberId};
+use crate::logic::room::{
+    MediaFact, MediaOrder, Newcomer, Origin, Room, RoomConfig, RoomEffect, RoomInput,
+};
 use crate::protocol::client::{ClientFrame, RequestId};
-use crate::protocol::reason::Reason;
-use crate::protocol::server::{Member, Seat, ServerFrame, ServerMessage, Topology};
+use crate::protocol::owner_key::OwnerKey;
+use crate::protocol::reason::{ErrorCode, Reason};
+use crate::protocol::server::{
+    Knock, Member, PathException, Role, Rules, Seat, ServerFrame, ServerMessage, Topology, Why,
+};
 
 /// The room, and what became of its effects.
 pub(super) struct Table {
@@ -17,6 +22,9 @@ pub(super) struct Table {
     pub(super) clients: BTreeMap<MemberId, Client>,
     pub(super) orders: Vec<MediaOrder>,
     pub(super) start: Instant,
+    /// The answers to attempts to come back that were refused.
+    pub(super) refused: Vec<ServerMessage>,
+    sockets: u64,
 }
 
 /// What a client knows from what it was told.
@@ -26,12 +34,29 @@ pub(super) struct Client {
     pub(super) heard: Vec<ServerMessage>,
     pub(super) members: BTreeMap<MemberId, Member>,
     pub(super) topology: Option<Topology>,
+    held_why: Option<Why>,
+    pub(super) exceptions: Vec<PathException>,
     pub(super) seats: Vec<Option<Seat>>,
+    pub(super) rules: Rules,
+    /// Who waits, as owners are told.
+    pub(super) knocks: Vec<Knock>,
+    /// They wait to be let in.
+    pub(super) waiting: bool,
     /// How often each request was answered.
     pub(super) answers: BTreeMap<RequestId, u32>,
     /// The connection is closed; nothing may come any more.
     pub(super) closed: Option<Reason>,
-    seq: u64,
+    /// For the next `resume`.
+    pub(super) token: String,
+    /// The number of the last event.
+    pub(super) seq: u64,
+    /// The WebSocket was lost: nothing can come before the next one is attached.
+    pub(super) is_lost: bool,
+    /// Some answers were lost with a WebSocket.
+    pub(super) may_miss: bool,
+    /// All that came, and how much of it when the client last said something.
+    journal: Vec<ServerFrame>,
+    acted: usize,
 }
 
 impl Table {
@@ -48,7 +73,27 @@ impl Table {
             clients: BTreeMap::new(),
             orders: Vec::new(),
             start: now,
+            refused: Vec::new(),
+            sockets: 0,
         }
+    }
+
+    /// A room that has an owner, who is not there yet.
+    pub(super) fn owned(config: RoomConfig) -> Table {
+        let table = Table::new(config);
+        let room = table.room.owned_by(Some(owner_key()));
+        Table { room, ..table }
+    }
+
+    /// A room of the default kind with an owner, 1, and guests 2 to `count`, their inboxes emptied.
+    pub(super) fn owned_of(count: u64) -> Table {
+        let mut table = Table::owned(RoomConfig::default());
+        table.arrive(1, false, Some(owner_key()), None);
+        for member in 2..=count {
+            table.join(member);
+        }
+        table.forget();
+        table
     }
 
     /// A room of the default kind with members 1 to `count`, their inboxes emptied.
@@ -99,12 +144,26 @@ impl Table {
     }
 
     pub(super) fn join_as(&mut self, member: u64, sfu_only: bool, id: Option<RequestId>) {
+        self.arrive(member, sfu_only, None, id);
+    }
+
+    pub(super) fn arrive(
+        &mut self,
+        member: u64,
+        sfu_only: bool,
+        owner_key: Option<OwnerKey>,
+        id: Option<RequestId>,
+    ) {
         let member = MemberId(member);
         self.clients.entry(member).or_default();
         self.feed(RoomInput::Join {
             member,
-            name: format!("name of {member}"),
-            sfu_only,
+            newcomer: Newcomer {
+                name: format!("name of {member}"),
+                sfu_only,
+                owner_key,
+            },
+            token: format!("token of {member}"),
             id,
         });
     }
@@ -117,11 +176,49 @@ impl Table {
 
     pub(super) fn says_frame(&mut self, member: u64, frame: ClientFrame) {
         let member = MemberId(member);
+        if let Some(client) = self.clients.get_mut(&member) {
+            client.acted = client.journal.len();
+        }
         self.feed(RoomInput::Said { member, frame });
     }
 
+    /// A member's WebSocket is lost, and with it the last `unseen` events on their way.
+    pub(super) fn lose(&mut self, member: u64, unseen: usize) {
+        self.lose_for(member, unseen, Reason::Lost);
+    }
+
+    pub(super) fn lose_for(&mut self, member: u64, unseen: usize, reason: Reason) {
+        let member = MemberId(member);
+        if let Some(client) = self.clients.get_mut(&member) {
+            client.lose(member, unseen);
+        }
+        self.feed(RoomInput::Gone { member, reason });
+    }
+
+    /// A member comes back as the web client does.
+    pub(super) fn resume(&mut self, member: u64) {
+        let client = &self.clients[&MemberId(member)];
+        let (token, after) = (client.token.clone(), client.seq);
+        self.resume_with(&token, after);
+    }
+
+    pub(super) fn resume_with(&mut self, token: &str, after: u64) {
+        self.sockets += 1;
+        self.feed(RoomInput::Resume {
+            id: None,
+            connection: ConnectionId(self.sockets),
+            token: token.into(),
+            after,
+            next: format!("token of socket {}", self.sockets),
+        });
+    }
+
+    pub(super) fn client(&self, member: u64) -> &Client {
+        &self.clients[&MemberId(member)]
+    }
+
     pub(super) fn gone(&mut self, member: u64) {
-        let (member, reason) = (MemberId(member), Reason::Lost);
+        let (member, reason) = (MemberId(member), Reason::Left);
         self.feed(RoomInput::Gone { member, reason });
         if let Some(client) = self.clients.get_mut(&member) {
             client.closed = Some(reason);
@@ -158,6 +255,19 @@ impl Table {
         &self.clients[&MemberId(member)].heard
     }
 
+    /// The last message that a member heard, as JSON.
+    pub(super) fn last(&self, member: u64) -> serde_json::Value {
+        serde_json::to_value(self.heard(member).last().expect("something")).unwrap()
+    }
+
+    /// The code of the error that a member heard last.
+    pub(super) fn refusal(&self, member: u64) -> Option<ErrorCode> {
+        match self.heard(member).last() {
+            Some(ServerMessage::Error { code, .. }) => Some(*code),
+            _ => None,
+        }
+    }
+
     /// The types of the messages that a member heard.
     pub(super) fn types_heard(&self, member: u64) -> Vec<String> {
         let word = |message: &ServerMessage| {
@@ -171,17 +281,32 @@ impl Table {
         for effect in effects {
             match effect {
                 RoomEffect::Send { to, frame } => {
-                    self.clients
-                        .get_mut(&to)
-                        .expect("somebody known")
-                        .hear(to, frame);
+                    let client = self.clients.get_mut(&to).expect("somebody known");
+                    match client.is_lost {
+                        true => assert_eq!(frame.seq, None, "an event for nobody: {frame:?}"),
+                        false => client.hear(to, frame),
+                    }
+                }
+                RoomEffect::Attach { member, .. } => {
+                    let client = self.clients.get_mut(&member).unwrap();
+                    client.may_miss = true;
+                    (client.is_lost, client.closed) = (false, None);
+                }
+                RoomEffect::Refuse { frame, .. } => {
+                    assert_eq!(frame.seq, None);
+                    self.refused.push(frame.message);
                 }
                 RoomEffect::Disconnect { member, reason } => {
                     let client = self.clients.get_mut(&member).unwrap();
-                    let last = client.heard.last();
-                    assert_eq!(last, Some(&ServerMessage::Bye { reason }));
-                    assert!(!self.room.has(member));
-                    assert_eq!(client.closed.replace(reason), None);
+                    if !client.is_lost {
+                        let last = client.heard.last();
+                        assert_eq!(last, Some(&ServerMessage::Bye { reason }));
+                        assert!(!self.room.awaits(member));
+                        assert_eq!(client.closed, None);
+                        client.is_lost = self.room.has(member);
+                        client.may_miss |= client.is_lost;
+                        client.closed = (!client.is_lost).then_some(reason);
+                    }
                 }
                 RoomEffect::Media(order) => self.orders.push(order),
             }
@@ -196,9 +321,46 @@ impl Client {
             assert_eq!(seq, self.seq + 1, "a gap before {frame:?}");
             self.seq = seq;
         }
-        assert_eq!(frame.seq.is_none(), is_answer(&frame.message), "{frame:?}");
+        let is_last = matches!(frame.message, ServerMessage::Bye { .. });
+        let fits = is_last || frame.seq.is_none() == is_answer(&frame.message);
+        assert!(fits, "{frame:?}");
+        let may_come = is_last || is_answer(&frame.message);
+        assert!(may_come || !self.waiting, "{me} waits and hears {frame:?}");
         self.learn(me, &frame.message);
-        self.heard.push(frame.message);
+        self.heard.push(frame.message.clone());
+        self.journal.push(frame);
+    }
+
+    /// The events that came, in order.
+    pub(super) fn events(&self) -> Vec<&ServerMessage> {
+        let events = self.journal.iter().filter(|frame| frame.seq.is_some());
+        events.map(|frame| &frame.message).collect()
+    }
+
+    /// The connection is lost, and the last `unseen` events have not arrived. What the client knew
+    /// when it last said something had.
+    fn lose(&mut self, me: MemberId, unseen: usize) {
+        let after = self.journal.iter().enumerate().skip(self.acted.max(1));
+        let events = after.filter(|(_, frame)| frame.seq.is_some());
+        let events: Vec<usize> = events.map(|(place, _)| place).collect();
+        let first_unseen = events.len().checked_sub(unseen.max(1));
+        let cut = events.get(first_unseen.unwrap_or_default());
+        if let (Some(&cut), 1..) = (cut, unseen) {
+            self.forget_from(me, cut);
+        }
+        (self.is_lost, self.may_miss) = (true, true);
+    }
+
+    fn forget_from(&mut self, me: MemberId, cut: usize) {
+        let journal = std::mem::take(&mut self.journal);
+        *self = Client {
+            acted: self.acted,
+            ..Client::default()
+        };
+        for frame in journal.into_iter().take(cut) {
+            self.closed = None;
+            self.hear(me, frame);
+        }
     }
 
     fn learn(&mut self, me: MemberId, message: &ServerMessage) {
@@ -212,32 +374,72 @@ impl Client {
                 you,
                 members,
                 topology,
+                rules,
+                waiting,
+                resume,
+                exceptions,
                 ..
             } => {
                 assert_eq!(*you, me);
+                self.token.clone_from(&resume.token);
                 self.answer(*id);
                 self.members = members
                     .iter()
                     .map(|member| (member.id, member.clone()))
                     .collect();
+                self.waiting = false;
+                (self.rules, self.knocks) = (*rules, waiting.clone());
+                assert!(waiting.is_empty() || self.is_owner(me));
                 self.topology = Some(*topology);
+                self.held_why = Some(topology.why);
+                self.exceptions.clone_from(exceptions);
+            }
+            ServerMessage::Resumed { id, resume, .. } => {
+                self.answer(*id);
+                self.token.clone_from(&resume.token);
             }
             ServerMessage::Member { member } => {
-                assert_ne!(member.id, me);
                 self.members.insert(member.id, member.clone());
             }
             ServerMessage::Left { member, .. } => {
                 assert!(self.members.remove(member).is_some(), "a stranger left");
+                // Of those who are gone nothing more is told.
+                self.exceptions.retain(|other| other.member != *member);
             }
-            ServerMessage::Switch { mode, epoch, .. } => self.step(*mode, *epoch, true),
-            ServerMessage::Rollback { mode, epoch } => self.step(*mode, *epoch, false),
-            ServerMessage::Commit { mode, epoch } => {
+            ServerMessage::Switch {
+                mode, epoch, why, ..
+            } => self.step(*mode, *epoch, true, *why),
+            ServerMessage::Rollback { mode, epoch, .. } => {
+                let why = self.held_why.expect("joined first");
+                self.step(*mode, *epoch, false, why);
+            }
+            ServerMessage::Commit { mode, epoch, .. } => {
                 let known = self.topology.as_mut().expect("joined first");
                 assert_eq!(
                     (known.mode, known.epoch, known.switching),
                     (*mode, *epoch, true)
                 );
                 known.switching = false;
+                self.held_why = Some(known.why);
+            }
+            ServerMessage::Waiting { id, you } => {
+                assert_eq!(*you, me);
+                self.answer(*id);
+                self.waiting = true;
+            }
+            ServerMessage::Rules(rules) => {
+                assert_ne!(self.rules, *rules, "the same rules twice");
+                self.rules = *rules;
+            }
+            ServerMessage::Knocks { waiting } => {
+                assert!(self.is_owner(me), "{me} is told who waits");
+                assert_ne!(self.knocks, *waiting, "the same list twice");
+                self.knocks.clone_from(waiting);
+            }
+            ServerMessage::Paths { epoch, exceptions } => {
+                let known = self.topology.as_ref().expect("joined first");
+                assert_eq!(*epoch, known.epoch);
+                self.exceptions.clone_from(exceptions);
             }
             ServerMessage::Seats { seats } => {
                 let is_renewed = matches!(self.heard.last(), Some(ServerMessage::Answer { .. }));
@@ -248,13 +450,20 @@ impl Client {
         }
     }
 
-    fn step(&mut self, mode: crate::protocol::server::Mode, epoch: u32, switching: bool) {
+    fn is_owner(&self, me: MemberId) -> bool {
+        self.members
+            .get(&me)
+            .is_some_and(|me| me.role == Role::Owner)
+    }
+
+    fn step(&mut self, mode: crate::protocol::server::Mode, epoch: u32, switching: bool, why: Why) {
         let known = self.topology.as_mut().expect("joined first");
         assert!(epoch > known.epoch, "an epoch that goes back");
         *known = Topology {
             mode,
             epoch,
             switching,
+            why,
         };
     }
 
@@ -265,12 +474,19 @@ impl Client {
     }
 }
 
+/// What makes the owners of the rooms here that have one.
+pub(super) fn owner_key() -> OwnerKey {
+    OwnerKey::try_from("0123456789abcdef".to_owned()).unwrap()
+}
+
 fn is_answer(message: &ServerMessage) -> bool {
     matches!(
         message,
         ServerMessage::Ok { .. }
             | ServerMessage::Error { .. }
             | ServerMessage::Joined { .. }
+            | ServerMessage::Waiting { .. }
+            | ServerMessage::Resumed { .. }
             | ServerMessage::Answer { .. }
             | ServerMessage::Pong { .. }
     )

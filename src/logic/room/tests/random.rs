@@ -1,22 +1,23 @@
 //! Whatever members say, in whatever order: what every client believes is what the room holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use super::harness::Table;
+use super::harness::{Table, owner_key};
 use crate::ids::MemberId;
 use crate::logic::limits::Limits;
-use crate::logic::room::{MediaFact, MediaOrder, RoomConfig, RoomInput};
+use crate::logic::room::{MediaFact, MediaOrder, Room, RoomConfig, RoomInput};
 use crate::protocol::client::*;
-use crate::protocol::server::{Mode, Topology};
+use crate::protocol::server::{Mode, PairPath, PathReason, Presence, Published, Role};
 
 #[derive(Debug, Clone)]
 enum Step {
     Join {
         sfu_only: bool,
+        with_key: bool,
     },
     /// By somebody's place among all who ever came; `late`: said with an epoch that may be over.
     Say {
@@ -25,6 +26,17 @@ enum Step {
         late: u32,
     },
     Gone {
+        who: usize,
+    },
+    /// A WebSocket is lost, with so many events under way.
+    Lose {
+        who: usize,
+        unseen: usize,
+    },
+    Resume {
+        who: usize,
+    },
+    PeerUp {
         who: usize,
     },
     PeerDown {
@@ -49,9 +61,13 @@ const WHO: std::ops::Range<u64> = 1..12;
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let who = 0..8usize;
     let step = prop_oneof![
-        3 => proptest::bool::weighted(0.1).prop_map(|sfu_only| Step::Join { sfu_only }),
+        3 => (proptest::bool::weighted(0.1), proptest::bool::weighted(0.3))
+            .prop_map(|(sfu_only, with_key)| Step::Join { sfu_only, with_key }),
         20 => (who.clone(), message(), 0..3u32).prop_map(|(who, what, late)| Step::Say { who, what, late }),
         1 => who.clone().prop_map(|who| Step::Gone { who }),
+        1 => (who.clone(), 0..4usize).prop_map(|(who, unseen)| Step::Lose { who, unseen }),
+        3 => who.clone().prop_map(|who| Step::Resume { who }),
+        1 => who.clone().prop_map(|who| Step::PeerUp { who }),
         1 => who.clone().prop_map(|who| Step::PeerDown { who }),
         1 => proptest::collection::vec(who, 0..4).prop_map(|who| Step::Speakers { who }),
         2 => (0..12u64).prop_map(|seconds| Step::Pass { seconds }),
@@ -88,8 +104,23 @@ fn message() -> impl Strategy<Value = ClientMessage> {
         sdp: String::new(),
     });
     let signal = prop_oneof![Just(candidate), Just(description)];
+    let reaction = Reaction::Heart;
+    let pair_state = prop_oneof![Just(PairState::Failed), Just(PairState::Connected)];
+    let unreachable = prop_oneof![
+        Just(Unreachable::Ice),
+        Just(Unreachable::Dtls),
+        Just(Unreachable::Refused)
+    ];
+    let strain = prop_oneof![
+        Just(None),
+        Just(Some(Strain::Uplink)),
+        Just(Some(Strain::Cpu))
+    ];
     prop_oneof![
-        1 => text.prop_map(|room| ClientMessage::Join { room, name: String::new(), sfu_only: false }),
+        2 => any::<bool>().prop_map(|raised| ClientMessage::Hand { raised }),
+        2 => Just(ClientMessage::React { reaction }),
+        20 => moderation(),
+        1 => text.prop_map(|room| ClientMessage::Join { room, name: String::new(), sfu_only: false, owner_key: None }),
         4 => (WHO, signal).prop_map(|(to, signal)| ClientMessage::Signal { to: MemberId(to), epoch: 0, signal }),
         4 => any::<bool>().prop_map(|fresh| ClientMessage::Offer { sdp: "o".into(), epoch: 0, fresh }),
         6 => (source(), token(), token(), any::<bool>())
@@ -98,9 +129,31 @@ fn message() -> impl Strategy<Value = ClientMessage> {
         2 => source().prop_map(|source| ClientMessage::Unpublish { source }),
         3 => proptest::collection::vec(want, 0..4).prop_map(|wants| ClientMessage::View { wants }),
         6 => Just(ClientMessage::Ready { epoch: 0 }),
+        12 => (1..4u64, pair_state).prop_map(|(member, state)| ClientMessage::Pair { member: MemberId(member), epoch: 0, state }),
+        2 => unreachable.prop_map(|cause| ClientMessage::Unreachable { cause }),
+        1 => strain.prop_map(|cause| ClientMessage::Strain { cause }),
         2 => text.prop_map(|text| ClientMessage::Chat { text }),
-        2 => Just(ClientMessage::Ping {}),
+        2 => Just(ClientMessage::Ping { after: None }),
         1 => Just(ClientMessage::Bye {}),
+    ]
+}
+
+fn moderation() -> impl Strategy<Value = ClientMessage> {
+    // Strangers are tried by the other messages.
+    let who = || (1..8u64).prop_map(MemberId);
+    let source = prop_oneof![Just(Source::Microphone), Just(Source::Camera)];
+    let often = || proptest::bool::weighted(0.6);
+    prop_oneof![
+        8 => (who(), source, often())
+            .prop_map(|(member, source, silenced)| ClientMessage::Silence { member, source, silenced }),
+        2 => who().prop_map(|member| ClientMessage::LowerHand { member }),
+        3 => who().prop_map(|member| ClientMessage::Remove { member }),
+        2 => proptest::bool::weighted(0.3).prop_map(|locked| ClientMessage::Lock { locked }),
+        6 => often().prop_map(|enabled| ClientMessage::Lobby { enabled }),
+        4 => who().prop_map(|member| ClientMessage::Admit { member }),
+        4 => who().prop_map(|member| ClientMessage::Deny { member }),
+        1 => proptest::bool::weighted(0.3)
+            .prop_map(|ends| if ends { ClientMessage::End {} } else { ClientMessage::Lock { locked: false } }),
     ]
 }
 
@@ -108,6 +161,7 @@ fn with_epoch(mut what: ClientMessage, now: Epoch) -> ClientMessage {
     match &mut what {
         ClientMessage::Signal { epoch, .. }
         | ClientMessage::Offer { epoch, .. }
+        | ClientMessage::Pair { epoch, .. }
         | ClientMessage::Ready { epoch } => *epoch = now,
         _ => {}
     }
@@ -123,12 +177,15 @@ struct Play {
     asked: Vec<(MemberId, RequestId)>,
     /// Offers that the media side has not got to; they need not be answered yet.
     waiting: Vec<MediaOrder>,
+    /// What the media side holds muted, and what not.
+    muted: BTreeMap<(MemberId, Source), bool>,
 }
 
 impl Play {
     fn new() -> Play {
         let limits = Limits {
-            room_members: 7,
+            room_members: 5,
+            waiting: 2,
             candidates: 3,
             ..Limits::default()
         };
@@ -137,17 +194,18 @@ impl Play {
             ..RoomConfig::default()
         };
         Play {
-            table: Table::new(config),
+            table: Table::owned(config),
             comers: Vec::new(),
             requests: 0,
             asked: Vec::new(),
             waiting: Vec::new(),
+            muted: BTreeMap::new(),
         }
     }
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Join { sfu_only } => self.join(sfu_only),
+            Step::Join { sfu_only, with_key } => self.join(sfu_only, with_key),
             Step::Say { who, what, late } => {
                 let epoch = self.table.room.topology.epoch();
                 let late = late.saturating_sub(1);
@@ -157,6 +215,21 @@ impl Play {
                 if let Some(&member) = self.comers.get(who) {
                     self.table.gone(member);
                 }
+            }
+            Step::Lose { who, unseen } => {
+                if let Some(&member) = self.here(who) {
+                    self.table.lose(member, unseen);
+                }
+            }
+            Step::Resume { who } => {
+                if let Some(&member) = self.comers.get(who) {
+                    self.table.resume(member);
+                }
+            }
+            Step::PeerUp { who } => {
+                let member = MemberId(self.comers.get(who).copied().unwrap_or(99));
+                self.table
+                    .feed(RoomInput::Media(MediaFact::PeerUp { member }));
             }
             Step::PeerDown { who } => {
                 let member = MemberId(self.comers.get(who).copied().unwrap_or(99));
@@ -176,24 +249,60 @@ impl Play {
         self.check();
     }
 
-    fn join(&mut self, sfu_only: bool) {
+    /// Somebody whose WebSocket is there.
+    fn here(&self, who: usize) -> Option<&u64> {
+        self.comers.get(who).filter(|&&member| {
+            let client = self.table.client(member);
+            self.table.room.has(MemberId(member)) && !client.is_lost
+        })
+    }
+
+    fn join(&mut self, sfu_only: bool, with_key: bool) {
         self.requests += 1;
         let member = self.comers.len() as u64 + 1;
         self.comers.push(member);
         self.asked.push((MemberId(member), self.requests));
-        self.table.join_as(member, sfu_only, Some(self.requests));
+        let key = with_key.then(owner_key);
+        self.table
+            .arrive(member, sfu_only, key, Some(self.requests));
     }
 
     fn say(&mut self, who: usize, message: ClientMessage) {
         let Some(&member) = self.comers.get(who) else {
             return;
         };
+        let client = self.table.client(member);
+        if client.is_lost {
+            return;
+        }
+        let message = match message {
+            ClientMessage::Ping { .. } => ClientMessage::Ping {
+                after: Some(client.seq),
+            },
+            message => message,
+        };
         self.requests += 1;
         let id = Some(self.requests);
-        if self.table.room.has(MemberId(member)) {
+        let room = &self.table.room;
+        if room.has(MemberId(member)) || room.awaits(MemberId(member)) {
             self.asked.push((MemberId(member), self.requests));
         }
+        let is_owner = role(room, MemberId(member)) == Some(Role::Owner);
+        let (rules, is_closed, held) = (room.rules, room.is_closed, self.held());
         self.table.says_frame(member, ClientFrame { id, message });
+        if !is_owner {
+            let room = &self.table.room;
+            assert_eq!((room.rules, room.is_closed), (rules, is_closed));
+            let stays = |(member, _): &(MemberId, _)| room.has(*member);
+            let held: Vec<_> = held.into_iter().filter(stays).collect();
+            assert_eq!(self.held(), held, "{member} is no owner");
+        }
+    }
+
+    /// What is held muted.
+    fn held(&self) -> Vec<(MemberId, Vec<Source>)> {
+        let members = self.table.room.roster.list().into_iter();
+        members.map(|member| (member.id, member.silenced)).collect()
     }
 
     fn answer(&mut self, refuse: bool, seats: usize) {
@@ -228,15 +337,44 @@ impl Play {
     fn collect_orders(&mut self) {
         let answers = |order: &MediaOrder| matches!(order, MediaOrder::Answer { .. });
         let orders = std::mem::take(&mut self.table.orders);
+        orders.iter().for_each(|order| self.mute(order));
         self.waiting.extend(orders.into_iter().filter(answers));
     }
 
+    fn mute(&mut self, order: &MediaOrder) {
+        match *order {
+            MediaOrder::Publish {
+                member,
+                source,
+                muted,
+                ..
+            }
+            | MediaOrder::Mute {
+                member,
+                source,
+                muted,
+            } => {
+                self.muted.insert((member, source), muted);
+            }
+            MediaOrder::Unpublish { member, source } => {
+                self.muted.remove(&(member, source));
+            }
+            MediaOrder::ClosePeer { member } => self.muted.retain(|(of, _), _| *of != member),
+            _ => {}
+        }
+    }
+
     fn check(&self) {
+        self.check_door();
         let room = &self.table.room;
         let topology = room.topology.view();
         let truth = room.roster.list();
         for member in &truth {
             let client = &self.table.clients[&member.id];
+            assert_eq!(client.is_lost, member.presence == Presence::Reconnecting);
+            if client.is_lost {
+                continue;
+            }
             let mut known: Vec<_> = client.members.values().cloned().collect();
             let mut expected = truth.clone();
             // Of themselves they know what they did, not what they were told.
@@ -245,13 +383,23 @@ impl Play {
             expected.sort_by_key(|member| member.id);
             assert_eq!(known, expected, "as {} sees it", member.id);
             assert_eq!(client.topology, Some(topology));
-            self.check_seats(member.id, topology);
+            assert_eq!(client.rules, room.rules);
+            for source in &member.silenced {
+                assert_eq!(member.role, Role::Guest);
+                let is_muted =
+                    |published: &&Published| published.source == *source && !published.muted;
+                assert_eq!(member.published.iter().find(is_muted), None);
+                assert_ne!(self.muted.get(&(member.id, *source)), Some(&false));
+            }
+            assert_eq!(client.exceptions, room.topology.exceptions(member.id));
+            self.check_seats(member.id);
         }
         for (member, id) in &self.asked {
             let is_waiting = |order: &MediaOrder| matches!(order, MediaOrder::Answer { id: waiting, .. } if *waiting == Some(*id));
             let client = &self.table.clients[member];
             let count = client.answers.get(id).copied().unwrap_or(0);
-            let may_miss = self.waiting.iter().any(is_waiting) || client.closed.is_some();
+            let may_miss =
+                self.waiting.iter().any(is_waiting) || client.closed.is_some() || client.may_miss;
             assert!(
                 count == 1 || (count == 0 && may_miss),
                 "{count} answers to {id}"
@@ -259,7 +407,33 @@ impl Play {
         }
     }
 
-    fn check_seats(&self, viewer: MemberId, topology: Topology) {
+    fn check_door(&self) {
+        let room = &self.table.room;
+        let knocks = room.waiting.knocks();
+        assert!(knocks.len() <= 2 && room.members() <= 5);
+        for knock in &knocks {
+            assert!(!room.has(knock.member));
+            let client = &self.table.clients[&knock.member];
+            assert!(client.waiting && client.closed.is_none());
+        }
+        for &member in &self.comers {
+            let client = &self.table.clients[&MemberId(member)];
+            let is_owner = role(room, MemberId(member)) == Some(Role::Owner);
+            assert!(!is_owner || client.is_lost || client.knocks == knocks);
+            let is_there = room.awaits(MemberId(member)) || client.closed.is_some();
+            assert!(!client.waiting || is_there, "{member} is forgotten");
+        }
+        let is_open = !room.rules.lobby && !room.rules.locked;
+        assert!(!is_open || knocks.is_empty() || room.members() == 5);
+    }
+
+    fn somebody_sits(&self) -> bool {
+        let clients = self.table.clients.iter();
+        let mut here = clients.filter(|(member, _)| self.table.room.has(**member));
+        here.any(|(_, client)| client.seats.iter().flatten().count() > 0)
+    }
+
+    fn check_seats(&self, viewer: MemberId) {
         let attendee = self.table.room.roster.get(viewer).unwrap();
         let told = &self.table.clients[&viewer].seats;
         let seated: Vec<_> = told
@@ -273,12 +447,15 @@ impl Play {
         let feeds = self.table.room.roster.feeds();
         for (at, sitter) in seated.iter().enumerate() {
             assert!(feeds.contains(sitter) && sitter.0 != viewer);
+            assert!(self.table.room.topology.is_served(viewer, sitter.0));
             assert!(!seated[..at].contains(sitter), "twice");
         }
         assert!(attendee.peer.is_some() || seated.is_empty());
-        let is_mesh = topology.mode == Mode::Mesh && !topology.switching;
-        assert!(!is_mesh || seated.is_empty());
     }
+}
+
+fn role(room: &Room, member: MemberId) -> Option<Role> {
+    room.roster.get(member).map(|member| member.role)
 }
 
 proptest! {
@@ -293,17 +470,41 @@ proptest! {
     }
 }
 
+fn say_exception(path: PairPath, reason: PathReason) -> String {
+    format!("{path:?} for {reason:?}")
+}
+
 /// The property above is worth what the steps reach.
 #[test]
 fn random_steps_reach_every_phase_and_every_word() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..300 {
+    for _ in 0..1_200 {
         let mut play = Play::new();
         for step in steps().new_tree(&mut runner).unwrap().current() {
             play.step(step);
             let view = play.table.room.topology.view();
             seen.insert(format!("{:?} switching {}", view.mode, view.switching));
+            let members = play.table.room.roster.list();
+            if members
+                .iter()
+                .any(|member| !member.silenced.is_empty() && !member.published.is_empty())
+            {
+                seen.insert("held".into());
+            }
+            for pair in play.table.room.topology.irregular_pairs() {
+                seen.insert(say_exception(pair.path, pair.reason));
+            }
+            if view.mode == Mode::Mesh && !view.switching && play.somebody_sits() {
+                seen.insert("on a seat in a mesh".into());
+            }
+        }
+        let came_in = |member: &u64| {
+            let heard = play.table.types_heard(*member);
+            heard.iter().any(|word| word == "waiting") && heard.iter().any(|word| word == "joined")
+        };
+        if play.comers.iter().any(came_in) {
+            seen.insert("came in".into());
         }
         let someone_sat = |member: &u64| {
             let client = &play.table.clients[&MemberId(*member)];
@@ -312,17 +513,31 @@ fn random_steps_reach_every_phase_and_every_word() {
         if play.comers.iter().any(someone_sat) {
             seen.insert("two on seats".into());
         }
+        for client in play.table.clients.values() {
+            seen.extend(client.closed.map(|reason| format!("{reason:?}")));
+        }
         for &member in &play.comers {
             seen.extend(play.table.types_heard(member));
         }
     }
-    let words = "answer bye chat commit error joined left member ok pong rollback seats signal speakers switch";
+    let words = "answer bye chat commit error joined knocks left member ok paths pong reaction resumed \
+        rollback rules seats signal speakers switch waiting";
     let expected = words.split(' ').map(str::to_owned).chain([
         "Mesh switching false".into(),
         "Mesh switching true".into(),
         "Sfu switching false".into(),
         "Sfu switching true".into(),
         "two on seats".into(),
+        "Removed".into(),
+        "Denied".into(),
+        "RoomClosed".into(),
+        "held".into(),
+        "came in".into(),
+        "on a seat in a mesh".into(),
+        say_exception(PairPath::Node, PathReason::PairFailed),
+        say_exception(PairPath::Direct, PathReason::NodeUnreachable),
+        say_exception(PairPath::None, PathReason::NodeUnreachable),
+        say_exception(PairPath::None, PathReason::Nothing),
     ]);
     let missing: Vec<String> = expected.filter(|word| !seen.contains(word)).collect();
     assert_eq!(missing, Vec::<String>::new());

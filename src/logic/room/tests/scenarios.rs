@@ -28,6 +28,12 @@ fn refusal(table: &Table, member: u64) -> Option<ErrorCode> {
     }
 }
 
+fn a_guest(member: u64, published: &serde_json::Value) -> serde_json::Value {
+    json!({"id": id(member), "name": format!("name of {}", id(member)), "role": "guest",
+        "sfuOnly": false, "published": published, "silenced": [], "presence": "here",
+        "node": "unknown"})
+}
+
 fn limited(limits: Limits) -> RoomConfig {
     RoomConfig {
         limits,
@@ -54,11 +60,13 @@ fn a_newcomer_learns_everything_and_the_others_learn_of_them() {
     table.says(1, r#"{"type":"chat","text":"early"}"#);
     table.join_as(2, false, Some(9));
     let published = json!([{"source": "camera", "stream": "s", "muted": true}]);
-    let first = json!({"id": id(1), "name": format!("name of {}", id(1)), "sfuOnly": false, "published": published});
-    let second = json!({"id": id(2), "name": format!("name of {}", id(2)), "sfuOnly": false, "published": []});
+    let first = a_guest(1, &published);
+    let second = a_guest(2, &json!([]));
     let expected = json!({
         "type": "joined", "id": 9, "you": id(2), "members": [first, second],
-        "topology": {"mode": "mesh", "epoch": 1, "switching": false},
+        "resume": {"token": format!("token of {}", id(2)), "seconds": 60},
+        "rules": {"locked": false, "lobby": false}, "waiting": [], "exceptions": [],
+        "topology": {"mode": "mesh", "epoch": 1, "switching": false, "why": {"cause": "few"}},
         "iceServers": [{"urls": ["stun:node"]}],
         "limits": {"messageBytes": 65536, "sdpBytes": 262144, "seats": 25, "silenceSeconds": 30},
         "history": [{"from": id(1), "name": first["name"], "text": "early", "atMs": 2000}],
@@ -267,13 +275,13 @@ fn an_offer_is_answered_by_the_media_side() {
 fn the_fifth_member_moves_the_room_to_the_node() {
     let mut table = Table::of(4);
     table.join(5);
-    let topology = json!({"mode": "sfu", "epoch": 2, "switching": true});
+    let topology = json!({"mode": "sfu", "epoch": 2, "switching": true, "why": {"cause": "many"}});
     assert_eq!(table.types_heard(5), ["joined"]);
     assert_eq!(last(&table, 5)["topology"], topology);
     assert_eq!(table.types_heard(1), ["member", "switch"]);
     assert_eq!(
         last(&table, 1),
-        json!({"type": "switch", "mode": "sfu", "epoch": 2, "deadlineMs": 10_000})
+        json!({"type": "switch", "mode": "sfu", "epoch": 2, "deadlineMs": 10_000, "why": {"cause": "many"}})
     );
     for member in 1..=4 {
         table.says(member, r#"{"type":"ready","epoch":2}"#);
@@ -281,7 +289,7 @@ fn the_fifth_member_moves_the_room_to_the_node() {
     for member in 1..=5 {
         assert_eq!(
             last(&table, member),
-            json!({"type": "commit", "mode": "sfu", "epoch": 2})
+            json!({"type": "commit", "mode": "sfu", "epoch": 2, "why": {"cause": "many"}})
         );
     }
     table.says(1, r#"{"type":"ready","epoch":1}"#);
@@ -456,24 +464,6 @@ fn speakers_are_told_when_they_change_and_only_over_the_node() {
 }
 
 #[test]
-fn the_silent_are_sent_away() {
-    let mut table = Table::of(2);
-    table.pass(29);
-    table.says(2, r#"{"id":3,"type":"ping"}"#);
-    assert_eq!(last(&table, 2), json!({"type": "pong", "id": 3}));
-    table.pass(1);
-    assert_eq!(table.clients[&id(1)].closed, Some(Reason::Silent));
-    assert_eq!(
-        last(&table, 2),
-        json!({"type": "left", "member": id(1), "reason": "silent"})
-    );
-    table.pass(28);
-    assert!(table.room.has(id(2)));
-    table.pass(1);
-    assert!(!table.room.has(id(2)));
-}
-
-#[test]
 fn who_says_bye_is_gone() {
     let mut table = Table::of(2);
     table.says(1, r#"{"id":8,"type":"bye"}"#);
@@ -548,6 +538,147 @@ fn a_closed_room_is_over_for_everyone() {
     assert_eq!(refusal(&table, 6), Some(ErrorCode::RoomClosed));
 }
 
+/// A mesh of that many, everyone with an answered connection of two seats and a camera.
+fn a_warm_mesh(count: u64) -> Table {
+    let mut table = Table::of(count);
+    for member in 1..=count {
+        table.answered(member, 2);
+        table.says(
+            member,
+            r#"{"type":"publish","source":"camera","stream":"s","mid":"1"}"#,
+        );
+    }
+    table.forget();
+    table
+}
+
+fn pair(other: u64, epoch: u32, state: &str) -> String {
+    json!({"type": "pair", "member": id(other), "epoch": epoch, "state": state}).to_string()
+}
+
+#[test]
+fn a_pair_that_fails_is_told_its_path_and_then_seated() {
+    let mut table = a_warm_mesh(3);
+    table.says(1, &pair(2, 1, "failed"));
+    let exceptions = json!([{"member": id(2), "path": "node", "reason": "pairFailed"}]);
+    assert_eq!(
+        serde_json::to_value(&table.heard(1)[0]).unwrap(),
+        json!({"type": "paths", "epoch": 1, "exceptions": exceptions})
+    );
+    assert_eq!(
+        last(&table, 1)["seats"],
+        json!([{"member": id(2), "feed": "camera"}, null])
+    );
+    assert_eq!(table.types_heard(2), ["paths", "seats"]);
+    assert_eq!(table.types_heard(3).len(), 0, "no business of theirs");
+    table.feed(RoomInput::Media(MediaFact::Speakers(vec![id(2)])));
+    assert_eq!(last(&table, 3)["type"], "speakers");
+    table.says(1, &pair(2, 1, "connected"));
+    assert_eq!(table.types_heard(1).len(), 3, "one alone is not enough");
+    table.says(2, &pair(1, 1, "connected"));
+    assert_eq!(last(&table, 1)["seats"], json!([null, null]));
+    let heard = table.types_heard(1);
+    assert_eq!(heard[heard.len() - 2..], ["paths", "seats"]);
+}
+
+#[test]
+fn reports_about_a_pair_are_checked() {
+    let mut table = Table::of(2);
+    for (other, epoch, code) in [
+        (1, 1, ErrorCode::NoSuchMember),
+        (9, 1, ErrorCode::NoSuchMember),
+        (2, 0, ErrorCode::StaleEpoch),
+        (2, 2, ErrorCode::StaleEpoch),
+    ] {
+        table.says(1, &pair(other, epoch, "failed"));
+        assert_eq!(
+            refusal(&table, 1),
+            Some(code),
+            "of {other} in epoch {epoch}"
+        );
+    }
+    let mut table = Table::of_publishers(5, 2);
+    table.says(1, &pair(2, 2, "failed"));
+    assert_eq!(refusal(&table, 1), Some(ErrorCode::StaleEpoch), "no mesh");
+    assert_eq!(table.types_heard(2).len(), 0);
+}
+
+#[test]
+fn a_member_whom_the_node_does_not_reach_leaves_the_seats_and_comes_back() {
+    let mut table = Table::of_publishers(5, 4);
+    let signal = json!({"type": "signal", "to": id(1), "epoch": 2, "candidate": {"candidate": ""}});
+    table.says(5, &signal.to_string());
+    assert_eq!(refusal(&table, 5), Some(ErrorCode::StaleEpoch));
+    table.forget();
+    table.says(5, r#"{"type":"unreachable","cause":"ice"}"#);
+    assert_eq!(table.types_heard(1), ["member", "paths", "seats"]);
+    assert_eq!(table.types_heard(5), ["paths", "seats"]);
+    let direct = json!([{"member": id(5), "path": "direct", "reason": "nodeUnreachable"}]);
+    let told =
+        |table: &Table, member, at: usize| serde_json::to_value(&table.heard(member)[at]).unwrap();
+    assert_eq!(told(&table, 1, 0)["member"]["node"], "noIce");
+    assert_eq!(told(&table, 1, 1)["exceptions"], direct);
+    assert!(
+        !last(&table, 1)["seats"]
+            .to_string()
+            .contains(&id(5).to_string())
+    );
+    assert_eq!(last(&table, 5)["seats"], json!([null, null, null, null]));
+    table.says(5, &signal.to_string());
+    assert_eq!(last(&table, 1)["type"], "signal");
+    table.join(6);
+    assert_eq!(last(&table, 6)["exceptions"], direct);
+    table.forget();
+    table.feed(RoomInput::Media(MediaFact::PeerDown { member: id(5) }));
+    assert_eq!(table.types_heard(1).len(), 0, "known already");
+    table.answered(5, 4);
+    table.feed(RoomInput::Media(MediaFact::PeerUp { member: id(5) }));
+    assert_eq!(table.types_heard(1), ["member", "paths", "seats"]);
+    assert_eq!(told(&table, 1, 0)["member"]["node"], "up");
+    assert_eq!(told(&table, 1, 1)["exceptions"], json!([]));
+    table.feed(RoomInput::Media(MediaFact::PeerUp { member: id(5) }));
+    assert_eq!(table.types_heard(1).len(), 3, "nothing new");
+    table.feed(RoomInput::Media(MediaFact::PeerDown { member: id(5) }));
+    assert_eq!(last(&table, 5)["seats"], json!([]));
+    assert_eq!(told(&table, 2, 3)["member"]["node"], "unknown");
+}
+
+#[test]
+fn a_strained_member_moves_the_room_to_the_node() {
+    let mut table = a_warm_mesh(2);
+    table.says(1, r#"{"id":1,"type":"strain","cause":"uplink"}"#);
+    assert_eq!(
+        last(&table, 2)["seats"],
+        json!([{"member": id(1), "feed": "camera"}, null])
+    );
+    let why = json!({"cause": "uplink", "member": id(1)});
+    let told = serde_json::to_value(&table.heard(2)[0]).unwrap();
+    assert_eq!((&told["type"], &told["why"]), (&json!("switch"), &why));
+    table.says(2, r#"{"type":"ready","epoch":2}"#);
+    table.pass(10);
+    let told = serde_json::to_value(&table.heard(2)[2]).unwrap();
+    assert_eq!(
+        told,
+        json!({"type": "rollback", "mode": "mesh", "epoch": 3, "missing": [id(1)]})
+    );
+    assert_eq!(last(&table, 2)["seats"], json!([null, null]));
+    let tally = table.room.take_tally();
+    assert_eq!((tally.switches.uplink, tally.rollbacks), (1, 1));
+    assert_eq!(table.room.take_tally(), Default::default());
+}
+
+#[test]
+fn rest_sees_the_exceptions() {
+    let mut table = a_warm_mesh(3);
+    table.says(3, &pair(2, 1, "failed"));
+    table.says(1, r#"{"type":"unreachable","cause":"dtls"}"#);
+    let room = table.room.describe(table.now);
+    let exception = json!({"members": [id(2), id(3)], "path": "node", "reason": "pairFailed"});
+    assert_eq!(room["exceptions"], json!([exception]));
+    assert_eq!(room["members"][0]["node"], "noDtls");
+    assert_eq!(table.room.irregular_pairs(), 1);
+}
+
 #[test]
 fn rest_sees_the_room() {
     let mut table = Table::of(1);
@@ -555,8 +686,9 @@ fn rest_sees_the_room() {
     table.pass(2);
     let expected = json!({
         "name": "room", "mode": "mesh", "epoch": 1, "switching": false, "ageMs": 2000,
-        "members": [{"id": id(1), "name": format!("name of {}", id(1)), "sfuOnly": false,
-            "published": [{"source": "microphone", "muted": false}]}],
+        "locked": false, "lobby": false, "ownerPresent": false, "waiting": 0,
+        "why": {"cause": "few"}, "exceptions": [],
+        "members": [a_guest(1, &json!([{"source": "microphone", "muted": false}]))],
     });
     assert_eq!(table.room.describe(table.now), expected);
 }

@@ -1,0 +1,108 @@
+//! What a room's owner may do.
+
+use std::time::Instant;
+
+use crate::ids::MemberId;
+use crate::protocol::client::{ClientMessage, Source};
+use crate::protocol::reason::Reason;
+use crate::protocol::server::{Rules, ServerMessage};
+
+use super::{MediaOrder, Refusal, Room, RoomEffect};
+
+impl Room {
+    /// Takes a message that only the owner may say, and did.
+    pub(super) fn moderate(
+        &mut self,
+        now: Instant,
+        message: ClientMessage,
+        out: &mut Vec<RoomEffect>,
+    ) -> Result<(), Refusal> {
+        match message {
+            ClientMessage::Silence {
+                member,
+                source,
+                silenced: true,
+            } => self.hold(member, source, out)?,
+            ClientMessage::Silence { member, source, .. } => self.let_go(member, source, out)?,
+            ClientMessage::LowerHand { member } => self.lower_hand(member, out)?,
+            ClientMessage::Remove { member } => {
+                self.subject(member)?;
+                self.send_away(now, member, Reason::Removed, out);
+            }
+            ClientMessage::Lock { locked } => {
+                let rules = Rules {
+                    locked,
+                    ..self.rules
+                };
+                self.decide(now, rules, out);
+            }
+            ClientMessage::Lobby { enabled: lobby } => {
+                let rules = Rules {
+                    lobby,
+                    ..self.rules
+                };
+                self.decide(now, rules, out);
+            }
+            ClientMessage::Admit { member } => self.admit(now, member, out)?,
+            ClientMessage::Deny { member } => self.deny(now, member, out)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, now: Instant, rules: Rules, out: &mut Vec<RoomEffect>) {
+        if rules == self.rules {
+            return;
+        }
+        self.rules = rules;
+        self.roster
+            .tell_all_but(None, &ServerMessage::Rules(rules), out);
+        self.admit_who_may(now, out);
+    }
+
+    fn hold(
+        &mut self,
+        member: MemberId,
+        source: Source,
+        out: &mut Vec<RoomEffect>,
+    ) -> Result<(), Refusal> {
+        let subject = self.subject(member)?;
+        if !subject.silenced.insert(source) {
+            return Ok(());
+        }
+        let published = subject.published.get_mut(&source);
+        if let Some(publication) = published.filter(|publication| !publication.muted) {
+            publication.muted = true;
+            if publication.mid.is_some() {
+                let muted = true;
+                out.push(RoomEffect::Media(MediaOrder::Mute {
+                    member,
+                    source,
+                    muted,
+                }));
+            }
+        }
+        self.show_to_all(member, out);
+        Ok(())
+    }
+
+    fn let_go(
+        &mut self,
+        member: MemberId,
+        source: Source,
+        out: &mut Vec<RoomEffect>,
+    ) -> Result<(), Refusal> {
+        if self.subject(member)?.silenced.remove(&source) {
+            self.show_to_all(member, out);
+        }
+        Ok(())
+    }
+
+    fn lower_hand(&mut self, member: MemberId, out: &mut Vec<RoomEffect>) -> Result<(), Refusal> {
+        if !self.has(member) {
+            return Err(Refusal::no_such_member(member));
+        }
+        self.set_hand(member, None, out);
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+const LOOK_MS = 200;
+/** Media that flowed for so long and then does not arrive for `patience` has lost its path. */
+const SETTLED_MS = 1_500;
+/** So much of the patience has gone when there is a first doubt. */
+const DOUBT = 0.5;
+/**
+ * When a path is looked for again, after the first time: soon, because Chromium learns of another
+ * network only two seconds after the change, then with more patience.
+ */
+const AGAIN_MS = [1_500, 3_000];
+
+/**
+ * Watches whether media arrives on a connection. ICE takes five seconds or more to say that a path
+ * is gone; whoever is listening to somebody notices within one.
+ */
+export class Pulse {
+  #connection;
+  #expects;
+  #doubt;
+  #lost;
+  #patience;
+  #timer;
+  /** Of the newest packet, in the browser's own counting. */
+  #newest = 0;
+  #arrivedAt = 0;
+  #flowsSince = 0;
+  #lostAt = 0;
+  #tries = 0;
+  #doubts = false;
+
+  /**
+   * @param {RTCPeerConnection} connection
+   * @param {object} options
+   * @param {number} options.patience milliseconds without a packet
+   * @param {() => boolean} options.expects whether anybody sends
+   * @param {() => void} options.doubt nothing came for half of that
+   * @param {() => void} options.lost
+   */
+  constructor(connection, { patience, expects, doubt, lost }) {
+    this.#connection = connection;
+    this.#patience = patience;
+    this.#expects = expects;
+    this.#doubt = doubt;
+    this.#lost = lost;
+    this.#timer = window.setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  stop() {
+    window.clearInterval(this.#timer);
+  }
+
+  #look() {
+    if (this.#connection.connectionState === 'closed') return this.stop();
+    const now = performance.now();
+    const newest = newestOf(this.#connection);
+    if (newest !== this.#newest) {
+      if (now - this.#arrivedAt > this.#patience) this.#flowsSince = now;
+      this.#newest = newest;
+      this.#arrivedAt = now;
+      this.#lostAt = this.#tries = 0;
+      this.#doubts = false;
+      return;
+    }
+    const flowed = this.#flowsSince > 0 && this.#arrivedAt - this.#flowsSince > SETTLED_MS;
+    const silence = now - this.#arrivedAt;
+    if (!flowed || silence < DOUBT * this.#patience || !this.#expects()) return;
+    if (!this.#doubts) this.#doubt();
+    this.#doubts = true;
+    const pause = AGAIN_MS[Math.min(this.#tries, AGAIN_MS.length) - 1] ?? 0;
+    if (silence < this.#patience || now - this.#lostAt < pause) return;
+    this.#tries += 1;
+    this.#lostAt = now;
+    this.#lost();
+  }
+}
+
+/** @param {RTCPeerConnection} connection */
+function newestOf(connection) {
+  const sources = connection.getReceivers().flatMap((receiver) => receiver.getSynchronizationSources?.() ?? []);
+  return Math.max(0, ...sources.map(({ timestamp }) => timestamp));
+}
