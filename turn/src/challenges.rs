@@ -1,7 +1,6 @@
 //! How many answers an unauthenticated source gets: it may be forged, and then they hit somebody
 //! who did not ask.
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -22,7 +21,8 @@ const WAYS: usize = 8;
 /// brings [`BURST`] answers to each victim at most as often as the attacker fills a whole set.
 pub(crate) struct Challenges {
     sets: Vec<[Option<Entry>; WAYS]>,
-    hasher: RandomState,
+    /// Nobody outside can tell which sources share a set.
+    key: [u64; 2],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,17 +33,18 @@ struct Entry {
 }
 
 impl Challenges {
-    pub(crate) fn new() -> Self {
+    /// An empty table; the key is secret and random.
+    pub(crate) fn new(key: [u64; 2]) -> Self {
         Challenges {
             sets: vec![[None; WAYS]; SETS],
-            hasher: RandomState::new(),
+            key,
         }
     }
 
     /// Whether one more answer may go to this source.
     pub(crate) fn admit(&mut self, now: Instant, ip: IpAddr) -> bool {
         let source = source_of(ip);
-        let set = self.hasher.hash_one(source) as usize % SETS;
+        let set = self.set_of(source);
         let Some(entry) = entry_of(&mut self.sets[set], source) else {
             return false;
         };
@@ -59,10 +60,26 @@ impl Challenges {
         entry.bucket.spend(now, PER_SECOND, BURST, 1)
     }
 
+    /// Both halves of the address with both keys, multiplied and folded.
+    fn set_of(&self, source: IpAddr) -> usize {
+        let bits = match source {
+            IpAddr::V4(ip) => u128::from(u32::from(ip)),
+            IpAddr::V6(ip) => u128::from(ip) ^ 1,
+        };
+        let [low, high] = [bits as u64 ^ self.key[0], (bits >> 64) as u64 ^ self.key[1]];
+        let once = fold(low, high | 1);
+        fold(once ^ self.key[1], self.key[0] | 1) as usize % SETS
+    }
+
     /// Sources that are remembered.
     pub(crate) fn len(&self) -> usize {
         self.sets.iter().flatten().flatten().count()
     }
+}
+
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
 }
 
 /// The place of a source: its own, an empty one, or that of the one quiet for longest.
@@ -86,9 +103,11 @@ mod tests {
 
     use super::*;
 
+    const KEY: [u64; 2] = [0x243F_6A88_85A3_08D3, 0x1319_8A2E_0370_7344];
+
     #[test]
     fn a_source_gets_its_burst_and_then_its_rate() {
-        let mut challenges = Challenges::new();
+        let mut challenges = Challenges::new(KEY);
         let now = Instant::now();
         let one = IpAddr::from([192, 0, 2, 1]);
         let admitted = (0..1_000).filter(|_| challenges.admit(now, one)).count();
@@ -101,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_source() {
-        let mut challenges = Challenges::new();
+        let mut challenges = Challenges::new(KEY);
         let now = Instant::now();
         let admitted = (0..1_000u16)
             .filter(|host| {
@@ -114,7 +133,7 @@ mod tests {
 
     #[test]
     fn many_sources_take_no_more_room() {
-        let mut challenges = Challenges::new();
+        let mut challenges = Challenges::new(KEY);
         let now = Instant::now();
         for source in 0..100_000 {
             let at = now + Duration::from_micros(source.into());

@@ -99,11 +99,12 @@ impl Server {
             config.relay_ports.clone(),
             &config.allowed_peers,
         );
+        let mut random = Random::new(&config.seed)?;
         Ok(Server {
             policy,
             nonces: Nonces::new(&config.seed)?,
-            random: Random::new(&config.seed)?,
-            challenges: Challenges::new(),
+            challenges: Challenges::new([random.bytes(), random.bytes()].map(u64::from_be_bytes)),
+            random,
             quotas: Quotas::new(now, config.quota),
             revoked: Revoked::default(),
             ports: [

@@ -79,7 +79,7 @@ impl Server {
         Ok(())
     }
 
-    /// The same transaction gets the same answer (RFC 8489 §6.3.1), another one 437.
+    /// The same transaction of the same member gets the same answer (RFC 8489 §6.3.1), another one 437.
     fn allocate_again(
         &mut self,
         id: u32,
@@ -87,7 +87,8 @@ impl Server {
         out: &mut Vec<Command>,
     ) -> Result<(), Refusal> {
         let allocation = self.allocation(id).ok_or(Refusal::code(437))?;
-        if allocation.granted.transaction != *request.message.transaction() {
+        let is_theirs = self.quotas.member(allocation.payer) == Some(request.user.member);
+        if !is_theirs || allocation.granted.transaction != *request.message.transaction() {
             return Err(Refusal::code(437));
         }
         self.answer_allocated(id, out);
@@ -206,6 +207,7 @@ impl Server {
                 lifetime_s,
                 token,
                 missing: found.missing,
+                is_exact: asked.wanted != Wanted::Any || asked.token.is_some(),
                 failures: 0,
             },
             permissions: Permissions::default(),
@@ -262,8 +264,7 @@ impl Server {
         };
         allocation.relays[family.index()] = None;
         allocation.granted.failures += 1;
-        // A port of a certain parity, or with a neighbour, was promised.
-        let is_replaceable = allocation.granted.token.is_none();
+        let is_replaceable = !allocation.granted.is_exact;
         match next {
             Ok(next) if is_replaceable && allocation.granted.failures < OPENING_TRIES => {
                 allocation.relays[family.index()] = Some(next);

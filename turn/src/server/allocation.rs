@@ -44,6 +44,8 @@ pub(super) struct Granted {
     pub(super) token: Option<[u8; 8]>,
     /// The second family, and why it is missing.
     pub(super) missing: Option<(Family, u16)>,
+    /// An even port or the reserved one was asked for: no other will do.
+    pub(super) is_exact: bool,
     /// Ports that could not be opened for it.
     pub(super) failures: u8,
 }

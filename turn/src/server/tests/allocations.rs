@@ -164,6 +164,53 @@ fn a_retransmission_gets_the_same_answer_and_another_request_437() {
     assert_eq!(world.server.allocation_count(), 1);
 }
 
+/// Another member behind the same 5-tuple does not get an answer that was signed for the first.
+#[test]
+fn a_retransmission_is_of_the_same_member() {
+    let mut world = World::new(config());
+    let nonce = world.nonce(client(1));
+    let mut allocate = |member: &str| {
+        let request = signed(
+            member,
+            UNIX + 600,
+            &nonce,
+            ALLOCATE_REQUEST,
+            &[udp()],
+            b"transaction1",
+        );
+        world.send(client(1), &request);
+        code(&world.answer().unwrap())
+    };
+    assert_eq!(
+        [allocate("ann"), allocate("bob"), allocate("ann")],
+        [0, 437, 0]
+    );
+}
+
+/// Over an unreliable path every request may come twice, and in between the first answer is on its way.
+#[test]
+fn every_request_may_come_twice() {
+    let mut world = World::new(config());
+    world.allocated(client(1), "ann");
+    let bind = [channel(0x4000), peer("8.8.8.8:1")];
+    for (kind, attributes) in [
+        (words::CREATE_PERMISSION_REQUEST, &bind[1..]),
+        (words::CHANNEL_BIND_REQUEST, &bind[..]),
+        (REFRESH_REQUEST, &[lifetime(900)][..]),
+        (words::CREATE_PERMISSION_REQUEST, &[peer("10.0.0.1:1")][..]),
+        (REFRESH_REQUEST, &[lifetime(0)][..]),
+    ] {
+        let request = world.request(client(1), "ann", kind, attributes);
+        world.send(client(1), &request);
+        let entries = world.server.table_entries();
+        let first = world.answer().unwrap();
+        world.pass(1);
+        world.send(client(1), &request);
+        assert_eq!(world.answer().unwrap(), first, "{kind:#x}");
+        assert_eq!(world.server.table_entries(), entries, "{kind:#x}");
+    }
+}
+
 #[test]
 fn an_end_is_confirmed_twice() {
     let mut world = World::new(config());
@@ -379,6 +426,25 @@ fn a_port_that_cannot_be_opened_is_replaced() {
     assert_eq!(world.server.allocation_count(), 0);
     world.pass(60);
     assert_eq!(world.ask(client(1), "ann", ALLOCATE_REQUEST, &[udp()]), 0);
+}
+
+/// An even port, or the one after it, was promised: any other would be a lie.
+#[test]
+fn a_promised_port_is_not_replaced() {
+    let mut world = World::new(config());
+    let now = world.now;
+    for bits in [0, 0x80] {
+        assert_eq!(
+            world.ask(client(1), "ann", ALLOCATE_REQUEST, &[udp(), even(bits)]),
+            0
+        );
+        let port = crate::RelayPort(world.relays()[0].port());
+        world
+            .server
+            .relay_failed(now, port, Family::V4, &mut world.out);
+        assert_eq!(code(&world.answer().unwrap()), 508);
+    }
+    assert_eq!(world.server.allocation_count(), 0);
 }
 
 #[test]
