@@ -92,7 +92,7 @@ fn frame_len(bytes: &[u8]) -> Result<Option<usize>, StreamError> {
 
 /// A STUN message counts in fours and carries the cookie; what does not is not waited for.
 fn stun_len(bytes: &[u8], len: usize) -> Result<Option<usize>, StreamError> {
-    if len % 4 != 0 {
+    if !len.is_multiple_of(4) {
         return Err(StreamError::NotAFrame);
     }
     let Some(prefix) = bytes.first_chunk::<PREFIX_LEN>() else {

@@ -1,7 +1,7 @@
 //! Allocate and Refresh: what is asked and what comes of it.
 
 use super::harness::*;
-use crate::server::{Command, Family};
+use crate::server::{ClientSocket, Command, Family};
 use crate::stun::{self, Message};
 use crate::words::{self, ALLOCATE_REQUEST, REFRESH_REQUEST};
 
@@ -233,6 +233,60 @@ fn an_end_is_confirmed_twice() {
     );
 }
 
+/// The embedder may be late with the wake-up: what is over is over all the same.
+#[test]
+fn a_late_wake_up_prolongs_nothing() {
+    let mut world = World::new(config());
+    let late = std::time::Duration::from_secs(600);
+    let (port, _) = world.allocated(client(1), "ann");
+    let reserve = [udp(), even(0x80)];
+    assert_eq!(world.ask(client(2), "ann", ALLOCATE_REQUEST, &reserve), 0);
+    let answer = world.answer_kept().unwrap();
+    let value = Message::parse(&answer)
+        .unwrap()
+        .attribute(words::RESERVATION_TOKEN);
+    let theirs = [udp(), token(value.unwrap())];
+    world.now += late / 2;
+    world.ask(
+        client(1),
+        "ann",
+        words::CREATE_PERMISSION_REQUEST,
+        &[peer("8.8.8.8:1")],
+    );
+    let send = indication(&[peer("8.8.8.8:1"), (words::DATA, b"hello".to_vec())]);
+    world.now += late / 2 - std::time::Duration::from_secs(1);
+    assert!(world.send(client(1), &send).is_some());
+    assert!(world.arrive(port, "8.8.8.8:1", b"hello").is_some());
+    world.ask(
+        client(1),
+        "ann",
+        words::CREATE_PERMISSION_REQUEST,
+        &[peer("8.8.8.8:1")],
+    );
+    world.now += std::time::Duration::from_secs(1);
+    assert_eq!(world.send(client(1), &send), None);
+    assert_eq!(world.arrive(port, "8.8.8.8:1", b"hello"), None);
+    assert_eq!(world.ask(client(1), "ann", REFRESH_REQUEST, &[]), 437);
+    assert_eq!(world.ask(client(3), "ann", ALLOCATE_REQUEST, &theirs), 508);
+    assert_eq!(world.ask(client(1), "ann", ALLOCATE_REQUEST, &[udp()]), 0);
+}
+
+#[test]
+fn ends_are_remembered_within_bounds() {
+    let mut world = World::new(config());
+    let before = world.server.table_entries();
+    for _ in 0..1_100 {
+        assert_eq!(world.ask(client(1), "ann", ALLOCATE_REQUEST, &[udp()]), 0);
+        assert_eq!(
+            world.ask(client(1), "ann", REFRESH_REQUEST, &[lifetime(0)]),
+            0
+        );
+        world.pass(1);
+    }
+    let challenged = 1;
+    assert_eq!(world.server.table_entries(), before + challenged + 1_024);
+}
+
 #[test]
 fn lifetimes_are_kept_within_bounds() {
     for (wished, granted) in [
@@ -401,6 +455,12 @@ fn ceilings_are_told_apart() {
         [0, 0, 486]
     );
     assert_eq!([from(4, 1, "d"), from(5, 1, "e")], [0, 508]);
+    let again = ClientSocket {
+        remote: "192.0.2.1:1".parse().unwrap(),
+        ..client(1)
+    };
+    assert_eq!(world.ask(again, "a", REFRESH_REQUEST, &[lifetime(0)]), 0);
+    assert_eq!(world.ask(again, "a", ALLOCATE_REQUEST, &[udp()]), 0);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::harness::*;
 use crate::credentials::{self, Algorithm};
+use crate::server::{ClientSocket, Transport};
 use crate::stun::{self, Message, Writer};
 use crate::words::{self, ALLOCATE_REQUEST};
 
@@ -134,8 +135,19 @@ fn what_is_missing_or_wrong() {
 fn a_nonce_is_for_one_source_and_goes_stale() {
     let mut world = World::new(config());
     let parts = Parts::right(world.nonce(client(1)));
-    world.send(client(2), &parts.write());
-    assert_eq!(code(&world.answer().unwrap()), 438);
+    let of = |remote: &str, transport| ClientSocket {
+        local: 0,
+        transport,
+        remote: remote.parse().unwrap(),
+    };
+    for other in [
+        of("192.0.2.2:1001", Transport::Udp),
+        of("192.0.2.1:1002", Transport::Udp),
+        of("192.0.2.1:1001", Transport::Tcp),
+    ] {
+        world.send(other, &parts.write());
+        assert_eq!(code(&world.answer().unwrap()), 438, "{other:?}");
+    }
     let mut parts = Parts::right(world.nonce(client(1)));
     parts.username = Some(format!("{}:ann", UNIX + 3_600).into_bytes());
     world.pass(620);
@@ -214,6 +226,33 @@ fn a_revoked_member_is_out_and_others_are_not() {
     assert_eq!(world.ask(client(1), "ann", ALLOCATE_REQUEST, &[udp()]), 401);
     world.pass(1);
     assert_eq!(world.ask(client(1), "ann", ALLOCATE_REQUEST, &[udp()]), 0);
+}
+
+/// A reserved port counts like an allocation, and goes with its member.
+#[test]
+fn what_a_revoked_member_reserved_is_free_again() {
+    let mut config = config();
+    config.relay_ports = 50_000..=50_001;
+    let mut world = World::new(config);
+    let reserve = [udp(), (words::EVEN_PORT, vec![0x80])];
+    assert_eq!(world.ask(client(1), "ann", ALLOCATE_REQUEST, &reserve), 0);
+    let now = world.now;
+    world.server.revoke(now, "ann", &mut world.out);
+    assert_eq!(world.server.poll_timeout(), None);
+    assert_eq!(world.ask(client(1), "bob", ALLOCATE_REQUEST, &reserve), 0);
+}
+
+#[test]
+fn a_message_with_a_wrong_fingerprint_is_dropped() {
+    let mut world = World::new(config());
+    let mut right = vec![];
+    Writer::new(&mut right, ALLOCATE_REQUEST, b"transaction!").fingerprint();
+    let mut wrong = right.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    world.send(client(1), &wrong);
+    assert_eq!(world.answer(), None);
+    world.send(client(1), &right);
+    assert_eq!(code(&world.answer().unwrap()), 401);
 }
 
 #[test]

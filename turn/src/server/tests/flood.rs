@@ -54,6 +54,24 @@ fn a_million_forged_requests_leave_nothing_behind() {
     );
 }
 
+/// An answer to IPv6 is longer than 1.6 times a bare request; to IPv4 it is not.
+#[test]
+fn longer_answers_to_binding_are_few() {
+    for (victim, answers) in [("[2a01::1]:9", 200), ("192.0.2.1:9", 1_000)] {
+        let mut world = World::new(config());
+        let mut binding = vec![];
+        Writer::new(&mut binding, BINDING_REQUEST, b"transaction!");
+        let from = ClientSocket {
+            remote: victim.parse().unwrap(),
+            ..client(1)
+        };
+        (0..1_000).for_each(|_| {
+            world.send(from, &binding);
+        });
+        assert_eq!(world.out.len(), answers, "{victim}");
+    }
+}
+
 #[test]
 fn one_victim_gets_few_answers() {
     let mut world = World::new(config());

@@ -125,7 +125,7 @@ impl World {
         server.handle_client_datagram(*now, from, bytes, out)
     }
 
-    pub(super) fn from_peer(&mut self, port: u16, peer: &str, bytes: &[u8]) -> Option<Route> {
+    pub(super) fn arrive(&mut self, port: u16, peer: &str, bytes: &[u8]) -> Option<Route> {
         let peer = PeerSocket(peer.parse().unwrap());
         self.server
             .handle_peer_datagram(self.now, RelayPort(port), peer, bytes)
@@ -133,11 +133,11 @@ impl World {
 
     /// The answer to the last request, with the commands before it forgotten.
     pub(super) fn answer(&mut self) -> Option<Vec<u8>> {
-        let sent = self.out.drain(..).filter_map(|command| match command {
+        let mut sent = self.out.drain(..).filter_map(|command| match command {
             Command::Send { bytes, .. } => Some(bytes),
             _ => None,
         });
-        sent.last()
+        sent.next_back()
     }
 
     pub(super) fn nonce(&mut self, from: ClientSocket) -> Vec<u8> {
@@ -180,11 +180,11 @@ impl World {
 
     /// Like [`World::answer`], and the commands stay.
     pub(super) fn answer_kept(&self) -> Option<Vec<u8>> {
-        let sent = self.out.iter().filter_map(|command| match command {
+        let mut sent = self.out.iter().filter_map(|command| match command {
             Command::Send { bytes, .. } => Some(bytes.clone()),
             _ => None,
         });
-        sent.last()
+        sent.next_back()
     }
 
     /// An allocation with IPv4 and IPv6, and its ports.

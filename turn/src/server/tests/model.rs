@@ -243,7 +243,7 @@ impl Model {
         let is_permitted = one.permits(now, peer_at);
         let mut channels = one.channels.values();
         let has_channel = channels.any(|(peer, until)| *peer == peer_at && *until > now);
-        let route = self.world.from_peer(one.port, PEERS[peer_at], b"hello");
+        let route = self.world.arrive(one.port, PEERS[peer_at], b"hello");
         match route {
             Some(Route::Client { to, frame }) => {
                 assert!(is_permitted && to == client(who));
@@ -285,7 +285,7 @@ proptest! {
             let request = world.request(client(1), "ann", methods[kind], &attributes);
             world.send(client(1), &request);
             world.send(client(1), bytes);
-            world.from_peer(port, PEERS[0], bytes);
+            world.arrive(port, PEERS[0], bytes);
         }
     }
 }

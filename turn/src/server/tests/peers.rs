@@ -230,4 +230,20 @@ fn permissions_and_channels_are_bounded() {
         world.ask(client(1), "ann", CREATE_PERMISSION_REQUEST, &peers[1..]),
         0
     );
+    // A channel needs a permission too.
+    world.allocated(client(2), "ann");
+    let peers: Vec<_> = (0..crate::server::PERMISSIONS_MAX)
+        .map(|host| peer(&format!("9.9.8.{host}:1")))
+        .collect();
+    assert_eq!(
+        world.ask(client(2), "ann", CREATE_PERMISSION_REQUEST, &peers),
+        0
+    );
+    let bind = |text: &str| [channel(0x4000), peer(text)];
+    for (text, code) in [("9.9.7.1:1", 508), ("9.9.8.1:1", 0)] {
+        assert_eq!(
+            world.ask(client(2), "ann", CHANNEL_BIND_REQUEST, &bind(text)),
+            code
+        );
+    }
 }

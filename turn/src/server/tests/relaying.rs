@@ -37,7 +37,7 @@ fn channels_carry_both_ways_for_ten_minutes() {
     };
     assert_eq!((relay.0, to.0), (port, PEER.parse().unwrap()));
     assert_eq!(&message[payload.range()], b"hello");
-    let Some(Route::Client { to, frame }) = world.from_peer(port, PEER, b"answer") else {
+    let Some(Route::Client { to, frame }) = world.arrive(port, PEER, b"answer") else {
         panic!("no route");
     };
     assert_eq!(
@@ -50,12 +50,12 @@ fn channels_carry_both_ways_for_ten_minutes() {
     );
     assert_eq!(world.send(client(2), &message), None, "another client");
     assert_eq!(
-        world.from_peer(port, "8.8.4.4:99", b"answer"),
+        world.arrive(port, "8.8.4.4:99", b"answer"),
         None,
         "another peer"
     );
     assert_eq!(
-        world.from_peer(port ^ 1, PEER, b"answer"),
+        world.arrive(port ^ 1, PEER, b"answer"),
         None,
         "another port"
     );
@@ -66,14 +66,14 @@ fn channels_carry_both_ways_for_ten_minutes() {
     assert!(world.send(client(1), &message).is_some());
     world.pass(1);
     assert_eq!(world.send(client(1), &message), None);
-    assert_eq!(world.from_peer(port, PEER, b"answer"), None);
+    assert_eq!(world.arrive(port, PEER, b"answer"), None);
     world.ask(client(1), "ann", CREATE_PERMISSION_REQUEST, &[peer(PEER)]);
     world.pass(299);
     assert!(world.send(client(1), &message).is_some());
     world.ask(client(1), "ann", CREATE_PERMISSION_REQUEST, &[peer(PEER)]);
     world.pass(1);
     assert_eq!(world.send(client(1), &message), None, "the channel is over");
-    let route = world.from_peer(port, PEER, b"answer");
+    let route = world.arrive(port, PEER, b"answer");
     assert!(matches!(route, Some(Route::Client { frame, .. }) if frame.head().len() == 36));
 }
 
@@ -84,7 +84,7 @@ fn indications_carry_both_ways_and_prolong_nothing() {
     for (port, text, head_len) in [(v4, PEER, 36), (v6, "[2a01::8]:9", 48)] {
         let send = indication(&[peer(text), (words::DATA, b"hello".to_vec())]);
         assert_eq!(world.send(client(1), &send), None, "no permission yet");
-        assert_eq!(world.from_peer(port, text, b"answer"), None);
+        assert_eq!(world.arrive(port, text, b"answer"), None);
         assert_eq!(
             world.ask(client(1), "ann", CREATE_PERMISSION_REQUEST, &[peer(text)]),
             0
@@ -93,7 +93,7 @@ fn indications_carry_both_ways_and_prolong_nothing() {
             panic!("no route");
         };
         assert_eq!((relay.0, &send[payload.range()]), (port, &b"hello"[..]));
-        let Some(Route::Client { frame, .. }) = world.from_peer(port, text, b"answer") else {
+        let Some(Route::Client { frame, .. }) = world.arrive(port, text, b"answer") else {
             panic!("no route");
         };
         assert_eq!(frame.head().len(), head_len);
@@ -108,10 +108,10 @@ fn indications_carry_both_ways_and_prolong_nothing() {
         );
         world.pass(299);
         assert!(world.send(client(1), &send).is_some());
-        assert!(world.from_peer(port, text, b"answer").is_some());
+        assert!(world.arrive(port, text, b"answer").is_some());
         world.pass(1);
         assert_eq!(world.send(client(1), &send), None);
-        assert_eq!(world.from_peer(port, text, b"answer"), None);
+        assert_eq!(world.arrive(port, text, b"answer"), None);
         world.ask(client(1), "ann", words::REFRESH_REQUEST, &[]);
     }
 }
@@ -176,7 +176,7 @@ fn the_node_answers_over_a_relay_in_memory() {
     assert_eq!(world.ask(client(1), "ann", CHANNEL_BIND_REQUEST, &bind), 0);
     let route = world.send(client(1), &channel_message(0x4001, b"hello"));
     assert!(matches!(route, Some(Route::Own { relay, .. }) if relay.port() == port));
-    let Some(Route::Client { to, frame }) = world.from_peer(port, media, b"answer") else {
+    let Some(Route::Client { to, frame }) = world.arrive(port, media, b"answer") else {
         panic!("no route");
     };
     assert_eq!(
@@ -199,7 +199,7 @@ fn over_a_stream_every_frame_is_padded() {
         CHANNEL_BIND_REQUEST,
         &[channel(0x4001), peer(PEER)],
     );
-    let Some(Route::Client { frame, .. }) = world.from_peer(port, PEER, b"hello") else {
+    let Some(Route::Client { frame, .. }) = world.arrive(port, PEER, b"hello") else {
         panic!("no route");
     };
     assert_eq!(framed(frame, b"hello"), b"\x40\x01\0\x05hello\0\0\0");
@@ -228,12 +228,12 @@ fn rates_are_kept() {
         .count();
     assert_eq!(there, 10);
     assert_eq!(
-        world.from_peer(port, PEER, &[0; 1_000]),
+        world.arrive(port, PEER, &[0; 1_000]),
         None,
         "both ways together"
     );
     world.pass(1);
-    let back = (0..100).filter(|_| world.from_peer(port, PEER, &[0; 1_000]).is_some());
+    let back = (0..100).filter(|_| world.arrive(port, PEER, &[0; 1_000]).is_some());
     assert_eq!(back.count(), 10);
     assert_eq!(world.server.counters().bytes, 20_000);
 }
