@@ -1,6 +1,6 @@
 //! ChannelData: four bytes in front of a payload (RFC 8656 §12.4).
 
-use crate::words::CHANNELS;
+use crate::words::CHANNELS_RFC_5766;
 
 /// Bytes in front of the payload: number and length.
 pub const HEADER_LEN: usize = 4;
@@ -8,7 +8,7 @@ pub const HEADER_LEN: usize = 4;
 /// One ChannelData message as received in a datagram or taken from a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChannelData<'a> {
-    /// The channel, within 0x4000..=0x4FFF.
+    /// The channel, within [`CHANNELS_RFC_5766`].
     pub channel: u16,
     /// The payload, without padding.
     pub payload: &'a [u8],
@@ -23,7 +23,8 @@ impl<'a> ChannelData<'a> {
         let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
         let payload = rest.get(..len)?;
         let padding = rest.len() - len;
-        (CHANNELS.contains(&channel) && padding <= 3).then_some(ChannelData { channel, payload })
+        (CHANNELS_RFC_5766.contains(&channel) && padding <= 3)
+            .then_some(ChannelData { channel, payload })
     }
 }
 
@@ -47,7 +48,8 @@ mod tests {
             (&[0x40, 1, 0, 1, 7, 0, 0, 0, 0], None),
             (&[0x40, 1, 0, 2, 7], None),
             (&[0x3F, 0xFF, 0, 0], None),
-            (&[0x50, 0, 0, 0], None),
+            (&[0x7F, 0xFF, 0, 0], Some((0x7FFF, &[]))),
+            (&[0x80, 0, 0, 0], None),
             (&[0x40, 0, 0], None),
             (&[], None),
         ] {

@@ -228,6 +228,11 @@ impl Server {
         self.counters
     }
 
+    /// Whether a client has an allocation that is not over. A stream without one need not be kept.
+    pub fn has_allocation(&self, now: Instant, client: ClientSocket) -> bool {
+        self.allocation_of(now, client).is_some()
+    }
+
     /// Allocations at this moment.
     pub fn allocation_count(&self) -> usize {
         self.clients.len()

@@ -81,7 +81,7 @@ fn frame_len(bytes: &[u8]) -> Result<Option<usize>, StreamError> {
     let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
     let len = match first >> 6 {
         0 => stun_len(bytes, len)?,
-        1 if *first < 0x50 => Some(4 + len.next_multiple_of(4)),
+        1 => Some(4 + len.next_multiple_of(4)),
         _ => return Err(StreamError::NotAFrame),
     };
     match len {
@@ -132,7 +132,7 @@ mod tests {
         without_cookie[4] = 0;
         for (bytes, error) in [
             (&b"\x80"[..], StreamError::NotAFrame),
-            (b"\x50\0\0\0", StreamError::NotAFrame),
+            (b"\xC0\0\0\0", StreamError::NotAFrame),
             (b"\x16\x03\x01\x02", StreamError::NotAFrame),
             (b"GET / HTTP/1.1\r\n", StreamError::TooLong(21_540)),
             (&[0, 1, 0, 3], StreamError::NotAFrame),

@@ -1,5 +1,7 @@
 //! The words of TURN on the wire (RFC 8656 §17, §18).
 
+use std::ops::RangeInclusive;
+
 /// Message types: a method with its class.
 pub const ALLOCATE_REQUEST: u16 = 0x0003;
 /// Refresh or end an allocation.
@@ -44,4 +46,7 @@ pub const ADDITIONAL_ADDRESS_FAMILY: u16 = 0x8000;
 pub const ADDRESS_ERROR_CODE: u16 = 0x8001;
 
 /// Channel numbers (RFC 8656 §12).
-pub const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x4FFF;
+pub const CHANNELS: RangeInclusive<u16> = 0x4000..=0x4FFF;
+/// Channel numbers before 2020 (RFC 5766 §11), which some clients still choose from. ChannelData is
+/// told apart by the first two bits, so these are read; whether they are bound is up to the server.
+pub const CHANNELS_RFC_5766: RangeInclusive<u16> = 0x4000..=0x7FFF;

@@ -27,7 +27,9 @@ impl Server {
             ));
         }
         let (peer, destination) = *all.first().ok_or(Refusal::code(400))?;
-        let number = channel_number(request).ok_or(Refusal::code(400))?;
+        let number = channel_number(request)
+            .filter(|number| self.config.channels.contains(number))
+            .ok_or(Refusal::code(400))?;
         self.check_peer_family(id, peer)?;
         let allocation = self.allocation_mut(id).ok_or(Refusal::code(437))?;
         if !allocation.permissions.make_room(now, &[peer.ip()]) {
@@ -50,5 +52,5 @@ fn channel_number(request: &Request<'_>) -> Option<u16> {
     let value = request.message.attribute(words::CHANNEL_NUMBER)?;
     let [high, low, _, _] = *value.first_chunk::<4>()?;
     let number = u16::from_be_bytes([high, low]);
-    (value.len() == 4 && words::CHANNELS.contains(&number)).then_some(number)
+    (value.len() == 4).then_some(number)
 }

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use crate::cidr::Cidr;
 use crate::quota::Quota;
+use crate::words;
 
 /// The settings of a server.
 #[derive(Clone)]
@@ -32,6 +33,9 @@ pub struct Config {
     pub allowed_peers: Vec<Cidr>,
     /// Who may hold how much.
     pub quota: Quota,
+    /// Channel numbers that clients may bind: those of RFC 8656, or [`words::CHANNELS_RFC_5766`] for
+    /// older clients, if nothing else on the socket begins with bytes from 80 to 127 (QUIC does).
+    pub channels: RangeInclusive<u16>,
     /// Names that hold for longer than this are refused, in seconds; and so long a revoked member is
     /// remembered.
     pub credential_life_max_s: u64,
@@ -52,6 +56,7 @@ impl Config {
             own_addresses: vec![],
             allowed_peers: vec![],
             quota: Quota::default(),
+            channels: words::CHANNELS,
             credential_life_max_s: 86_400,
         }
     }

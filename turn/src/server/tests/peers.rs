@@ -197,6 +197,31 @@ fn what_peers_an_allocation_can_have() {
 }
 
 #[test]
+fn older_clients_have_more_channels_if_the_embedder_says_so() {
+    let mut older = config();
+    older.channels = words::CHANNELS_RFC_5766;
+    for (config, number, code) in [
+        (config(), 0x5000, 400),
+        (older.clone(), 0x5000, 0),
+        (older.clone(), 0x7FFF, 0),
+        (older.clone(), 0x8000, 400),
+        (older, 0x3FFF, 400),
+    ] {
+        let mut world = World::new(config);
+        world.allocated(client(1), "ann");
+        let bind = [channel(number), peer("8.8.8.8:1")];
+        assert_eq!(
+            world.ask(client(1), "ann", CHANNEL_BIND_REQUEST, &bind),
+            code,
+            "{number:#x}"
+        );
+        let [high, low] = number.to_be_bytes();
+        let route = world.send(client(1), &[high, low, 0, 1, 7]);
+        assert_eq!(route.is_some(), code == 0, "{number:#x}");
+    }
+}
+
+#[test]
 fn permissions_and_channels_are_bounded() {
     let mut world = World::new(config());
     world.allocated(client(1), "ann");
