@@ -175,3 +175,33 @@ fn keep_last_answer(commands: &mut Vec<Command>) {
         !is_answer(command) || Some(at - 1) == last
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_answers_the_last_is_kept_with_all_else_in_order() {
+        let client = ClientSocket {
+            local: 0,
+            transport: Transport::Udp,
+            remote: ([192, 0, 2, 1], 5).into(),
+        };
+        let answer = |byte| Command::Send {
+            to: client,
+            bytes: vec![byte],
+        };
+        let open = |port| Command::OpenRelay {
+            port: RelayPort(port),
+            family: Family::V4,
+            client,
+        };
+        let close = Command::CloseRelay {
+            port: RelayPort(1),
+            family: Family::V4,
+        };
+        let mut commands = vec![open(1), answer(1), close.clone(), answer(2), open(2)];
+        keep_last_answer(&mut commands);
+        assert_eq!(commands, [open(1), close, answer(2), open(2)]);
+    }
+}
