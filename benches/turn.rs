@@ -18,6 +18,7 @@ use motet_turn::{
     server, words,
 };
 
+#[allow(unreachable_pub)]
 #[path = "support/process.rs"]
 mod process;
 

@@ -10,14 +10,16 @@ seconds=${1:-60}
 failed=0
 
 fuzz() {
-  local target=$1
-  mkdir -p "corpus/$target"
-  cargo +nightly fuzz run -s none "$target" "corpus/$target" "seeds/$target" -- \
-    -dict=turn.dict -use_value_profile=1 -max_total_time="$seconds" -max_len=1024 -print_final_stats=1 2>&1
+  local target=$1 corpus=$2 profile=1
+  # The profile of values drowns in those of hashes.
+  [ "$target" = server ] && profile=0
+  mkdir -p "$corpus"
+  cargo +nightly fuzz run -s none "$target" "$corpus" "seeds/$target" -- \
+    -dict=turn.dict -use_value_profile=$profile -max_total_time="$seconds" -max_len=512 -print_final_stats=1 2>&1
 }
 
 for target in stun_message channel_data stream server; do
-  if ! fuzz "$target" >"/tmp/fuzz.$$"; then
+  if ! fuzz "$target" "corpus/$target" >"/tmp/fuzz.$$"; then
     tail -20 "/tmp/fuzz.$$" >&2
     failed=1
   fi
@@ -27,7 +29,8 @@ done
 export RUSTFLAGS="--cfg canary"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/canary"
 for target in stun_message channel_data stream server; do
-  if fuzz "$target" >"/tmp/fuzz.$$"; then
+  # From the seeds alone: what was found before would hide whether they lead there.
+  if fuzz "$target" "$(mktemp -d)" >"/tmp/fuzz.$$"; then
     echo "$target did not find its planted bug in $seconds s" >&2
     failed=1
   else
