@@ -34,7 +34,7 @@ rust_tests() {
     cargo nextest run --workspace --locked --no-fail-fast
   else
     cargo test --workspace --locked --no-fail-fast
-  fi && cargo test --workspace --locked --doc
+  fi && cargo test --workspace --locked --doc && cargo test --package motet-turn --features rim --locked
 }
 
 browser_packages() {

@@ -1,10 +1,12 @@
 //! The STUN message format (RFC 8489 §5, §14): a view of a received message that trusts nothing,
 //! and a writer of answers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use rtc_crypto::{CryptoError, HmacAlgorithm, constant_time_eq};
 use rtc_stun::fingerprint::fingerprint_value;
+
+use crate::xor_address;
 
 /// Message types: method Binding (RFC 8489 §18.2) in each class.
 pub const BINDING_REQUEST: u16 = 0x0001;
@@ -21,8 +23,18 @@ pub const MESSAGE_INTEGRITY: u16 = 0x0008;
 pub const ERROR_CODE: u16 = 0x0009;
 /// Which attributes were not understood.
 pub const UNKNOWN_ATTRIBUTES: u16 = 0x000A;
+/// For whom a name and password hold.
+pub const REALM: u16 = 0x0014;
+/// What the server wants to see again, to know that a request is fresh.
+pub const NONCE: u16 = 0x0015;
 /// HMAC-SHA256 over everything before it.
 pub const MESSAGE_INTEGRITY_SHA256: u16 = 0x001C;
+/// How the client made its key from the password.
+pub const PASSWORD_ALGORITHM: u16 = 0x001D;
+/// The user's name, hashed; not supported here.
+pub const USERHASH: u16 = 0x001E;
+/// How a key may be made from the password.
+pub const PASSWORD_ALGORITHMS: u16 = 0x8002;
 /// The source as the server sees it.
 pub const XOR_MAPPED_ADDRESS: u16 = 0x0020;
 /// CRC-32 over everything before it.
@@ -39,10 +51,11 @@ pub const ICE_CONTROLLING: u16 = 0x802A;
 /// Unknown attributes that are named in one answer; further ones go unnamed.
 pub const UNKNOWN_ATTRIBUTES_MAX: usize = 16;
 
-const MAGIC_COOKIE: [u8; 4] = 0x2112_A442_u32.to_be_bytes();
-const HEADER_LEN: usize = 20;
+pub(crate) const MAGIC_COOKIE: [u8; 4] = 0x2112_A442_u32.to_be_bytes();
+pub(crate) const HEADER_LEN: usize = 20;
 const ATTRIBUTE_HEADER_LEN: usize = 4;
 const INTEGRITY_LEN: usize = 20;
+const INTEGRITY_SHA256_LEN: usize = 32;
 const FINGERPRINT_LEN: usize = 4;
 
 /// The bytes are not one whole STUN message.
@@ -57,6 +70,8 @@ pub struct Message<'a> {
     transaction: &'a [u8; 12],
     /// Where the first MESSAGE-INTEGRITY begins.
     integrity_at: Option<usize>,
+    /// Where the first MESSAGE-INTEGRITY-SHA256 begins.
+    integrity_sha256_at: Option<usize>,
     /// Where FINGERPRINT begins; it is the last attribute.
     fingerprint_at: Option<usize>,
 }
@@ -77,6 +92,7 @@ impl<'a> Message<'a> {
             bytes,
             transaction: bytes[8..].first_chunk().ok_or(Malformed)?,
             integrity_at: None,
+            integrity_sha256_at: None,
             fingerprint_at: None,
         };
         let mut at = HEADER_LEN;
@@ -86,8 +102,14 @@ impl<'a> Message<'a> {
                 // Nothing comes behind FINGERPRINT (RFC 8489 §14.7).
                 FINGERPRINT if next == bytes.len() => message.fingerprint_at = Some(at),
                 FINGERPRINT => return Err(Malformed),
-                MESSAGE_INTEGRITY if message.integrity_at.is_none() => {
+                // Behind MESSAGE-INTEGRITY-SHA256 only FINGERPRINT counts (RFC 8489 §14.6).
+                MESSAGE_INTEGRITY
+                    if message.integrity_at.is_none() && message.integrity_sha256_at.is_none() =>
+                {
                     message.integrity_at = Some(at);
+                }
+                MESSAGE_INTEGRITY_SHA256 if message.integrity_sha256_at.is_none() => {
+                    message.integrity_sha256_at = Some(at);
                 }
                 _ => {}
             }
@@ -106,8 +128,8 @@ impl<'a> Message<'a> {
         self.transaction
     }
 
-    /// The value of the first attribute of a type. What stands behind MESSAGE-INTEGRITY is not
-    /// covered by it and is ignored (RFC 8489 §14.5).
+    /// The value of the first attribute of a type. What stands behind MESSAGE-INTEGRITY or
+    /// MESSAGE-INTEGRITY-SHA256 is not covered by it and is ignored (RFC 8489 §14.5, §14.6).
     pub fn attribute(&self, kind: u16) -> Option<&'a [u8]> {
         self.attributes()
             .find(|&(found, _)| found == kind)
@@ -134,17 +156,37 @@ impl<'a> Message<'a> {
         let Some(at) = self.integrity_at else {
             return false;
         };
+        let end = at + ATTRIBUTE_HEADER_LEN + INTEGRITY_LEN;
+        self.mac_fits(HmacAlgorithm::Sha1, key, at, end)
+    }
+
+    /// There is a MESSAGE-INTEGRITY-SHA256.
+    pub fn has_integrity_sha256(&self) -> bool {
+        self.integrity_sha256_at.is_some()
+    }
+
+    /// MESSAGE-INTEGRITY-SHA256 is there, in its full length, and was made with `key`.
+    pub fn integrity_sha256_fits(&self, key: &[u8]) -> bool {
+        let Some(at) = self.integrity_sha256_at else {
+            return false;
+        };
+        let end = at + ATTRIBUTE_HEADER_LEN + INTEGRITY_SHA256_LEN;
+        self.mac_fits(HmacAlgorithm::Sha256, key, at, end)
+    }
+
+    fn mac_fits(&self, algorithm: HmacAlgorithm, key: &[u8], at: usize, end: usize) -> bool {
         let Some((_, value, _)) = attribute_at(self.bytes, at) else {
             return false;
         };
-        // The length field counts up to and with MESSAGE-INTEGRITY (RFC 8489 §14.5).
-        let length = at + ATTRIBUTE_HEADER_LEN + INTEGRITY_LEN - HEADER_LEN;
-        let covered = [
-            &self.bytes[..2],
-            &(length as u16).to_be_bytes(),
-            &self.bytes[4..at],
-        ];
-        hmac_sha1(key, &covered).is_ok_and(|expected| constant_time_eq(&expected, value))
+        // The length field counts up to and with the integrity (RFC 8489 §14.5).
+        let length = ((end - HEADER_LEN) as u16).to_be_bytes();
+        let covered = [&self.bytes[..2], &length, &self.bytes[4..at]];
+        match algorithm {
+            HmacAlgorithm::Sha1 => hmac::<INTEGRITY_LEN>(algorithm, key, &covered)
+                .is_ok_and(|expected| constant_time_eq(&expected, value)),
+            _ => hmac::<INTEGRITY_SHA256_LEN>(algorithm, key, &covered)
+                .is_ok_and(|expected| constant_time_eq(&expected, value)),
+        }
     }
 
     /// There is a FINGERPRINT.
@@ -161,11 +203,11 @@ impl<'a> Message<'a> {
         attribute_at(self.bytes, at).is_some_and(|(_, value, _)| value == expected)
     }
 
-    /// Attributes before MESSAGE-INTEGRITY, or all if there is none, without FINGERPRINT.
-    fn attributes(&self) -> impl Iterator<Item = (u16, &'a [u8])> {
+    /// Attributes before any integrity, or all if there is none, without FINGERPRINT: type and value.
+    pub fn attributes(&self) -> impl Iterator<Item = (u16, &'a [u8])> {
         let bytes = self.bytes;
-        let end = self.integrity_at.or(self.fingerprint_at);
-        let end = end.unwrap_or(bytes.len());
+        let end = self.integrity_at.or(self.integrity_sha256_at);
+        let end = end.or(self.fingerprint_at).unwrap_or(bytes.len());
         let mut at = HEADER_LEN;
         std::iter::from_fn(move || {
             if at >= end {
@@ -221,25 +263,15 @@ impl<'a> Writer<'a> {
 
     /// XOR-MAPPED-ADDRESS (RFC 8489 §14.2); an IPv4-mapped address is written as IPv4.
     pub fn xor_mapped_address(&mut self, address: SocketAddr) {
-        // The address is XORed with cookie and transaction id, the port with half the cookie.
-        let mut mask = [0; 16];
-        mask.copy_from_slice(&self.out[self.start + 4..self.start + HEADER_LEN]);
-        let port = address.port().to_be_bytes();
-        let port = [port[0] ^ mask[0], port[1] ^ mask[1]];
-        let mut value = [0; 20];
-        value[2..4].copy_from_slice(&port);
-        match address.ip().to_canonical() {
-            IpAddr::V4(ip) => {
-                value[1] = 1;
-                xor(&mut value[4..8], &ip.octets(), &mask);
-                self.attribute(XOR_MAPPED_ADDRESS, &value[..8]);
-            }
-            IpAddr::V6(ip) => {
-                value[1] = 2;
-                xor(&mut value[4..], &ip.octets(), &mask);
-                self.attribute(XOR_MAPPED_ADDRESS, &value);
-            }
-        }
+        self.xor_address(XOR_MAPPED_ADDRESS, address);
+    }
+
+    /// An attribute of type `kind` in the form of XOR-MAPPED-ADDRESS.
+    pub fn xor_address(&mut self, kind: u16, address: SocketAddr) {
+        let mut transaction = [0; 12];
+        transaction.copy_from_slice(&self.out[self.start + 8..self.start + HEADER_LEN]);
+        let (value, len) = xor_address::write(address, &transaction);
+        self.attribute(kind, &value[..len]);
     }
 
     /// ERROR-CODE (RFC 8489 §14.8) without a reason phrase.
@@ -260,9 +292,23 @@ impl<'a> Writer<'a> {
     /// If the cryptography lacks HMAC-SHA1; nothing is appended then.
     pub fn integrity(&mut self, key: &[u8]) -> Result<(), CryptoError> {
         self.set_length(ATTRIBUTE_HEADER_LEN + INTEGRITY_LEN);
-        let value = hmac_sha1(key, &[&self.out[self.start..]]);
+        let value = hmac::<INTEGRITY_LEN>(HmacAlgorithm::Sha1, key, &[&self.out[self.start..]]);
         self.set_length(0);
         self.attribute(MESSAGE_INTEGRITY, &value?);
+        Ok(())
+    }
+
+    /// MESSAGE-INTEGRITY-SHA256 over what was written so far, in its full length.
+    ///
+    /// # Errors
+    ///
+    /// If the cryptography lacks HMAC-SHA256; nothing is appended then.
+    pub fn integrity_sha256(&mut self, key: &[u8]) -> Result<(), CryptoError> {
+        self.set_length(ATTRIBUTE_HEADER_LEN + INTEGRITY_SHA256_LEN);
+        let value =
+            hmac::<INTEGRITY_SHA256_LEN>(HmacAlgorithm::Sha256, key, &[&self.out[self.start..]]);
+        self.set_length(0);
+        self.attribute(MESSAGE_INTEGRITY_SHA256, &value?);
         Ok(())
     }
 
@@ -280,16 +326,14 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn xor(out: &mut [u8], left: &[u8], right: &[u8]) {
-    for (out, (left, right)) in out.iter_mut().zip(left.iter().zip(right)) {
-        *out = left ^ right;
-    }
-}
-
-fn hmac_sha1(key: &[u8], parts: &[&[u8]]) -> Result<[u8; INTEGRITY_LEN], CryptoError> {
+fn hmac<const LEN: usize>(
+    algorithm: HmacAlgorithm,
+    key: &[u8],
+    parts: &[&[u8]],
+) -> Result<[u8; LEN], CryptoError> {
     let provider = rtc_crypto::default_provider()?;
-    let mut mac = provider.crypto().new_hmac(HmacAlgorithm::Sha1, key)?;
-    let mut tag = [0; INTEGRITY_LEN];
+    let mut mac = provider.crypto().new_hmac(algorithm, key)?;
+    let mut tag = [0; LEN];
     mac.sign(parts, &mut tag)?;
     Ok(tag)
 }
@@ -383,6 +427,71 @@ mod tests {
                 message.attribute(XOR_MAPPED_ADDRESS)
             );
         }
+    }
+
+    /// RFC 5769 §2.4: long-term credentials. The user's name is "Matrix" in Katakana; the password
+    /// after SASLprep is "TheMatrIX", the realm "example.org".
+    #[test]
+    fn the_long_term_sample_of_rfc_5769() {
+        let request = bytes(
+            "00010060 2112a442 78ad3433 c6ad72c0 29da412e
+             00060012 e3839ee3 8388e383 aae38383 e382afe3 82b90000
+             0015001c 662f2f34 39396b39 35346436 4f4c3334 6f4c3946 53547679 36347341
+             0014000b 6578616d 706c652e 6f726700
+             00080014 f6702465 6dd64a3e 02b8e071 2e85c9a2 8ca89666",
+        );
+        let message = Message::parse(&request).unwrap();
+        assert_eq!(message.attribute(USERNAME), Some("マトリックス".as_bytes()));
+        assert_eq!(message.attribute(REALM), Some(&b"example.org"[..]));
+        let key = crate::credentials::long_term_key(
+            crate::credentials::Algorithm::Md5,
+            "マトリックス".as_bytes(),
+            "example.org",
+            b"TheMatrIX",
+        );
+        assert!(message.integrity_fits(&key));
+        assert!(!message.integrity_fits(b"another"));
+    }
+
+    #[test]
+    fn integrity_with_sha256_covers_what_stands_before_it() {
+        let mut bytes = vec![];
+        let mut writer = Writer::new(&mut bytes, BINDING_REQUEST, &TRANSACTION);
+        writer.attribute(USERNAME, b"a:b");
+        writer.integrity(PASSWORD).unwrap();
+        writer.integrity_sha256(PASSWORD).unwrap();
+        writer.fingerprint();
+        let fits = |bytes: &[u8]| {
+            Message::parse(bytes).is_ok_and(|message| {
+                message.integrity_sha256_fits(PASSWORD) && message.fingerprint_fits()
+            })
+        };
+        assert!(fits(&bytes));
+        assert!(Message::parse(&bytes).unwrap().integrity_fits(PASSWORD));
+        for bit in 0..8 * bytes.len() {
+            let mut tampered = bytes.clone();
+            tampered[bit / 8] ^= 1 << (bit % 8);
+            assert!(!fits(&tampered), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_shortened_or_overtaken_integrity_is_not_believed() {
+        let mut bytes = vec![];
+        let mut writer = Writer::new(&mut bytes, BINDING_REQUEST, &TRANSACTION);
+        writer.integrity_sha256(PASSWORD).unwrap();
+        let short = &bytes[HEADER_LEN + 4..HEADER_LEN + 20].to_vec();
+        let mut writer = Writer::new(&mut bytes, BINDING_REQUEST, &TRANSACTION);
+        writer.attribute(MESSAGE_INTEGRITY_SHA256, short);
+        let second = bytes.split_off(HEADER_LEN + 36);
+        let message = Message::parse(&second).unwrap();
+        assert!(message.has_integrity_sha256() && !message.integrity_sha256_fits(PASSWORD));
+
+        let mut writer = Writer::new(&mut bytes, BINDING_REQUEST, &TRANSACTION);
+        writer.integrity_sha256(PASSWORD).unwrap();
+        writer.integrity(PASSWORD).unwrap();
+        let overtaken = bytes.split_off(HEADER_LEN + 36);
+        assert!(!Message::parse(&overtaken).unwrap().has_integrity());
     }
 
     #[test]
