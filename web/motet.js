@@ -9,6 +9,9 @@ import { RequestError } from './signaling.js';
 import { Speakers } from './speakers.js';
 import { Switch } from './switch.js';
 
+export { LocalMedia } from './media.js';
+export { RequestError } from './signaling.js';
+
 /**
  * @import { LocalMedia } from './media.js'
  * @import { Incoming } from './mesh.js'
