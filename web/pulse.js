@@ -54,7 +54,7 @@ export class Pulse {
     const now = performance.now();
     const newest = newerThan(this.#newest, this.#connection);
     if (newest !== null) {
-      if (now - this.#arrivedAt > this.#patience) this.#flowsSince = now;
+      if (!this.#flowsSince || now - this.#arrivedAt > this.#patience) this.#flowsSince = now;
       this.#newest = newest;
       this.#arrivedAt = now;
       this.#lostAt = this.#tries = 0;

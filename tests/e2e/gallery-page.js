@@ -4,14 +4,12 @@ import { followAppearance } from '/appearance.js';
 import { Emitter } from '/events.js';
 import { setLanguage } from '/strings.js';
 import { Call } from '/ui/call.js';
+import { portrait, slide } from './portraits.js';
 
 const NAMES = [
-  'Ada Lovelace', 'Ben Okri', 'Chiara', 'Dmitri Sokolov', 'Eve', 'Fatima al-Fihri', 'Gus', 'Hana Sato', 'Ida Wells-Barnett', 'Jun', 'Katherine Johnson',
-  'Lise', 'Maximilian von Habsburg-Lothringen', 'Noor', 'Olu', 'Paul Erdős', 'Qi', 'Rosa', 'Sofia', 'Tove', 'Ursula', 'Vera Rubin', 'Wangari', 'Xu', 'Yusuf', 'Zora',
-  'Agnes', 'Bela', 'Carl', 'Dora', 'Emil', 'Frieda',
+  'Ada', 'Ben', 'Chiara', 'Dmitri', 'Eve', 'Fatima', 'Gus', 'Hana', 'Ida', 'Jun', 'Käthe', 'Lise', 'Maximilian Alexander with a long name', 'Noor', 'Olu', 'Pál',
+  'Qi', 'Rosa', 'Sofia', 'Tove', 'Ursula', 'Vera', 'Wangari', 'Xu', 'Yusuf', 'Zora', 'Agnes', 'Bela', 'Carl', 'Dora', 'Emil', 'Frieda',
 ];
-const PALETTES = [['#274060', '#5d8aa8'], ['#3b5249', '#a4b494'], ['#6d435a', '#c9a690'], ['#2d3142', '#bfc0c0'], ['#4a4e69', '#c9ada7'], ['#335c67', '#e09f3e']];
-
 class FakeMedia extends Emitter {
   #tracks = new Map();
 
@@ -150,63 +148,11 @@ class FakeRoom extends Emitter {
   }
 }
 
-function portrait(at) {
-  const [dark, light] = PALETTES[at % PALETTES.length];
-  return picture(640, 360, (pen) => {
-    const wall = pen.createLinearGradient(0, 0, 640, 360);
-    wall.addColorStop(0, light);
-    wall.addColorStop(1, dark);
-    pen.fillStyle = wall;
-    pen.fillRect(0, 0, 640, 360);
-    pen.fillStyle = 'rgb(255 255 255 / 12%)';
-    pen.fillRect(60 + ((at * 97) % 400), 40, 110, 150);
-    pen.fillStyle = dark;
-    pen.beginPath();
-    pen.ellipse(320, 390, 165, 150, 0, 0, 7);
-    pen.fill();
-    pen.fillStyle = ['#e0ac88', '#8d5a3b', '#c68863', '#f0c9a8'][at % 4];
-    pen.beginPath();
-    pen.ellipse(320, 180, 66, 84, 0, 0, 7);
-    pen.fill();
-    pen.fillStyle = ['#2b1b12', '#6b4423', '#1b1b1f', '#b08d57'][(at * 3) % 4];
-    pen.beginPath();
-    pen.ellipse(320, 125, 74, 50, 0, 0, 7);
-    pen.fill();
-  });
-}
-
-function slide() {
-  return picture(1280, 720, (pen) => {
-    pen.fillStyle = '#fdfdfb';
-    pen.fillRect(0, 0, 1280, 720);
-    pen.fillStyle = '#16211f';
-    pen.font = '600 58px sans-serif';
-    pen.fillText('Rehearsal plan', 90, 130);
-    pen.font = '34px sans-serif';
-    ['Warm-up, ten minutes', 'Second voice alone, bars 12 to 40', 'Everyone, slowly', 'Everyone, as written'].forEach((line, at) => pen.fillText(`${at + 1}.  ${line}`, 90, 230 + at * 76));
-    pen.fillStyle = '#0f766e';
-    for (let at = 0; at < 6; at += 1) pen.fillRect(820 + at * 60, 620 - at * 55, 40, at * 55 + 30);
-  });
-}
-
-function picture(width, height, draw) {
-  const canvas = document.createElement('canvas');
-  canvas.width = width;
-  canvas.height = height;
-  const pen = canvas.getContext('2d');
-  draw(pen);
-  const track = canvas.captureStream(2).getVideoTracks()[0];
-  // A canvas sends a frame when it is drawn on.
-  const timer = setInterval(() => draw(pen), 400);
-  setTimeout(() => clearInterval(timer), 6_000);
-  return track;
-}
-
 window.gallery = (options) => {
   followAppearance();
   setLanguage(options.lang ?? 'en');
   const room = new FakeRoom(options);
-  const call = new Call(room, options.name ?? 'quiet-choir-1204', { settings: () => {} });
+  const call = new Call(room, options.name ?? 'quiet-choir-1204');
   document.getElementById('app').replaceChildren(call.element);
   room.emit('state', 'joined');
   setInterval(() => {

@@ -16,12 +16,12 @@ const SMALL = { width: 320, height: 568 };
 
 const press = (tool) => (page) => page.click(`[data-tool=${tool}]`);
 const CHAT = [
-  { from: 'm1', name: 'Ada Lovelace', text: 'Good morning! The scores are at https://scores.example/motets/spem-in-alium.pdf.', atMs: 1000 },
-  { from: 'm1', name: 'Ada Lovelace', text: 'Page 4 is missing its last line.', atMs: 9000 },
+  { from: 'm1', name: 'Ben', text: 'Good morning! The scores are at https://scores.example/motets/spem-in-alium.pdf.', atMs: 1000 },
+  { from: 'm1', name: 'Ben', text: 'Page 4 is missing its last line.', atMs: 9000 },
   { from: 'm2', name: 'Chiara', text: 'Thank you.\nI will bring a printed one for everybody who sings the second voice.', atMs: 20000 },
   { from: 'm0', name: 'You', text: 'See you there', atMs: 30000 },
 ];
-const KNOCKS = [{ member: 'k1', name: 'Grace' }, { member: 'k2', name: 'Alan' }];
+const KNOCKS = [{ member: 'k1', name: 'Greta' }, { member: 'k2', name: 'Anton' }];
 const owner = { role: 'owner', waiting: KNOCKS };
 const busy = { speakers: ['m1'], hands: [2, 1], lost: [3], weak: [1] };
 
@@ -90,7 +90,7 @@ async function take(file, viewport, theme, { room, then }) {
   await page.emulateMedia({ colorScheme: theme });
   const html = readFileSync(here('../../web/index.html'), 'utf8').replace('/main.js', '/gallery-page.js');
   await page.route('**/r/quiet-choir-1204', (route) => route.fulfill({ contentType: 'text/html', body: html }));
-  await page.route('**/gallery-page.js', (route) => route.fulfill({ path: here('gallery-page.js') }));
+  for (const file of ['gallery-page.js', 'portraits.js']) await page.route(`**/${file}`, (route) => route.fulfill({ path: here(file) }));
   await page.goto(`${house.url}/r/quiet-choir-1204`);
   await page.waitForFunction(() => window.gallery);
   await page.evaluate((room) => window.gallery(room), room);

@@ -3,8 +3,10 @@
 
 /** @returns {void} */
 export function record() {
+  const FORGOTTEN_MS = 500;
   const tiles = new Map();
-  const watched = new WeakSet();
+  /** By element: the callback that waits for its next frame, and since when. */
+  const watched = new Map();
 
   function shown(video) {
     const tile = video.closest('.tile');
@@ -17,16 +19,35 @@ export function record() {
     entry.frames += 1;
   }
 
+  function framesOf(video) {
+    return video.getVideoPlaybackQuality().totalVideoFrames;
+  }
+
   function follow(video) {
-    if (watched.has(video)) return;
-    watched.add(video);
-    const next = () => {
+    if (!watched.has(video)) awaitFrame(video);
+  }
+
+  function awaitFrame(video) {
+    const handle = video.requestVideoFrameCallback(() => {
       // The frame that makes a coming picture the shown one is already on the screen.
       queueMicrotask(() => shown(video));
-      if (video.isConnected) video.requestVideoFrameCallback(next);
-    };
-    video.requestVideoFrameCallback(next);
+      if (video.isConnected) awaitFrame(video);
+      else watched.delete(video);
+    });
+    watched.set(video, { handle, since: performance.now(), frames: framesOf(video) });
   }
+
+  // Chromium sometimes forgets the callbacks of an element that had no frame for some seconds: its
+  // count of frames goes on.
+  setInterval(() => {
+    for (const [video, { handle, since, frames }] of watched) {
+      if (performance.now() - since < FORGOTTEN_MS) continue;
+      if (framesOf(video) > frames) shown(video);
+      video.cancelVideoFrameCallback(handle);
+      if (video.isConnected) awaitFrame(video);
+      else watched.delete(video);
+    }
+  }, 100);
 
   new MutationObserver(() => document.querySelectorAll('.tile video').forEach(follow)).observe(document, { childList: true, subtree: true });
 

@@ -59,6 +59,14 @@ test('a path that falls silent is doubted, then lost, and looked for again with 
   close();
 });
 
+test('a path that came up in the first moments of a page is watched too', () => {
+  const { events, run, close } = pulse({ expects: () => true, start: 0 });
+  run(3_000, { flows: true });
+  run(1_200, { flows: false });
+  assert.deepEqual(events.map(({ what }) => what), ['doubt', 'lost']);
+  close();
+});
+
 test('a path on which nobody sends, or that never flowed, is not doubted', () => {
   let isSending = false;
   const quiet = pulse({ expects: () => isSending });
@@ -74,9 +82,9 @@ test('a path on which nobody sends, or that never flowed, is not doubted', () =>
 });
 
 /** A pulse over a connection whose packets a test lets flow. */
-function pulse({ expects }) {
+function pulse({ expects, start = 10_000 }) {
   mock.timers.enable({ apis: ['setInterval', 'Date'] });
-  let now = 10_000;
+  let now = start;
   let silentSince = 0;
   let timestamp = 1;
   mock.method(performance, 'now', () => now);
