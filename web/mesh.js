@@ -82,6 +82,11 @@ export class Mesh {
     for (const pair of this.#pairs.values()) pair.renew();
   }
 
+  /** @param {MemberId} id begins anew with them, though the connection says that it is well */
+  rebuild(id) {
+    this.#pairs.get(id)?.rebuild();
+  }
+
   /** Looks for another path to everybody: our network changed. */
   restart() {
     for (const pair of this.#pairs.values()) pair.restart();
@@ -242,6 +247,12 @@ export class Pair {
     if (this.state === 'connected') return;
     this.#reopen();
     if (!this.#polite) this.#addSlots();
+  }
+
+  /** Replaces the connection whatever its state; whoever begins makes the offer. */
+  rebuild() {
+    this.#reopen();
+    this.#addSlots();
   }
 
   /** Looks for another path; what plays goes on until there is one. */

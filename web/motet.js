@@ -274,6 +274,15 @@ export class Room extends Emitter {
     return this.#switch.pick(member, feed);
   }
 
+  /**
+   * Makes a direct path anew on which pictures are decoded and the browser shows none of them.
+   *
+   * @param {Member} member
+   */
+  rebuild(member) {
+    this.#mesh?.rebuild(member.id);
+  }
+
   #listen() {
     const session = this.#session;
     session.on('waiting', () => this.#setState('waiting'));

@@ -3,6 +3,8 @@ import { h } from './dom.js';
 /** Frames of whoever sat on a seat before may still come out of the jitter buffer for so long. */
 const TAIL_MS = 120;
 const POLL_MS = 250;
+/** So many frames that were decoded and not drawn are no accident. */
+const STUCK_FRAMES = 20;
 
 /**
  * A place for moving pictures: what is shown stays until the next one has a frame to show.
@@ -14,6 +16,12 @@ export class Picture {
   #shown = null;
   /** @type {HTMLVideoElement | null} */
   #coming = null;
+  /** Frames that the shown element had drawn when it drew its last one, and frames decoded until then. */
+  #drawn = 0;
+  #decodedThen = 0;
+
+  /** Called when nothing is drawn of what is decoded. */
+  onstuck = () => {};
 
   /** Whether a frame is being shown. */
   get isLive() {
@@ -30,16 +38,33 @@ export class Picture {
    * @param {MediaStreamTrack | null} track
    * @param {string} key tells apart pictures that come out of the same track
    * @param {number} since when the track began to carry it, on `performance.now()`'s clock
+   * @param {number} decoded frames that the browser decoded of it so far; 0 where that is not known
    */
-  show(track, key, since) {
+  show(track, key, since, decoded) {
     if (!track) return this.clear();
-    if (key === this.#key) return;
+    if (key === this.#key) return this.#watch(decoded);
     const sameTracks = this.#key.startsWith('node/') && key.startsWith('node/');
     this.#key = key;
     // The old element's track may carry someone else by now: its last frame is all that is theirs.
     if (sameTracks) this.#shown?.pause();
     this.#coming?.remove();
     this.#coming = this.#open(track, since + TAIL_MS);
+  }
+
+  /**
+   * A track of Chromium's may bring no more frames to any element when its path was gone for some
+   * seconds, while frames are decoded again.
+   *
+   * @param {number} decoded
+   */
+  #watch(decoded) {
+    const drawn = this.#shown?.getVideoPlaybackQuality?.().totalVideoFrames ?? 0;
+    const mayStand = drawn === 0 || document.visibilityState !== 'visible';
+    if (mayStand || drawn !== this.#drawn || decoded < this.#decodedThen) this.#decodedThen = decoded;
+    this.#drawn = drawn;
+    if (decoded - this.#decodedThen < STUCK_FRAMES) return;
+    this.#decodedThen = decoded;
+    this.onstuck();
   }
 
   clear() {

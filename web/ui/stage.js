@@ -176,7 +176,7 @@ export class Stage {
   #tile(show) {
     let tile = this.#tiles.get(show.id);
     if (!tile) {
-      tile = new Tile({ pin: () => this.pin(show.id), menu: (anchor) => this.#openMenu(anchor, show.id) });
+      tile = new Tile({ pin: () => this.pin(show.id), stuck: () => this.#room.rebuild(show.member), menu: (anchor) => this.#openMenu(anchor, show.id) });
       tile.element.dataset.member = show.member.id;
       tile.element.dataset.feed = show.feed;
       this.#tiles.set(show.id, tile);
@@ -228,23 +228,24 @@ export class Stage {
 
   /**
    * @param {Show} show
-   * @returns {Pick<Face, 'track' | 'key' | 'since' | 'quality'>}
+   * @returns {Pick<Face, 'track' | 'key' | 'since' | 'decoded' | 'quality'>}
    */
   #ownPicture({ feed }) {
     const track = this.#room.media.track(feed);
-    return { track, key: track?.id ?? '', since: 0, quality: 0 };
+    return { track, key: track?.id ?? '', since: 0, decoded: 0, quality: 0 };
   }
 
   /**
    * @param {Show} show
-   * @returns {Pick<Face, 'track' | 'key' | 'since' | 'quality'>}
+   * @returns {Pick<Face, 'track' | 'key' | 'since' | 'decoded' | 'quality'>}
    */
   #picture({ id, member, feed }) {
     const isOn = member.published.some(({ source, muted }) => source === feed && !muted);
     const incoming = this.#room.incoming(member, feed);
     const quality = this.#qualities.see(id, qualityOf(incoming), incoming?.connection);
-    if (!isOn || !incoming) return { track: null, key: '', since: 0, quality };
-    return { track: incoming.video, key: incoming.key, since: incoming.since, quality };
+    if (!isOn || !incoming) return { track: null, key: '', since: 0, decoded: 0, quality };
+    const decoded = incoming.videoStats?.framesDecoded ?? 0;
+    return { track: incoming.video, key: incoming.key, since: incoming.since, decoded, quality };
   }
 
   /**

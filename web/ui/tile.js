@@ -13,6 +13,7 @@ import { Picture } from './picture.js';
  * @property {MediaStreamTrack | null} track
  * @property {string} key
  * @property {number} since
+ * @property {number} decoded frames of it so far; 0 where that is not known
  * @property {boolean} isMuted
  * @property {boolean} isHeld muted, and held so by the owner
  * @property {boolean} isSpeaking
@@ -25,6 +26,7 @@ import { Picture } from './picture.js';
  *
  * @typedef {object} TileActions
  * @property {() => void} pin
+ * @property {() => void} stuck its picture is decoded and not drawn
  * @property {(anchor: HTMLElement) => void} menu
  */
 
@@ -60,7 +62,8 @@ export class Tile {
   );
 
   /** @param {TileActions} actions */
-  constructor({ pin, menu }) {
+  constructor({ pin, menu, stuck }) {
+    this.#picture.onstuck = stuck;
     this.#pin.onclick = pin;
     this.#menu.onclick = () => menu(this.#menu);
     this.element.ondblclick = ({ target }) => {
@@ -84,7 +87,7 @@ export class Tile {
 
   /** @param {Face} face */
   update(face) {
-    this.#picture.show(face.track, face.key, face.since);
+    this.#picture.show(face.track, face.key, face.since, face.decoded);
     setText(this.#name, face.name);
     setText(this.#avatar, face.initials);
     this.#mute.hidden = !face.isMuted;
