@@ -21,11 +21,6 @@ fn limited(limits: Limits) -> RoomConfig {
     }
 }
 
-/// What a member heard last, as JSON.
-fn last(table: &Table, member: u64) -> serde_json::Value {
-    serde_json::to_value(table.heard(member).last().expect("something")).unwrap()
-}
-
 /// How a viewer sees another member.
 fn seen(table: &Table, viewer: u64, member: u64) -> Member {
     table.client(viewer).members[&id(member)].clone()
@@ -89,7 +84,7 @@ fn who_does_not_come_back_is_gone_after_the_grace_for_the_reason_they_were_lost_
         assert!(table.room.has(id(1)));
         table.pass(1);
         let left = json!({"type": "left", "member": id(1), "reason": reason});
-        assert_eq!(last(&table, 2), left);
+        assert_eq!(table.last(2), left);
         assert_eq!(table.orders, [MediaOrder::ClosePeer { member: id(1) }]);
         table.resume(1);
         assert_eq!(refusals(&table), 1);
@@ -103,7 +98,7 @@ fn who_leaves_or_is_sent_away_is_gone_at_once() {
         let member = id(1);
         table.feed(RoomInput::Gone { member, reason });
         assert_eq!(
-            last(&table, 2),
+            table.last(2),
             json!({"type": "left", "member": member, "reason": reason})
         );
     }
@@ -121,7 +116,7 @@ fn without_a_grace_lost_is_gone() {
     assert_eq!(refusals(&table), 1);
     table.lose(1, 0);
     assert_eq!(
-        last(&table, 2),
+        table.last(2),
         json!({"type": "left", "member": id(1), "reason": "lost"})
     );
     table.pass(30);
@@ -133,10 +128,10 @@ fn the_silent_are_lost_after_30_s_and_gone_after_the_grace() {
     let mut table = Table::of(3);
     table.pass(29);
     table.says(2, r#"{"id":3,"type":"ping"}"#);
-    assert_eq!(last(&table, 2), json!({"type": "pong", "id": 3}));
+    assert_eq!(table.last(2), json!({"type": "pong", "id": 3}));
     table.feed(RoomInput::Alive { member: id(3) });
     table.pass(1);
-    assert_eq!(last(&table, 1), json!({"type": "bye", "reason": "silent"}));
+    assert_eq!(table.last(1), json!({"type": "bye", "reason": "silent"}));
     assert!(table.client(1).is_lost);
     assert_eq!(seen(&table, 2, 1).presence, Presence::Reconnecting);
     table.pass(28);
@@ -150,7 +145,7 @@ fn the_silent_are_lost_after_30_s_and_gone_after_the_grace() {
         table.pass(1);
     }
     assert_eq!(
-        last(&table, 3),
+        table.last(3),
         json!({"type": "left", "member": id(1), "reason": "silent"})
     );
     table.resume(2);
@@ -356,7 +351,7 @@ fn a_log_that_does_not_reach_back_ends_the_member_at_once() {
         table.resume_with(&token, after);
         assert_eq!(refusals(&table), 1);
         assert_eq!(
-            last(&table, 2),
+            table.last(2),
             json!({"type": "left", "member": id(1), "reason": "lost"})
         );
         let expected = if is_lost {
@@ -379,7 +374,7 @@ fn what_a_ping_acknowledges_is_not_kept() {
     table.says(1, &json!({"type": "ping", "after": after}).to_string());
     table.resume_with(&token, after - 1);
     assert_eq!(refusals(&table), 1);
-    assert_eq!(last(&table, 2)["type"], "left");
+    assert_eq!(table.last(2)["type"], "left");
 }
 
 #[test]

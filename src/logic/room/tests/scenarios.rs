@@ -15,19 +15,6 @@ fn id(member: u64) -> MemberId {
     MemberId(member)
 }
 
-/// The last message that a member heard, as JSON.
-fn last(table: &Table, member: u64) -> Value {
-    serde_json::to_value(table.heard(member).last().expect("something")).unwrap()
-}
-
-/// The code of the error that a member heard last.
-fn refusal(table: &Table, member: u64) -> Option<ErrorCode> {
-    match table.heard(member).last() {
-        Some(ServerMessage::Error { code, .. }) => Some(*code),
-        _ => None,
-    }
-}
-
 fn a_guest(member: u64, published: &serde_json::Value) -> serde_json::Value {
     json!({"id": id(member), "name": format!("name of {}", id(member)), "role": "guest",
         "sfuOnly": false, "published": published, "silenced": [], "presence": "here",
@@ -71,8 +58,8 @@ fn a_newcomer_learns_everything_and_the_others_learn_of_them() {
         "limits": {"messageBytes": 65536, "sdpBytes": 262144, "seats": 25, "silenceSeconds": 30},
         "history": [{"from": id(1), "name": first["name"], "text": "early", "atMs": 2000}],
     });
-    assert_eq!(last(&table, 2), expected);
-    assert_eq!(last(&table, 1), json!({"type": "member", "member": second}));
+    assert_eq!(table.last(2), expected);
+    assert_eq!(table.last(1), json!({"type": "member", "member": second}));
 }
 
 #[test]
@@ -84,8 +71,8 @@ fn a_full_room_lets_nobody_in() {
     for member in 1..=3 {
         table.join_as(member, false, Some(5));
     }
-    assert_eq!(refusal(&table, 3), Some(ErrorCode::RoomFull));
-    assert_eq!(last(&table, 3)["id"], 5);
+    assert_eq!(table.refusal(3), Some(ErrorCode::RoomFull));
+    assert_eq!(table.last(3)["id"], 5);
     assert!(!table.room.has(id(3)));
     table.gone(1);
     table.join(3);
@@ -103,11 +90,11 @@ fn a_mesh_only_room_takes_no_more_than_a_mesh() {
         ..RoomConfig::default()
     });
     table.join_as(1, true, None);
-    assert_eq!(refusal(&table, 1), Some(ErrorCode::Limit));
+    assert_eq!(table.refusal(1), Some(ErrorCode::Limit));
     table.join(1);
     table.join(2);
     table.join(3);
-    assert_eq!(refusal(&table, 3), Some(ErrorCode::RoomFull));
+    assert_eq!(table.refusal(3), Some(ErrorCode::RoomFull));
 }
 
 #[test]
@@ -119,20 +106,20 @@ fn what_is_published_is_shown_to_the_others() {
     );
     assert_eq!(table.types_heard(1), ["ok"]);
     assert_eq!(
-        last(&table, 3)["member"]["published"],
+        table.last(3)["member"]["published"],
         json!([{"source": "camera", "stream": "s", "muted": false}])
     );
     table.says(1, r#"{"type":"publish","source":"camera","stream":"s"}"#);
     assert_eq!(table.types_heard(2), ["member"], "nothing is different");
     table.says(1, r#"{"type":"mute","source":"camera","muted":true}"#);
     table.says(1, r#"{"type":"mute","source":"camera","muted":true}"#);
-    assert_eq!(last(&table, 2)["member"]["published"][0]["muted"], true);
+    assert_eq!(table.last(2)["member"]["published"][0]["muted"], true);
     table.says(1, r#"{"type":"unpublish","source":"camera"}"#);
     table.says(1, r#"{"id":2,"type":"unpublish","source":"camera"}"#);
     assert_eq!(table.types_heard(2), ["member", "member", "member"]);
     assert_eq!(table.types_heard(1), ["ok", "ok"]);
     table.says(1, r#"{"type":"mute","source":"camera","muted":true}"#);
-    assert_eq!(refusal(&table, 1), Some(ErrorCode::NotPublished));
+    assert_eq!(table.refusal(1), Some(ErrorCode::NotPublished));
     assert_eq!(table.orders, [], "nothing was on the node");
 }
 
@@ -143,7 +130,7 @@ fn media_is_ordered_for_what_has_an_m_line() {
     table.says(1, r#"{"type":"publish","source":"camera","mid":"3"}"#);
     table.says(1, r#"{"type":"publish","source":"screen","mid":"3"}"#);
     assert_eq!(
-        refusal(&table, 1),
+        table.refusal(1),
         Some(ErrorCode::Malformed),
         "that m-line is taken"
     );
@@ -182,7 +169,7 @@ fn signals_pass_within_the_room_and_the_epoch() {
     };
     table.says(1, &signal(2, 1));
     assert_eq!(
-        last(&table, 2),
+        table.last(2),
         json!({"type": "signal", "from": id(1), "epoch": 1, "description": {"type": "offer", "sdp": "v=0"}})
     );
     assert_eq!(table.types_heard(1), ["ok"]);
@@ -194,7 +181,7 @@ fn signals_pass_within_the_room_and_the_epoch() {
         (2, 2, ErrorCode::StaleEpoch),
     ] {
         table.says(1, &signal(to, epoch));
-        assert_eq!(refusal(&table, 1), Some(code), "to {to} in epoch {epoch}");
+        assert_eq!(table.refusal(1), Some(code), "to {to} in epoch {epoch}");
     }
     assert_eq!(table.types_heard(2), ["signal"]);
 }
@@ -212,7 +199,7 @@ fn the_33rd_candidate_of_a_negotiation_is_refused() {
     table.says(1, &candidate(2, ""));
     assert_eq!(table.types_heard(1).len(), 0);
     table.says(1, &candidate(2, "c"));
-    assert_eq!(refusal(&table, 1), Some(ErrorCode::Limit));
+    assert_eq!(table.refusal(1), Some(ErrorCode::Limit));
     table.says(1, &candidate(3, "c"));
     assert_eq!(table.types_heard(3).len(), 1, "others have their own count");
     let offer = json!({"type": "signal", "to": id(2), "epoch": 1, "description": {"type": "offer", "sdp": ""}});
@@ -220,7 +207,7 @@ fn the_33rd_candidate_of_a_negotiation_is_refused() {
     table.says(1, &candidate(2, "c"));
     assert_eq!(table.types_heard(2).len(), 35, "a new negotiation");
     table.says(1, &candidate(2, &"c".repeat(2_000)));
-    assert_eq!(refusal(&table, 1), Some(ErrorCode::TooLarge));
+    assert_eq!(table.refusal(1), Some(ErrorCode::TooLarge));
 }
 
 #[test]
@@ -259,14 +246,14 @@ fn an_offer_is_answered_by_the_media_side() {
         }
     );
     table.says(1, r#"{"id":5,"type":"offer","sdp":"v=0","epoch":7}"#);
-    assert_eq!(refusal(&table, 1), Some(ErrorCode::StaleEpoch));
+    assert_eq!(table.refusal(1), Some(ErrorCode::StaleEpoch));
     table.feed(RoomInput::Media(MediaFact::OfferRefused {
         member: id(1),
         id: Some(6),
         message: "no m-line".into(),
     }));
     assert_eq!(
-        last(&table, 1),
+        table.last(1),
         json!({"type": "error", "id": 6, "code": "badOffer", "message": "no m-line"})
     );
 }
@@ -277,7 +264,7 @@ fn the_fifth_member_moves_the_room_to_the_node() {
     table.join(5);
     let topology = json!({"mode": "sfu", "epoch": 2, "switching": true, "why": {"cause": "many"}});
     assert_eq!(table.types_heard(5), ["joined"]);
-    assert_eq!(last(&table, 5)["topology"], topology);
+    assert_eq!(table.last(5)["topology"], topology);
     assert_eq!(
         table.types_heard(1),
         ["switch", "member"],
@@ -292,12 +279,12 @@ fn the_fifth_member_moves_the_room_to_the_node() {
     }
     for member in 1..=5 {
         assert_eq!(
-            last(&table, member),
+            table.last(member),
             json!({"type": "commit", "mode": "sfu", "epoch": 2, "why": {"cause": "many"}})
         );
     }
     table.says(1, r#"{"type":"ready","epoch":1}"#);
-    assert_eq!(refusal(&table, 1), Some(ErrorCode::StaleEpoch));
+    assert_eq!(table.refusal(1), Some(ErrorCode::StaleEpoch));
 }
 
 #[test]
@@ -306,7 +293,7 @@ fn seats_are_told_before_the_media_changes_and_only_when_they_do() {
     // Screens go first, those who sit stay: member 2 keeps the first seat of member 1.
     table.says(3, r#"{"type":"publish","source":"screen","mid":"7"}"#);
     let seats = json!([{"member": id(2), "feed": "camera"}, {"member": id(3), "feed": "screen"}]);
-    assert_eq!(last(&table, 1), json!({"type": "seats", "seats": seats}));
+    assert_eq!(table.last(1), json!({"type": "seats", "seats": seats}));
     let order = |member, feed, max_height| {
         Some(SeatOrder {
             member: id(member),
@@ -347,7 +334,7 @@ fn seats_are_told_before_the_media_changes_and_only_when_they_do() {
     assert_eq!(table.orders[0], MediaOrder::ClosePeer { member: id(5) });
     table.says(1, r#"{"type":"view","wants":[]}"#);
     assert_eq!(
-        last(&table, 1)["seats"],
+        table.last(1)["seats"],
         json!([null, null]),
         "wants to see nobody"
     );
@@ -363,22 +350,22 @@ fn views_are_checked() {
         json!({"id": 1, "type": "view", "wants": wants}).to_string()
     };
     table.says(1, &view(vec![2, 9]));
-    assert_eq!(refusal(&table, 1), Some(ErrorCode::NoSuchMember));
+    assert_eq!(table.refusal(1), Some(ErrorCode::NoSuchMember));
     table.says(1, &view(vec![2; 26]));
-    assert_eq!(refusal(&table, 1), Some(ErrorCode::Limit));
+    assert_eq!(table.refusal(1), Some(ErrorCode::Limit));
     table.says(1, &view(vec![2; 25]));
-    assert_eq!(last(&table, 1), json!({"type": "ok", "id": 1}));
+    assert_eq!(table.last(1), json!({"type": "ok", "id": 1}));
 }
 
 #[test]
 fn a_lost_connection_to_the_node_loses_its_seats_and_a_new_one_gets_them_back() {
     let mut table = Table::of_publishers(5, 4);
     table.feed(RoomInput::Media(MediaFact::PeerDown { member: id(1) }));
-    assert_eq!(last(&table, 1), json!({"type": "seats", "seats": []}));
+    assert_eq!(table.last(1), json!({"type": "seats", "seats": []}));
     assert_eq!(table.orders, [], "there is nothing to seat");
     table.answered(1, 4);
     assert_eq!(table.types_heard(1), ["seats", "answer", "seats"]);
-    let taken = last(&table, 1)["seats"]
+    let taken = table.last(1)["seats"]
         .as_array()
         .unwrap()
         .iter()
@@ -413,7 +400,7 @@ fn back_in_a_mesh_nobody_sits() {
     }
     let heard = table.types_heard(1);
     assert_eq!(heard[heard.len() - 2..], ["commit", "seats"]);
-    assert_eq!(last(&table, 1)["seats"], json!([null, null, null, null]));
+    assert_eq!(table.last(1)["seats"], json!([null, null, null, null]));
 }
 
 #[test]
@@ -422,15 +409,15 @@ fn chat_reaches_everyone_and_is_remembered() {
     table.pass(3);
     table.says(1, r#"{"id":1,"type":"chat","text":"hello\nthere"}"#);
     let line = json!({"type": "chat", "from": id(1), "name": format!("name of {}", id(1)), "text": "hello\nthere", "atMs": 3000});
-    assert_eq!(last(&table, 2), line);
+    assert_eq!(table.last(2), line);
     assert_eq!(table.types_heard(1), ["chat", "ok"]);
     table.says(
         1,
         &json!({"type": "chat", "text": "x".repeat(4_001)}).to_string(),
     );
-    assert_eq!(refusal(&table, 1), Some(ErrorCode::TooLarge));
+    assert_eq!(table.refusal(1), Some(ErrorCode::TooLarge));
     table.says(1, r#"{"type":"chat","text":"\u0007"}"#);
-    assert_eq!(refusal(&table, 1), Some(ErrorCode::Malformed));
+    assert_eq!(table.refusal(1), Some(ErrorCode::Malformed));
     for count in 0..150 {
         table.says(
             2,
@@ -438,7 +425,7 @@ fn chat_reaches_everyone_and_is_remembered() {
         );
     }
     table.join(3);
-    let history = &last(&table, 3)["history"];
+    let history = &table.last(3)["history"];
     assert_eq!(history.as_array().unwrap().len(), 100);
     assert_eq!(
         (&history[0]["text"], &history[99]["text"]),
@@ -474,7 +461,7 @@ fn who_says_bye_is_gone() {
     assert_eq!(table.types_heard(1), ["ok", "bye"]);
     assert_eq!(table.clients[&id(1)].closed, Some(Reason::Left));
     assert_eq!(
-        last(&table, 2),
+        table.last(2),
         json!({"type": "left", "member": id(1), "reason": "left"})
     );
     assert_eq!(table.orders, [MediaOrder::ClosePeer { member: id(1) }]);
@@ -486,7 +473,7 @@ fn who_errs_again_and_again_is_sent_away() {
     let error = r#"{"type":"join","room":"r","name":"n"}"#;
     for _ in 0..20 {
         table.says(1, error);
-        assert_eq!(refusal(&table, 1), Some(ErrorCode::AlreadyJoined));
+        assert_eq!(table.refusal(1), Some(ErrorCode::AlreadyJoined));
     }
     table.pass(1);
     table.says(1, error);
@@ -539,7 +526,7 @@ fn a_closed_room_is_over_for_everyone() {
     }
     assert!(table.room.is_over(table.now));
     table.join(6);
-    assert_eq!(refusal(&table, 6), Some(ErrorCode::RoomClosed));
+    assert_eq!(table.refusal(6), Some(ErrorCode::RoomClosed));
 }
 
 /// A mesh of that many, everyone with an answered connection of two seats and a camera.
@@ -570,17 +557,17 @@ fn a_pair_that_fails_is_told_its_path_and_then_seated() {
         json!({"type": "paths", "epoch": 1, "exceptions": exceptions})
     );
     assert_eq!(
-        last(&table, 1)["seats"],
+        table.last(1)["seats"],
         json!([{"member": id(2), "feed": "camera"}, null])
     );
     assert_eq!(table.types_heard(2), ["paths", "seats"]);
     assert_eq!(table.types_heard(3).len(), 0, "no business of theirs");
     table.feed(RoomInput::Media(MediaFact::Speakers(vec![id(2)])));
-    assert_eq!(last(&table, 3)["type"], "speakers");
+    assert_eq!(table.last(3)["type"], "speakers");
     table.says(1, &pair(2, 1, "connected"));
     assert_eq!(table.types_heard(1).len(), 3, "one alone is not enough");
     table.says(2, &pair(1, 1, "connected"));
-    assert_eq!(last(&table, 1)["seats"], json!([null, null]));
+    assert_eq!(table.last(1)["seats"], json!([null, null]));
     let heard = table.types_heard(1);
     assert_eq!(heard[heard.len() - 2..], ["paths", "seats"]);
 }
@@ -595,15 +582,11 @@ fn reports_about_a_pair_are_checked() {
         (2, 2, ErrorCode::StaleEpoch),
     ] {
         table.says(1, &pair(other, epoch, "failed"));
-        assert_eq!(
-            refusal(&table, 1),
-            Some(code),
-            "of {other} in epoch {epoch}"
-        );
+        assert_eq!(table.refusal(1), Some(code), "of {other} in epoch {epoch}");
     }
     let mut table = Table::of_publishers(5, 2);
     table.says(1, &pair(2, 2, "failed"));
-    assert_eq!(refusal(&table, 1), Some(ErrorCode::StaleEpoch), "no mesh");
+    assert_eq!(table.refusal(1), Some(ErrorCode::StaleEpoch), "no mesh");
     assert_eq!(table.types_heard(2).len(), 0);
 }
 
@@ -612,7 +595,7 @@ fn a_member_whom_the_node_does_not_reach_leaves_the_seats_and_comes_back() {
     let mut table = Table::of_publishers(5, 4);
     let signal = json!({"type": "signal", "to": id(1), "epoch": 2, "candidate": {"candidate": ""}});
     table.says(5, &signal.to_string());
-    assert_eq!(refusal(&table, 5), Some(ErrorCode::StaleEpoch));
+    assert_eq!(table.refusal(5), Some(ErrorCode::StaleEpoch));
     table.forget();
     table.says(5, r#"{"type":"unreachable","cause":"ice"}"#);
     assert_eq!(table.types_heard(1), ["member", "paths", "seats"]);
@@ -623,15 +606,15 @@ fn a_member_whom_the_node_does_not_reach_leaves_the_seats_and_comes_back() {
     assert_eq!(told(&table, 1, 0)["member"]["node"], "noIce");
     assert_eq!(told(&table, 1, 1)["exceptions"], direct);
     assert!(
-        !last(&table, 1)["seats"]
+        !table.last(1)["seats"]
             .to_string()
             .contains(&id(5).to_string())
     );
-    assert_eq!(last(&table, 5)["seats"], json!([null, null, null, null]));
+    assert_eq!(table.last(5)["seats"], json!([null, null, null, null]));
     table.says(5, &signal.to_string());
-    assert_eq!(last(&table, 1)["type"], "signal");
+    assert_eq!(table.last(1)["type"], "signal");
     table.join(6);
-    assert_eq!(last(&table, 6)["exceptions"], direct);
+    assert_eq!(table.last(6)["exceptions"], direct);
     table.forget();
     table.feed(RoomInput::Media(MediaFact::PeerDown { member: id(5) }));
     assert_eq!(table.types_heard(1).len(), 0, "known already");
@@ -643,7 +626,7 @@ fn a_member_whom_the_node_does_not_reach_leaves_the_seats_and_comes_back() {
     table.feed(RoomInput::Media(MediaFact::PeerUp { member: id(5) }));
     assert_eq!(table.types_heard(1).len(), 3, "nothing new");
     table.feed(RoomInput::Media(MediaFact::PeerDown { member: id(5) }));
-    assert_eq!(last(&table, 5)["seats"], json!([]));
+    assert_eq!(table.last(5)["seats"], json!([]));
     assert_eq!(told(&table, 2, 3)["member"]["node"], "unknown");
 }
 
@@ -652,7 +635,7 @@ fn a_strained_member_moves_the_room_to_the_node() {
     let mut table = a_warm_mesh(2);
     table.says(1, r#"{"id":1,"type":"strain","cause":"uplink"}"#);
     assert_eq!(
-        last(&table, 2)["seats"],
+        table.last(2)["seats"],
         json!([{"member": id(1), "feed": "camera"}, null])
     );
     let why = json!({"cause": "uplink", "member": id(1)});
@@ -665,7 +648,7 @@ fn a_strained_member_moves_the_room_to_the_node() {
         told,
         json!({"type": "rollback", "mode": "mesh", "epoch": 3, "missing": [id(1)]})
     );
-    assert_eq!(last(&table, 2)["seats"], json!([null, null]));
+    assert_eq!(table.last(2)["seats"], json!([null, null]));
     let tally = table.room.take_tally();
     assert_eq!((tally.switches.uplink, tally.rollbacks), (1, 1));
     assert_eq!(table.room.take_tally(), Default::default());
