@@ -5,7 +5,7 @@ import { CallActions, deviceProblem } from './call-actions.js';
 import { Chat } from './chat.js';
 import { Devices } from './call-devices.js';
 import { h, icon, setText } from './dom.js';
-import { copyButton, copyLink, openCode } from './invite.js';
+import { copyRoomLink, linkButton, openCode } from './invite.js';
 import { Menu } from './menu.js';
 import { Notices } from './notices.js';
 import { fullScreen, PictureInPicture } from './outside.js';
@@ -95,7 +95,7 @@ export class Call {
     this.#hear.title = strings.clickToHearHint;
     this.#hear.onclick = () => this.#sounds.resume();
     const say = (/** @type {string} */ text) => this.notice(text);
-    this.#alone = h('div', { className: 'waiting' }, h('p', {}, strings.alone), h('p', { className: 'quiet' }, strings.aloneHint), copyButton(say));
+    this.#alone = h('div', { className: 'waiting' }, h('p', {}, strings.alone), h('p', { className: 'quiet' }, strings.aloneHint), linkButton(say));
     this.#panels = {
       chat: this.#panelOf('chat', strings.chat, this.#chat.element),
       people: this.#panelOf('people', strings.people, this.#people.element),
@@ -107,7 +107,7 @@ export class Call {
     this.element = h(
       'div',
       { className: 'call' },
-      h('header', { className: 'top' }, mark, h('h1', { title: name }, name), this.#dot, this.#status, copyButton(say)),
+      h('header', { className: 'top' }, mark, h('h1', { title: name }, name), this.#dot, this.#status, linkButton(say)),
       h('div', { className: 'middle' }, this.#stage.element, this.#panels.chat, this.#panels.people),
       this.#bar.element,
       this.#hear,
@@ -321,7 +321,7 @@ export class Call {
       act: () => window.setTimeout(() => this.#press(name, anchor)),
     }));
     const say = (/** @type {string} */ text) => this.notice(text);
-    items.push({ label: strings.copyLink, icon: 'link', act: () => copyLink(say) });
+    items.push({ label: strings.copyLink, icon: 'link', act: () => copyRoomLink(say) });
     items.push({ label: strings.showCode, icon: 'code', act: () => openCode(this.element) });
     if (fullScreen.isPossible) {
       items.push({ label: fullScreen.isOn ? strings.leaveFullScreen : strings.fullScreen, icon: fullScreen.isOn ? 'unfull' : 'full', hint: 'f', act: () => fullScreen.toggle() });

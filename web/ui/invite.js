@@ -1,4 +1,5 @@
 import { strings } from '../strings.js';
+import { copyLink } from './clipboard.js';
 import { openDialog } from './dialog.js';
 import { h, icon } from './dom.js';
 import { qr } from './qr.js';
@@ -8,24 +9,18 @@ const SVG = 'http://www.w3.org/2000/svg';
 const QUIET = 4;
 
 /** @returns {string} where others find this room: without what belongs to this page alone */
-export function linkOfRoom() {
+function linkOfRoom() {
   return new URL(location.pathname, location.href).href;
 }
 
 /** @param {(text: string) => void} say */
-export async function copyLink(say) {
-  const link = linkOfRoom();
-  try {
-    await navigator.clipboard.writeText(link);
-    say(strings.linkCopied);
-  } catch {
-    say(strings.linkNotCopied(link));
-  }
+export function copyRoomLink(say) {
+  return copyLink(linkOfRoom(), say);
 }
 
 /** @param {(text: string) => void} say */
-export function copyButton(say) {
-  return h('button', { type: 'button', className: 'copy', title: strings.copyLink, onclick: () => copyLink(say) }, icon('link'), h('span', {}, strings.copyLink));
+export function linkButton(say) {
+  return h('button', { type: 'button', className: 'copy', title: strings.copyLink, onclick: () => copyRoomLink(say) }, icon('link'), h('span', {}, strings.copyLink));
 }
 
 /** @param {HTMLElement} host */

@@ -1,4 +1,5 @@
 import { strings } from '../strings.js';
+import { copyLink } from './clipboard.js';
 import { h, icon } from './dom.js';
 import { SettingsDialog } from './settings.js';
 
@@ -31,27 +32,13 @@ export function focusSoon(element) {
 }
 
 /**
- * A button that copies, and the words that say whether it did.
+ * A button that copies a link, and the words that say whether it did.
  *
  * @param {string} label
- * @param {() => string} text
+ * @param {() => string} link
  * @param {{copied: string, status: HTMLElement}} options `status` is a live region
  */
-export function copyButton(label, text, { copied, status }) {
-  const copy = async () => {
-    const isCopied = await toClipboard(text());
-    status.textContent = isCopied ? copied : strings.linkNotCopied(text());
-  };
+export function copyButton(label, link, { copied, status }) {
+  const copy = () => copyLink(link(), (text) => (status.textContent = text), copied);
   return h('button', { type: 'button', className: 'secondary', onclick: copy }, icon('link'), label);
-}
-
-/** @param {string} text */
-async function toClipboard(text) {
-  try {
-    // Absent on plain http.
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
