@@ -45,7 +45,7 @@ test('full screen, picture in picture, the link and another camera', async (t) =
     const before = await ada.ask(() => document.querySelector('.tile video').srcObject.getVideoTracks()[0].id);
     await ada.page.click('.choose >> nth=1');
     const items = ada.page.locator('[role=menuitemradio]');
-    assert.ok((await items.count()) >= 1, 'there are cameras to choose from');
+    // Listing the devices takes a moment; the click waits for it.
     await items.last().click();
     await ada.until('shows another track', (before) => document.querySelector('.tile video')?.srcObject.getVideoTracks()[0].id !== before, { argument: before });
     await ben.sees(['Ada']);
