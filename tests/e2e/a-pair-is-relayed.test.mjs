@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { all, BINARY, CHROMIUM, House, othersOf } from './harness.mjs';
-import { isMissing, Network, NODE, OTHER } from './network.mjs';
+import { isMissing, Network, NODE } from './network.mjs';
 
 for (const browser of /** @type {const} */ (['chromium', 'firefox'])) {
   test(`two ${browser} that do not reach each other meet at the node's relay`, { skip: isMissing() }, async (t) => {
     const house = new House(t);
     const network = new Network(t, { other: true });
     await house.node(['--http-listen', `${NODE}:0`, '--media-ip', NODE], network.wrap('node', BINARY));
-    // The way back is cut with it: what Ada asks, Ben cannot answer.
-    network.cut(OTHER);
+    network.separate();
     const open = async (side, name) => house.member(await launch(house, network, browser, side), name);
     const members = [await open('other', 'Ada'), await open('client', 'Ben')];
     await all(members, (member) => member.sees(othersOf(members, member), { path: 'mesh' }));
