@@ -291,3 +291,74 @@ fn keep_last_answers(commands: &mut Vec<Command>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+    use super::*;
+    use crate::media::grants::RENEWED_AFTER;
+
+    const UNIX: Duration = Duration::from_secs(1_700_000_000);
+
+    fn relay(now: Instant) -> Relay {
+        let turn = Config::new("test", b"north", [7; 32]);
+        let time = (now, UNIX);
+        Relay::new(RelayConfig { turn, time }).unwrap()
+    }
+
+    /// Sockets that cannot be had for one port.
+    struct Taken(u16);
+
+    impl RelaySockets for Taken {
+        fn open(&mut self, socket: LocalSocket) -> bool {
+            socket.as_relay() != Some((false, self.0))
+        }
+
+        fn close(&mut self, _: LocalSocket) {}
+    }
+
+    #[test]
+    fn an_answer_is_not_sent_when_its_relay_could_not_be_opened() {
+        let now = Instant::now();
+        let mut relay = relay(now);
+        let client = |port| ClientSocket {
+            local: 0,
+            transport: Transport::Udp,
+            remote: ([192, 0, 2, 1], port).into(),
+        };
+        for port in [1, 2] {
+            relay.commands.push(Command::OpenRelay {
+                port: RelayPort(50_000 + port),
+                family: Family::V4,
+                client: client(port),
+            });
+            relay.commands.push(Command::Send {
+                to: client(port),
+                bytes: vec![port as u8],
+            });
+        }
+        let mut out = SendArena::new();
+        relay.settle(now, &mut Taken(50_001), &mut out);
+        let sent: Vec<_> = out.datagrams().collect();
+        assert_eq!(sent, [(path_to(client(2)), &[2][..])]);
+    }
+
+    #[test]
+    fn credentials_are_renewed_until_the_member_leaves() {
+        let now = Instant::now();
+        let mut relay = relay(now);
+        let member = MemberId(7);
+        let name = |server: IceServer| server.username.unwrap();
+        let first = UNIX + LIFE;
+        let expected = format!("{}:{member}", first.as_secs());
+        assert_eq!(name(relay.grant(now, member)), expected);
+        let later = now + RENEWED_AFTER;
+        assert_eq!(relay.poll_timeout().unwrap().0, later);
+        assert_eq!(relay.next_to_renew(later), Some(member));
+        let expected = format!("{}:{member}", (first + RENEWED_AFTER).as_secs());
+        assert_eq!(name(relay.grant(later, member)), expected);
+        relay.revoke(later, member);
+        assert_eq!(relay.next_to_renew(later + RENEWED_AFTER), None);
+    }
+}
