@@ -196,7 +196,7 @@ async fn bare(profile: Profile, viewers: &[(std::net::SocketAddr, JoinHandle<()>
         .collect();
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_nonblocking(true).unwrap();
-    let mut sockets = UdpSockets::new(vec![socket]).unwrap();
+    let mut sockets = UdpSockets::new(vec![socket], None).unwrap();
     let mut arena = SendArena::new();
     let payload = vec![1; PACKET - 12];
     let frames = 3 * FPS;

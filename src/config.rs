@@ -6,12 +6,14 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use motet_turn::Cidr;
 
 use crate::logic::limits::Limits;
 use crate::logic::topology::{Policy, TopologyConfig};
@@ -134,6 +136,38 @@ pub struct Settings {
     )]
     pub stun: Vec<String>,
 
+    /// Relay for browsers that do not reach each other (TURN), on the media port
+    #[arg(
+        long,
+        value_name = "ON|OFF",
+        env = "MOTET_TURN",
+        default_value = "on",
+        help_heading = "Network"
+    )]
+    pub turn: OnOff,
+
+    /// UDP ports for what relays send and get outside of this node; best open to the world
+    #[arg(
+        long,
+        value_name = "FIRST-LAST",
+        env = "MOTET_RELAY_PORTS",
+        default_value = "50000-50999",
+        value_parser = port_range,
+        help_heading = "Network"
+    )]
+    pub relay_ports: RangeInclusive<u16>,
+
+    /// Private addresses that relays may send to (192.168.0.0/16); repeatable [default: none]
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "MOTET_RELAY_ALLOW",
+        value_delimiter = ',',
+        value_parser = cidr,
+        help_heading = "Network"
+    )]
+    pub relay_allow: Vec<Cidr>,
+
     /// A TLS proxy in front of this node, whose X-Forwarded-For is believed; repeatable
     #[arg(
         long,
@@ -231,6 +265,15 @@ pub struct Settings {
         help_heading = "Access"
     )]
     pub allow_origin: Vec<String>,
+}
+
+/// Whether something is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnOff {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// How log lines look.
@@ -539,6 +582,20 @@ fn public_address(text: &str) -> Result<IpAddr, String> {
     Ok(address)
 }
 
+fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let range = text.split_once('-').and_then(|(first, last)| {
+        let range: RangeInclusive<u16> = first.parse().ok()?..=last.parse().ok()?;
+        (*range.start() > 0 && !range.is_empty()).then_some(range)
+    });
+    range.ok_or_else(|| "expected the first and the last port, such as 50000-50999".to_owned())
+}
+
+fn cidr(text: &str) -> Result<Cidr, String> {
+    text.parse().map_err(|_| {
+        "expected addresses by their common bits, such as 192.168.0.0/16 or fd00::/8".to_owned()
+    })
+}
+
 fn stun_url(text: &str) -> Result<String, String> {
     let host = text
         .strip_prefix("stun:")
@@ -668,6 +725,25 @@ mod tests {
             (
                 ["--public-ip", "0.0.0.0"],
                 "--public-ip from the flag: \"0.0.0.0\": expected an address that browsers can send to",
+            ),
+            (
+                ["--turn", "maybe"],
+                "--turn from the flag: \"maybe\" is not one of on, off",
+            ),
+            (
+                ["--relay-ports", "50000"],
+                "--relay-ports from the flag: \"50000\": expected the first and the last port, \
+                 such as 50000-50999",
+            ),
+            (
+                ["--relay-ports", "9-8"],
+                "--relay-ports from the flag: \"9-8\": expected the first and the last port, \
+                 such as 50000-50999",
+            ),
+            (
+                ["--relay-allow", "10.0.0.0/33"],
+                "--relay-allow from the flag: \"10.0.0.0/33\": expected addresses by their common \
+                 bits, such as 192.168.0.0/16 or fd00::/8",
             ),
             (
                 ["--media-prot", "1"],

@@ -83,9 +83,48 @@ pub struct ConnectionId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
-/// Which of the node's sockets a datagram came in by: an index into its list of media addresses.
+/// Which of the node's sockets a datagram came in by: an index into its list of media addresses, or
+/// one of the others that are made here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocalSocket(pub u8);
+pub struct LocalSocket(pub u32);
+
+impl LocalSocket {
+    const RELAYED: u32 = 0x100;
+    const RELAY_IPV4: u32 = 0x1_0000;
+    const RELAY_IPV6: u32 = 0x2_0000;
+
+    /// The relay socket of that family with that port.
+    pub fn relay(is_ipv6: bool, port: u16) -> Self {
+        let family = if is_ipv6 {
+            Self::RELAY_IPV6
+        } else {
+            Self::RELAY_IPV4
+        };
+        Self(family + u32::from(port))
+    }
+
+    /// Whether it is a relay socket: of IPv6, and its port.
+    pub fn as_relay(self) -> Option<(bool, u16)> {
+        let port = (self.0 & 0xFFFF) as u16;
+        match self.0 & !0xFFFF {
+            Self::RELAY_IPV4 => Some((false, port)),
+            Self::RELAY_IPV6 => Some((true, port)),
+            _ => None,
+        }
+    }
+
+    /// No socket: what a relay of the node's own hands over in memory, to the media address with
+    /// that index.
+    pub fn relayed(media: u8) -> Self {
+        Self(Self::RELAYED + u32::from(media))
+    }
+
+    /// The index of the media address, if there is no socket.
+    pub fn as_relayed(self) -> Option<usize> {
+        let index = self.0.checked_sub(Self::RELAYED)?;
+        (index < Self::RELAYED).then_some(index as usize)
+    }
+}
 
 /// Where a datagram came from and by which socket; an answer goes back the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,6 +138,20 @@ pub struct Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_local_socket_is_of_one_kind() {
+        for (socket, relay, relayed) in [
+            (LocalSocket(0), None, None),
+            (LocalSocket(255), None, None),
+            (LocalSocket::relayed(0), None, Some(0)),
+            (LocalSocket::relayed(255), None, Some(255)),
+            (LocalSocket::relay(false, 0), Some((false, 0)), None),
+            (LocalSocket::relay(true, 65_535), Some((true, 65_535)), None),
+        ] {
+            assert_eq!((socket.as_relay(), socket.as_relayed()), (relay, relayed));
+        }
+    }
 
     #[test]
     fn text_order_is_number_order_and_text_comes_back() {

@@ -45,7 +45,7 @@ pub struct RimCounters {
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 11] = [
+const GAUGES: [(&str, &str); 12] = [
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
     ("waiting", "Those who wait to be let into a room now."),
@@ -72,10 +72,11 @@ const GAUGES: [(&str, &str); 11] = [
     ),
     ("tracks", "Published tracks now."),
     ("legs", "Forwarding legs now."),
+    ("relayAllocations", "TURN allocations now."),
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
-const COUNTERS: [(&str, &str); 22] = [
+const COUNTERS: [(&str, &str); 29] = [
     ("joins", "Members who joined."),
     (
         "lostWebsockets",
@@ -107,6 +108,19 @@ const COUNTERS: [(&str, &str); 22] = [
         "Key frames that publishers were asked for.",
     ),
     ("stunAnswers", "STUN Binding requests answered."),
+    ("relayAllocated", "TURN allocations made."),
+    (
+        "relayRefused",
+        "TURN requests refused though they were signed.",
+    ),
+    ("relayChallenged", "TURN requests asked for credentials."),
+    (
+        "relayUnanswered",
+        "TURN requests without credentials, dropped because their source had had enough.",
+    ),
+    ("relayPackets", "Payloads relayed by TURN."),
+    ("relayBytes", "Their bytes."),
+    ("relayDropped", "Payloads that TURN did not relay."),
     ("dropped", "Datagrams or packets dropped, by cause."),
     ("sendFailures", "Datagrams that the kernel did not take."),
     ("refusedOffers", "Offers that were not answered."),

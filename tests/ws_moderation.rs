@@ -203,7 +203,9 @@ async fn newcomers_wait_are_admitted_or_denied_and_hear_nothing_before() {
     );
     assert_eq!(joined.get("id"), None);
     let url = format!("stun:127.0.0.1:{}", node.media[0].port());
-    assert_eq!(joined["iceServers"], json!([{"urls": [url]}]));
+    assert_eq!(joined["iceServers"][0], json!({"urls": [url]}));
+    let name = joined["iceServers"][1]["username"].as_str().unwrap();
+    assert!(name.ends_with(joined["you"].as_str().unwrap()), "{name}");
     done(&mut bob, json!({"type": "chat", "text": "hello"})).await;
     assert_eq!(ada.hear_type("chat").await["text"], "hello");
 

@@ -83,7 +83,7 @@ async fn what_was_said_meanwhile_is_heard_once() {
         (&json!("resumed"), &json!(7))
     );
     assert_ne!(resumed["resume"]["token"], place.token);
-    assert_eq!(resumed["iceServers"].as_array().unwrap().len(), 1);
+    assert_eq!(resumed["iceServers"].as_array().unwrap().len(), 2);
     assert_eq!(presence(&mut ada).await, "here");
     chat(&mut ada, "live").await;
     for (line, seq) in [("missed", 1), ("missed too", 2), ("live", 3)] {

@@ -44,7 +44,7 @@ async fn a_broken_connection_is_told_as_lost() {
 
 #[tokio::test]
 async fn stun_is_offered_under_the_name_that_the_client_used() {
-    let node = Node::start(&["--stun", "stun:stun.example:3478"]);
+    let node = Node::start(&["--stun", "stun:stun.example:3478", "--turn", "off"]);
     let port = node.media[0].port();
     for (host, own) in [
         (

@@ -113,6 +113,11 @@ export class Mesh {
     for (const pair of this.#pairs.values()) pair.syncTracks();
   }
 
+  /** There are other STUN and TURN servers: for what connects from now on. */
+  syncServers() {
+    for (const pair of this.#pairs.values()) pair.useServers(this.#iceServers());
+  }
+
   /** @returns {Promise<void>} */
   async sample() {
     await Promise.all([...this.#pairs.values()].map((pair) => pair.meter.sample()));
@@ -270,6 +275,12 @@ export class Pair {
     else if (this.state !== 'connected') this.restart();
   }
 
+  /** @param {RTCIceServer[]} iceServers from the next search for a path on */
+  useServers(iceServers) {
+    this.#iceServers = iceServers;
+    if (this.#connection.signalingState !== 'closed') this.#connection.setConfiguration(this.#configuration());
+  }
+
   syncTracks() {
     for (const [source, transceiver] of this.#slots) this.#fill(source, transceiver);
   }
@@ -330,8 +341,13 @@ export class Pair {
     }, FAILED_MS);
   }
 
+  /** @returns {RTCConfiguration} */
+  #configuration() {
+    return { iceServers: this.#iceServers, bundlePolicy: 'max-bundle' };
+  }
+
   #open() {
-    const connection = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: 'max-bundle' });
+    const connection = new RTCPeerConnection(this.#configuration());
     connection.onnegotiationneeded = () => this.#offer(connection);
     connection.onicecandidate = ({ candidate }) => {
       if (candidate) this.#send({ candidate: plain(candidate) });

@@ -326,7 +326,7 @@ export class Room extends Emitter {
    * @param {RTCIceServer[]} iceServers
    */
   #comeBack(iceServers) {
-    this.#iceServers = iceServers;
+    this.#useServers(iceServers);
     this.#announcer.reset();
     this.#announcer.sync(this.#node);
     this.#reports.reset();
@@ -337,6 +337,12 @@ export class Room extends Emitter {
     this.#sayView();
     this.raiseHand(this.#isHandUp);
     this.#setState('joined');
+  }
+
+  /** @param {RTCIceServer[]} iceServers for the mesh; the connection to the node has none */
+  #useServers(iceServers) {
+    this.#iceServers = iceServers;
+    this.#mesh?.syncServers();
   }
 
   /** @param {MemberId} you */
@@ -366,6 +372,8 @@ export class Room extends Emitter {
         return;
       case 'seats':
         return this.#node?.setPlan(message.seats);
+      case 'iceServers':
+        return this.#useServers(message.iceServers);
       case 'switch':
         return this.#turn(() => this.#switch.begin(message));
       case 'commit':

@@ -198,6 +198,10 @@ export type ServerMessage =
     resume: ResumeTicket,
     /** `RTCIceServer`s for mesh connections. */
     iceServers: Array<IceServer>, }
+  /** Other servers for mesh connections from now on, before the credentials of those before end. */
+  | { "type": "iceServers",
+    /** All of them. */
+    iceServers: Array<IceServer>, }
   /** Someone came, or something about them changed: their whole state. Also to the members themselves where the room decided it: when a hand went up, what the owner holds. */
   | { "type": "member",
     /** Who, as they are now. */

@@ -6,6 +6,8 @@ pub mod http;
 pub mod listen;
 pub mod outbox;
 pub mod probe;
+mod relay_setup;
+pub mod relays;
 pub mod rim;
 pub mod room_name;
 pub mod server;

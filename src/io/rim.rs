@@ -38,8 +38,28 @@ pub struct Rim {
 #[derive(Debug)]
 struct Socket {
     outbox: Outbox,
-    ice_servers: Vec<IceServer>,
+    ice_servers: IceServers,
     membership: Membership,
+}
+
+/// Where a client finds STUN and TURN servers, by the name that it used for this node.
+#[derive(Debug, Default)]
+pub struct IceServers {
+    /// That need no credentials.
+    pub stun: Vec<IceServer>,
+    /// URLs of the node's relay, for the credentials that a shard hands out.
+    pub turn: Vec<String>,
+}
+
+impl IceServers {
+    /// Adds to a shard's list what it does not know.
+    fn complete(&self, told: &mut Vec<IceServer>) {
+        for relay in told.iter_mut().filter(|server| server.urls.is_empty()) {
+            relay.urls.clone_from(&self.turn);
+        }
+        told.retain(|server| !server.urls.is_empty());
+        told.splice(0..0, self.stun.iter().cloned());
+    }
 }
 
 /// How a socket asks to be let into a room.
@@ -80,7 +100,7 @@ impl Rim {
     }
 
     /// Registers a new socket, which will tell its client of `ice_servers`.
-    pub fn open_socket(&self, ice_servers: Vec<IceServer>) -> (ConnectionId, OutboxReader) {
+    pub fn open_socket(&self, ice_servers: IceServers) -> (ConnectionId, OutboxReader) {
         let connection = ConnectionId(self.next.fetch_add(1, Ordering::Relaxed));
         let (outbox, reader) = outbox(self.outbox_bytes_max);
         let socket = Socket {
@@ -239,6 +259,7 @@ impl Rim {
         let (membership, ice_servers) = match message {
             ServerMessage::Joined { ice_servers, .. }
             | ServerMessage::Resumed { ice_servers, .. } => (Membership::Joined, Some(ice_servers)),
+            ServerMessage::IceServers { ice_servers } => (Membership::Joined, Some(ice_servers)),
             ServerMessage::Waiting { .. } => (Membership::Waiting, None),
             ServerMessage::Error { .. } => (Membership::None, None),
             _ => return,
@@ -252,7 +273,7 @@ impl Rim {
         if let Some(socket) = lock(&self.sockets).get_mut(&connection) {
             socket.membership = membership;
             if let Some(told) = ice_servers {
-                told.splice(0..0, socket.ice_servers.drain(..));
+                socket.ice_servers.complete(told);
             }
         }
     }

@@ -93,7 +93,7 @@ impl Server {
         let media: Vec<SocketAddr> = sockets.sockets.iter().map(|socket| socket.local).collect();
         let advertised = sockets.advertised.clone();
         let rim = Arc::new(Rim::new(1, &limits));
-        let (shard, worker) = start_shard(&settings, sockets, &rim)?;
+        let (shard, worker) = start_shard(&settings, (http, sockets), &rim)?;
         let node = Arc::new(Node {
             settings,
             limits,
@@ -198,12 +198,13 @@ impl Node {
 
 fn start_shard(
     settings: &Arc<Settings>,
-    media: MediaSockets,
+    (http, media): (SocketAddr, MediaSockets),
     rim: &Arc<Rim>,
 ) -> Result<(ShardHandle, JoinHandle<()>), StartError> {
     let (sender, mailbox) = mpsc::channel(MAILBOX_COMMANDS_MAX);
     let config = WorkerConfig {
         media,
+        http,
         settings: Arc::clone(settings),
         seed: rand::random(),
     };

@@ -15,8 +15,10 @@ use nix::sys::socket::{
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::relays::{RelayBinding, Relays};
 use crate::ids::{LocalSocket, Path};
 use crate::media::egress::SendArena;
+use crate::media::relay::RelaySockets;
 
 /// Datagrams taken from a socket by one call.
 const RECEIVE_BATCH: usize = 64;
@@ -29,28 +31,41 @@ const SEGMENTS_MAX: usize = 64;
 /// Bytes of one GSO send: an IPv4 datagram with its headers stays below 64 KiB.
 const SEGMENTS_BYTES_MAX: usize = 65_000;
 
-/// All media sockets of the node, on one port.
+/// All media sockets of the node, on one port, and its relay sockets.
 pub struct UdpSockets {
     sockets: Vec<UdpSocket>,
-    received: MultiHeaders<SockaddrStorage>,
+    relays: Option<Relays>,
+    received: Received,
     sent: MultiHeaders<SockaddrStorage>,
-    buffer: Box<[u8]>,
     segments: bool,
     /// Datagrams that the kernel refused (a full socket buffer, no route): lost, as on any network.
     pub send_failures: u64,
 }
 
+/// Where a batch is received.
+struct Received {
+    headers: MultiHeaders<SockaddrStorage>,
+    buffer: Box<[u8]>,
+}
+
 impl UdpSockets {
-    /// Takes bound sockets into the current tokio runtime. At most 256.
-    pub fn new(sockets: Vec<std::net::UdpSocket>) -> io::Result<Self> {
+    /// Takes bound sockets into the current tokio runtime, at most 256; with `relays`, others can be
+    /// opened there.
+    pub fn new(
+        sockets: Vec<std::net::UdpSocket>,
+        relays: Option<RelayBinding>,
+    ) -> io::Result<Self> {
         Ok(Self {
             sockets: sockets
                 .into_iter()
                 .map(UdpSocket::from_std)
                 .collect::<io::Result<_>>()?,
-            received: MultiHeaders::preallocate(RECEIVE_BATCH, None),
+            relays: relays.map(Relays::new),
+            received: Received {
+                headers: MultiHeaders::preallocate(RECEIVE_BATCH, None),
+                buffer: vec![0; RECEIVE_BATCH * DATAGRAM_BYTES_MAX].into_boxed_slice(),
+            },
             sent: MultiHeaders::preallocate(SEND_BATCH, None),
-            buffer: vec![0; RECEIVE_BATCH * DATAGRAM_BYTES_MAX].into_boxed_slice(),
             segments: true,
             send_failures: 0,
         })
@@ -58,7 +73,14 @@ impl UdpSockets {
 
     /// Waits until some socket has datagrams.
     pub async fn readable(&self) {
-        std::future::poll_fn(|context| self.poll_readable(context)).await;
+        let media = std::future::poll_fn(|context| self.poll_readable(context));
+        match &self.relays {
+            Some(relays) => tokio::select! {
+                () = media => {}
+                () = relays.readable() => {}
+            },
+            None => media.await,
+        }
     }
 
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
@@ -76,46 +98,20 @@ impl UdpSockets {
     /// Takes one batch from every socket that has one and hands over each datagram.
     /// Returns how many there were.
     pub fn receive(&mut self, mut each: impl FnMut(Path, &mut [u8])) -> usize {
+        let received = &mut self.received;
         let mut count = 0;
         for (index, socket) in self.sockets.iter().enumerate() {
-            let mut lengths = [(0usize, None); RECEIVE_BATCH];
-            let mut slices: Vec<[IoSliceMut<'_>; 1]> = self
-                .buffer
-                .chunks_mut(DATAGRAM_BYTES_MAX)
-                .map(|chunk| [IoSliceMut::new(chunk)])
-                .collect();
-            let headers = &mut self.received;
-            let taken = socket.try_io(Interest::READABLE, || {
-                let messages = recvmmsg(
-                    socket.as_raw_fd(),
-                    headers,
-                    slices.iter_mut(),
-                    MsgFlags::MSG_DONTWAIT,
-                    None,
-                )?;
-                Ok(messages
-                    .zip(&mut lengths)
-                    .map(|(message, slot)| *slot = (message.bytes, message.address))
-                    .count())
-            });
-            let taken = taken.unwrap_or(0);
-            for ((length, address), chunk) in lengths
-                .into_iter()
-                .take(taken)
-                .zip(self.buffer.chunks_mut(DATAGRAM_BYTES_MAX))
-            {
-                let Some(remote) = address.and_then(to_std) else {
-                    continue;
-                };
-                let path = Path {
-                    local: LocalSocket(index as u8),
-                    remote,
-                };
-                each(path, &mut chunk[..length.min(DATAGRAM_BYTES_MAX)]);
-            }
-            count += taken;
+            count += received.batch(LocalSocket(index as u32), socket, &mut each);
+        }
+        if let Some(relays) = &mut self.relays {
+            relays.each_ready(|name, socket| count += received.batch(name, socket, &mut each));
         }
         count
+    }
+
+    fn socket(&self, local: LocalSocket) -> Option<&UdpSocket> {
+        let media = self.sockets.get(local.0 as usize);
+        media.or_else(|| self.relays.as_ref()?.get(local))
     }
 
     /// Sends everything in the arena and empties it: runs of equal datagrams to one destination
@@ -153,7 +149,7 @@ impl UdpSockets {
     }
 
     fn send_run(&mut self, run: &[(Path, &[u8])]) {
-        let Some(socket) = self.sockets.get(usize::from(run[0].0.local.0)) else {
+        let Some(socket) = self.socket(run[0].0.local) else {
             return;
         };
         let slices: Vec<IoSlice<'_>> = run.iter().map(|(_, bytes)| IoSlice::new(bytes)).collect();
@@ -180,7 +176,7 @@ impl UdpSockets {
 
     fn send_singles(&mut self, mut singles: &[(Path, &[u8])]) {
         while let Some((first, _)) = singles.first() {
-            let Some(socket) = self.sockets.get(usize::from(first.local.0)) else {
+            let Some(socket) = self.socket(first.local) else {
                 return;
             };
             let slices: Vec<[IoSlice<'_>; 1]> = singles
@@ -209,6 +205,63 @@ impl UdpSockets {
             };
             singles = &singles[done.min(singles.len())..];
         }
+    }
+}
+
+impl RelaySockets for UdpSockets {
+    fn open(&mut self, socket: LocalSocket) -> bool {
+        let relays = self.relays.as_mut();
+        relays.is_some_and(|relays| relays.open(socket))
+    }
+
+    fn close(&mut self, socket: LocalSocket) {
+        if let Some(relays) = &mut self.relays {
+            relays.close(socket);
+        }
+    }
+}
+
+impl Received {
+    /// Takes one batch and hands over each datagram. Returns how many there were.
+    fn batch(
+        &mut self,
+        local: LocalSocket,
+        socket: &UdpSocket,
+        each: &mut impl FnMut(Path, &mut [u8]),
+    ) -> usize {
+        let mut lengths = [(0usize, None); RECEIVE_BATCH];
+        let mut slices: Vec<[IoSliceMut<'_>; 1]> = self
+            .buffer
+            .chunks_mut(DATAGRAM_BYTES_MAX)
+            .map(|chunk| [IoSliceMut::new(chunk)])
+            .collect();
+        let headers = &mut self.headers;
+        let taken = socket.try_io(Interest::READABLE, || {
+            let messages = recvmmsg(
+                socket.as_raw_fd(),
+                headers,
+                slices.iter_mut(),
+                MsgFlags::MSG_DONTWAIT,
+                None,
+            )?;
+            Ok(messages
+                .zip(&mut lengths)
+                .map(|(message, slot)| *slot = (message.bytes, message.address))
+                .count())
+        });
+        let taken = taken.unwrap_or(0);
+        for ((length, address), chunk) in lengths
+            .into_iter()
+            .take(taken)
+            .zip(self.buffer.chunks_mut(DATAGRAM_BYTES_MAX))
+        {
+            let Some(remote) = address.and_then(to_std) else {
+                continue;
+            };
+            let path = Path { local, remote };
+            each(path, &mut chunk[..length.min(DATAGRAM_BYTES_MAX)]);
+        }
+        taken
     }
 }
 
@@ -276,7 +329,7 @@ mod tests {
         let ours = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         ours.set_nonblocking(true).unwrap();
         let from = ours.local_addr().unwrap();
-        let mut sockets = UdpSockets::new(vec![ours]).unwrap();
+        let mut sockets = UdpSockets::new(vec![ours], None).unwrap();
         let others: Vec<_> = (0..3)
             .map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap())
             .collect();

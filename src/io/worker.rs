@@ -1,6 +1,7 @@
 //! One thread around one shard: datagrams and words in, datagrams and words out.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -8,6 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 use super::listen::MediaSockets;
+use super::relay_setup;
 use super::rim::Rim;
 use super::udp::UdpSockets;
 use crate::config::Settings;
@@ -27,6 +29,8 @@ const BATCHES_PER_ROUND_MAX: usize = 4;
 pub struct WorkerConfig {
     /// Its sockets, bound, and what to call them towards browsers.
     pub media: MediaSockets,
+    /// Where HTTP is served: no relay reaches it.
+    pub http: SocketAddr,
     /// The node's settings.
     pub settings: Arc<Settings>,
     /// For everything random.
@@ -44,6 +48,7 @@ pub fn spawn(
     rim: Arc<Rim>,
 ) -> io::Result<JoinHandle<()>> {
     let shard = Shard::new(shard_config(&config)?);
+    let relays = relay_setup::binding(&config);
     let sockets = config
         .media
         .sockets
@@ -56,7 +61,7 @@ pub fn spawn(
         .build()?;
     thread::Builder::new().name("media".into()).spawn(move || {
         let ended = runtime.block_on(async {
-            let sockets = UdpSockets::new(sockets)?;
+            let sockets = UdpSockets::new(sockets, relays)?;
             Worker {
                 shard,
                 sockets,
@@ -79,6 +84,7 @@ fn shard_config(config: &WorkerConfig) -> io::Result<ShardConfig> {
     let unix_time = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
+    let now = Instant::now();
     Ok(ShardConfig {
         transport: Transport {
             identity: Arc::new(identity),
@@ -90,7 +96,8 @@ fn shard_config(config: &WorkerConfig) -> io::Result<ShardConfig> {
             // The rim adds the node's own: only it knows by which name a client reached the node.
             ice_servers: Vec::new(),
         }),
-        wall: NtpClock::new(Instant::now(), unix_time),
+        wall: NtpClock::new(now, unix_time),
+        relay: relay_setup::config(config, (now, unix_time)),
         seed: config.seed,
     })
 }
@@ -162,6 +169,8 @@ impl Worker {
     }
 
     fn flush(&mut self) {
+        let (shard, out) = (&mut self.shard, &mut self.out);
+        shard.settle_relay(Instant::now(), &mut self.sockets, out);
         if !self.out.datagrams.is_empty() {
             self.sockets.flush(&mut self.out.datagrams);
             self.shard.send_failures = self.sockets.send_failures;

@@ -19,6 +19,7 @@ use crate::logic::room::{MediaFact, MediaOrder, Room, RoomEffect, RoomInput, Sea
 use crate::media::outlet::{Outlet, OutletId};
 use crate::media::participant::Participant;
 use crate::media::peer::{Arrived, Peer, PeerState, Transport};
+use crate::media::relay::Relay;
 use crate::media::sdp::Line;
 use crate::media::shard::{Counters, ShardEffect, ShardOutput};
 use crate::media::slots::Slots;
@@ -35,6 +36,8 @@ pub struct Surroundings<'a> {
     pub limits: &'a Limits,
     /// Routes of the shard.
     pub switchboard: &'a mut Switchboard,
+    /// STUN and TURN of the shard.
+    pub relay: &'a mut Option<Relay>,
     /// The shard's randomness.
     pub rng: &'a mut StdRng,
     /// What time it is for reports.
@@ -138,10 +141,11 @@ impl Conference {
         let mut decided = Vec::new();
         while let Some(effect) = queue.pop_front() {
             match effect {
-                RoomEffect::Send { to, frame } => {
+                RoomEffect::Send { to, mut frame } => {
                     let is_joined = matches!(frame.message, ServerMessage::Joined { .. });
                     around.counters.joins += u64::from(is_joined);
                     if let Some(&connection) = self.connections.get(&to) {
+                        add_credentials(now, to, &mut frame.message, around);
                         around
                             .out
                             .effects
@@ -190,7 +194,13 @@ impl Conference {
             } => {
                 return Some(self.answer(now, (member, id, epoch), &sdp, fresh, around));
             }
-            MediaOrder::ClosePeer { member } => self.close_peer(now, member, around),
+            // Only who leaves the room is forgotten.
+            MediaOrder::ClosePeer { member } => {
+                self.close_peer(now, member, around);
+                if let Some(relay) = around.relay {
+                    relay.revoke(now, member);
+                }
+            }
             MediaOrder::Publish {
                 member,
                 source,
@@ -559,6 +569,23 @@ impl Conference {
             object.insert("tracks".into(), json!(tracks));
         }
         description
+    }
+}
+
+/// Who enters or comes back gets credentials for the relay.
+fn add_credentials(
+    now: Instant,
+    member: MemberId,
+    message: &mut ServerMessage,
+    around: &mut Surroundings<'_>,
+) {
+    let (ServerMessage::Joined { ice_servers, .. } | ServerMessage::Resumed { ice_servers, .. }) =
+        message
+    else {
+        return;
+    };
+    if let Some(relay) = around.relay {
+        ice_servers.push(relay.grant(now, member));
     }
 }
 

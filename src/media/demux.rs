@@ -22,6 +22,8 @@ pub enum Kind {
     Rtp,
     /// RTCP or SRTCP.
     Rtcp,
+    /// A payload in a TURN channel (RFC 8656 §12.4).
+    Channel,
     /// Nothing the node understands.
     Unknown,
 }
@@ -32,6 +34,7 @@ pub fn classify(datagram: &[u8]) -> Kind {
     match datagram {
         [0..=3, ..] => Kind::Stun,
         [20..=63, ..] => Kind::Dtls,
+        [64..=79, ..] => Kind::Channel,
         [128..=191, 192..=223, ..] => Kind::Rtcp,
         [128..=191, _, ..] => Kind::Rtp,
         _ => Kind::Unknown,
@@ -168,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_first_byte_says_what_it_is() {
-        let cases: [(&[u8], Kind); 18] = [
+        let cases: [(&[u8], Kind); 19] = [
             (&[], Kind::Unknown),
             (&[0], Kind::Stun),
             (&[3, 1], Kind::Stun),
@@ -176,8 +179,9 @@ mod tests {
             (&[19], Kind::Unknown),
             (&[20], Kind::Dtls),
             (&[63, 0], Kind::Dtls),
-            (&[64], Kind::Unknown),
-            (&[79, 1], Kind::Unknown),
+            (&[64], Kind::Channel),
+            (&[79, 1], Kind::Channel),
+            (&[80], Kind::Unknown),
             (&[127, 200], Kind::Unknown),
             (&[128], Kind::Unknown),
             (&[128, 96], Kind::Rtp),

@@ -73,6 +73,32 @@ impl SendArena {
         })
     }
 
+    /// Where the datagram at `index` goes, and what it is.
+    pub fn get(&self, index: usize) -> Option<(Path, &[u8])> {
+        let datagram = self.datagrams.get(index)?;
+        let start = datagram.start as usize;
+        let bytes = self.bytes.get(start..start + usize::from(datagram.len))?;
+        Some((datagram.to, bytes))
+    }
+
+    /// Puts `head` and `tail` around the datagram at `index` and addresses it anew; it keeps its
+    /// place among the others. What is too long then is not changed.
+    pub fn wrap(&mut self, index: usize, to: Path, head: &[u8], tail: &[u8]) {
+        let start = self.begin();
+        let Some(datagram) = self.datagrams.get_mut(index) else {
+            return;
+        };
+        let inner = datagram.start as usize;
+        let len = head.len() + usize::from(datagram.len) + tail.len();
+        if let (Ok(start), Ok(len)) = (u32::try_from(start), u16::try_from(len)) {
+            self.bytes.extend_from_slice(head);
+            let inner = inner..inner + usize::from(datagram.len);
+            self.bytes.extend_from_within(inner);
+            self.bytes.extend_from_slice(tail);
+            *datagram = Datagram { to, start, len };
+        }
+    }
+
     /// How many datagrams wait.
     pub fn len(&self) -> usize {
         self.datagrams.len()
@@ -147,6 +173,27 @@ mod tests {
         assert!(arena.is_empty());
         arena.push(path(1), &vec![0; DATAGRAM_LEN_MAX]);
         assert_eq!(arena.len(), 1);
+    }
+
+    #[test]
+    fn a_wrapped_datagram_keeps_its_place() {
+        let mut arena = SendArena::new();
+        arena.push(path(1), b"one");
+        arena.push(path(2), b"two");
+        arena.push(path(3), b"three");
+        arena.wrap(1, path(9), b"<", b">");
+        arena.wrap(7, path(9), b"<", b">");
+        assert_eq!(
+            contents(&arena),
+            [
+                (1, b"one".to_vec()),
+                (9, b"<two>".to_vec()),
+                (3, b"three".to_vec())
+            ]
+        );
+        arena.push(path(4), &vec![0; DATAGRAM_LEN_MAX]);
+        arena.wrap(3, path(9), &[0; 48], b"");
+        assert_eq!(arena.get(3).unwrap().0, path(4));
     }
 
     #[test]

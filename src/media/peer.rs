@@ -162,7 +162,7 @@ impl Peer {
             Kind::Dtls => self.handshake(now, path, datagram, out),
             Kind::Rtp => self.open(Arrived::Rtp, |opener| opener.open_rtp(datagram).ok()),
             Kind::Rtcp => self.open(Arrived::Rtcp, |opener| opener.open_rtcp(datagram).ok()),
-            Kind::Unknown => Arrived::Nothing,
+            Kind::Channel | Kind::Unknown => Arrived::Nothing,
         }
     }
 

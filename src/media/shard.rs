@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use motet_turn::stun;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
@@ -17,11 +18,12 @@ use crate::logic::forward::reports::NtpClock;
 use crate::logic::owner_keys::OwnerKeys;
 use crate::logic::room::{Newcomer, Origin, Room, RoomConfig, RoomInput};
 use crate::logic::topology::{Switches, Tally};
-use crate::media::conference::{Conference, Sizes, Surroundings};
+use crate::media::conference::{Conference, Sizes, Surroundings, earlier};
 use crate::media::demux::{Kind, classify};
 use crate::media::egress::SendArena;
 use crate::media::ice;
 use crate::media::peer::Transport;
+use crate::media::relay::{Inside, Relay, RelayConfig, RelaySockets};
 use crate::media::slots::Slots;
 use crate::media::switchboard::Switchboard;
 use crate::protocol::client::{ClientFrame, RequestId};
@@ -149,6 +151,8 @@ pub struct ShardConfig {
     pub room: Arc<RoomConfig>,
     /// What time it is, for sender reports.
     pub wall: NtpClock,
+    /// STUN and TURN on the media port; without it Binding requests alone are answered.
+    pub relay: Option<RelayConfig>,
     /// Makes ids, keys and numbers; from a good source outside of tests.
     pub seed: [u8; 32],
 }
@@ -247,6 +251,7 @@ pub struct Shard {
     wall: NtpClock,
     rng: StdRng,
     switchboard: Switchboard,
+    relay: Option<Relay>,
     rooms: Slots<Conference>,
     by_name: BTreeMap<String, usize>,
     /// Of rooms that are gone.
@@ -270,6 +275,7 @@ impl Shard {
             wall: config.wall,
             rng: StdRng::from_seed(config.seed),
             switchboard: Switchboard::default(),
+            relay: config.relay.and_then(Relay::new),
             rooms: Slots::default(),
             by_name: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -281,7 +287,7 @@ impl Shard {
     }
 
     /// Takes a datagram. The STUN username decides first; anything else must come from a source
-    /// that a valid check came from.
+    /// that a valid check came from, or is the relay's.
     pub fn handle_datagram(
         &mut self,
         now: Instant,
@@ -289,6 +295,25 @@ impl Shard {
         datagram: &[u8],
         out: &mut ShardOutput,
     ) {
+        let is_for_relay = path.local.as_relay().is_some()
+            || match classify(datagram) {
+                Kind::Channel => true,
+                Kind::Stun => ice::local_ufrag(datagram).is_none(),
+                _ => false,
+            };
+        if !is_for_relay {
+            return self.handle_media(now, path, datagram, out);
+        }
+        let inside = self.relayed(now, path, datagram, out);
+        if let Some(inside) = inside
+            && let Some(payload) = datagram.get(inside.payload)
+        {
+            self.handle_media(now, inside.path, payload, out);
+        }
+    }
+
+    /// Checks and media, which may have come through a relay of our own.
+    fn handle_media(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut ShardOutput) {
         let place = match classify(datagram) {
             Kind::Stun => match ice::local_ufrag(datagram) {
                 Some(ufrag) => self.switchboard.by_ufrag(ufrag),
@@ -301,6 +326,39 @@ impl Shard {
                 conference.handle_datagram(now, place.participant, path, datagram, around);
             }),
             None => self.counters.dropped.unknown_source += 1,
+        }
+    }
+
+    /// What of it is for the node's own media is returned.
+    fn relayed(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &[u8],
+        out: &mut ShardOutput,
+    ) -> Option<Inside> {
+        let Some(relay) = &mut self.relay else {
+            self.handle_media(now, path, datagram, out);
+            return None;
+        };
+        let waiting = relay.commands();
+        let inside = relay.handle(now, path, datagram, &mut out.datagrams);
+        let is_answered = relay.commands() > waiting
+            && datagram.starts_with(&stun::BINDING_REQUEST.to_be_bytes());
+        self.counters.stun_answers += u64::from(is_answered);
+        inside
+    }
+
+    /// Opens and closes relay sockets and lets the relay's answers into `out`. To be called before
+    /// its datagrams are sent.
+    pub fn settle_relay(
+        &mut self,
+        now: Instant,
+        sockets: &mut dyn RelaySockets,
+        out: &mut ShardOutput,
+    ) {
+        if let Some(relay) = &mut self.relay {
+            relay.settle(now, sockets, &mut out.datagrams);
         }
     }
 
@@ -554,6 +612,9 @@ impl Shard {
             waiting += conference.room.waiting();
             reconnecting += conference.room.reconnecting();
         }
+        let relay = self.relay.as_ref();
+        let allocations = relay.map_or(0, Relay::allocations);
+        let relay = relay.map(Relay::counters).unwrap_or_default();
         let now = json!({
             "rooms": self.by_name.len(),
             "meshRooms": self.by_name.len() - sfu_rooms,
@@ -567,6 +628,14 @@ impl Shard {
             "tracks": sizes.tracks,
             "legs": sizes.legs,
             "sendFailures": self.send_failures,
+            "relayAllocations": allocations,
+            "relayAllocated": relay.allocated,
+            "relayRefused": relay.refused,
+            "relayChallenged": relay.challenged,
+            "relayUnanswered": relay.unanswered,
+            "relayPackets": relay.packets,
+            "relayBytes": relay.bytes,
+            "relayDropped": relay.dropped,
         });
         if let (Some(stats), Value::Object(now)) = (stats.as_object_mut(), now) {
             stats.extend(now);
@@ -596,6 +665,7 @@ impl Shard {
             transport: &self.transport,
             limits: &self.room_config.limits,
             switchboard: &mut self.switchboard,
+            relay: &mut self.relay,
             rng: &mut self.rng,
             wall: &self.wall,
             counters: &mut self.counters,
@@ -626,6 +696,27 @@ impl Shard {
                 conference.handle_timeout(now, around)
             });
             self.drop_if_over(now, slot, out);
+        }
+        if let Some(relay) = &mut self.relay {
+            relay.handle_timeout(now);
+        }
+        self.renew_credentials(now, out);
+    }
+
+    /// Who has none by then because their WebSocket is lost gets some when it is back.
+    fn renew_credentials(&mut self, now: Instant, out: &mut ShardOutput) {
+        while let Some(relay) = &mut self.relay
+            && let Some(member) = relay.next_to_renew(now)
+        {
+            let mut connections = self.connections.iter();
+            let found = connections.find(|(_, (_, other))| *other == member);
+            let Some((&connection, _)) = found else {
+                continue;
+            };
+            let ice_servers = vec![relay.grant(now, member)];
+            let message = ServerMessage::IceServers { ice_servers };
+            let frame = ServerFrame { seq: None, message };
+            out.effects.push(ShardEffect::Send { connection, frame });
         }
     }
 
@@ -660,7 +751,8 @@ impl Shard {
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next, and why.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        self.agenda.next()
+        let relay = self.relay.as_ref().and_then(Relay::poll_timeout);
+        earlier(self.agenda.next(), relay)
     }
 
     /// Rooms, those in them or waiting to be, and peer connections that there are.

@@ -98,6 +98,11 @@ pub enum ServerMessage {
         /// `RTCIceServer`s for mesh connections.
         ice_servers: Vec<IceServer>,
     },
+    /// Other servers for mesh connections from now on, before the credentials of those before end.
+    IceServers {
+        /// All of them.
+        ice_servers: Vec<IceServer>,
+    },
     /// Someone came, or something about them changed: their whole state. Also to the members
     /// themselves where the room decided it: when a hand went up, what the owner holds.
     Member {

@@ -423,6 +423,17 @@ fn what_the_node_says_is_spelled_like_this() {
                 "history": [line_json]}),
         ),
         (
+            ServerMessage::IceServers {
+                ice_servers: vec![IceServer {
+                    urls: vec!["turn:h".into()],
+                    username: Some("u".into()),
+                    credential: Some("c".into()),
+                }],
+            },
+            json!({"type": "iceServers",
+                "iceServers": [{"urls": ["turn:h"], "username": "u", "credential": "c"}]}),
+        ),
+        (
             ServerMessage::Waiting {
                 id: Some(1),
                 you: MemberId(1),

@@ -4,7 +4,7 @@ import { all, BINARY, CHROMIUM, House, othersOf } from './harness.mjs';
 import { isMissing, MEDIA, Network, NODE, OTHER } from './network.mjs';
 
 test('a pair that does not reach each other is served over the node, alone, until it does', { skip: isMissing() }, async (t) => {
-  const { network, ada, ben, cem, members } = await threeHosts(t, [], (network) => network.cut(OTHER));
+  const { network, ada, ben, cem, members } = await threeHosts(t, ['--turn', 'off'], (network) => network.cut(OTHER));
   await ada.until('knows of the exception', exceptionIs, { argument: { name: 'Ben', path: 'node', reason: 'pairFailed' }, timeout: 40_000 });
   await ben.until('knows of the exception', exceptionIs, { argument: { name: 'Ada', path: 'node', reason: 'pairFailed' } });
   await all([ada, ben], (member) => member.sees(othersOf([ada, ben], member), { path: 'node' }));
@@ -21,7 +21,7 @@ test('a pair that does not reach each other is served over the node, alone, unti
 });
 
 test('who does not reach the node is served by each of the others, and named', { skip: isMissing() }, async (t) => {
-  const { ada, ben, cem, members } = await threeHosts(t, ['--mesh-max', '2', '--media-ip', MEDIA], (network) => network.cut(MEDIA));
+  const { ada, ben, cem, members } = await threeHosts(t, ['--mesh-max', '2', '--media-ip', MEDIA, '--turn', 'off'], (network) => network.cut(MEDIA));
   await all([ada, cem], (member) => member.isIn('sfu', 60_000));
   await ben.until('knows of the exceptions', () => window.motet.exceptions.filter(({ path, reason }) => path === 'direct' && reason === 'nodeUnreachable').length === 2, { timeout: 40_000 });
   await ben.sees(['Ada', 'Cem'], { path: 'mesh' });

@@ -74,6 +74,14 @@ export class Network {
     this.#in('client', 'route', 'add', 'blackhole', `${address}/32`);
   }
 
+  /**
+   * The clients reach the node alone, not each other. Unlike `cut`, sending does not fail at the sender:
+   * Chromium closes a socket, with the relay behind it, when a route is a black hole.
+   */
+  separate() {
+    this.#set('node', 'net/ipv4/ip_forward', 0);
+  }
+
   /** @param {string} address that was cut */
   mend(address) {
     this.#in('client', 'route', 'delete', 'blackhole', `${address}/32`);

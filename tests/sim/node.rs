@@ -56,6 +56,7 @@ impl Node {
             },
             room: Arc::new(room),
             wall: NtpClock::new(now, WALL),
+            relay: None,
             seed: seeds,
         };
         Self {

@@ -17,7 +17,7 @@ use super::access;
 use super::problem::Problem;
 use crate::ids::ConnectionId;
 use crate::io::outbox::{OutboxReader, Outgoing};
-use crate::io::rim::Membership;
+use crate::io::rim::{IceServers, Membership};
 use crate::io::server::Node;
 use crate::io::shard_handle::ShardHandle;
 use crate::logic::limits::Bucket;
@@ -129,16 +129,16 @@ impl Drop for Admission {
 }
 
 /// This node, by the name that the client used for it, and what the settings add.
-fn ice_servers(node: &Node, headers: &HeaderMap) -> Vec<IceServer> {
+fn ice_servers(node: &Node, headers: &HeaderMap) -> IceServers {
     let port = node.media_port;
     let own: Vec<String> = match node.settings.public_ip.as_slice() {
         [] => access::host_name(headers)
-            .map(|host| format!("stun:{host}:{port}"))
+            .map(|host| format!("{host}:{port}"))
             .into_iter()
             .collect(),
         public => public
             .iter()
-            .map(|&ip| format!("stun:{}", SocketAddr::new(ip, port)))
+            .map(|&ip| SocketAddr::new(ip, port).to_string())
             .collect(),
     };
     let server = |urls: Vec<String>| IceServer {
@@ -146,15 +146,19 @@ fn ice_servers(node: &Node, headers: &HeaderMap) -> Vec<IceServer> {
         username: None,
         credential: None,
     };
-    let lists = [own, node.settings.stun.clone()];
-    lists
-        .into_iter()
-        .filter(|urls| !urls.is_empty())
-        .map(server)
-        .collect()
+    let stun = own.iter().map(|at| format!("stun:{at}")).collect();
+    let lists = [stun, node.settings.stun.clone()];
+    let lists = lists.into_iter().filter(|urls| !urls.is_empty());
+    IceServers {
+        stun: lists.map(server).collect(),
+        turn: own
+            .iter()
+            .map(|at| format!("turn:{at}?transport=udp"))
+            .collect(),
+    }
 }
 
-async fn serve(node: &Arc<Node>, socket: WebSocket, ice_servers: Vec<IceServer>) {
+async fn serve(node: &Arc<Node>, socket: WebSocket, ice_servers: IceServers) {
     node.rim.counters.websockets.add(1);
     let (connection, outbox) = node.rim.open_socket(ice_servers);
     tracing::debug!(connection = connection.0, "websocket opened");

@@ -1,0 +1,304 @@
+//! TURN on the port of all media: raw messages against the real node on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+mod common;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use common::{Client, Node};
+use motet_turn::credentials::{self, Algorithm};
+use motet_turn::stun::{self, Message, Writer};
+use motet_turn::words;
+use serde_json::{Value, json};
+
+const CHANNEL: u16 = 0x4001;
+/// Longer than anything takes that is answered here.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// For what must not arrive.
+const SILENCE: Duration = Duration::from_millis(300);
+
+/// A TURN client that asks one thing at a time.
+struct Turn {
+    socket: UdpSocket,
+    name: String,
+    password: String,
+    realm: String,
+    nonce: Vec<u8>,
+    transactions: u8,
+}
+
+impl Turn {
+    /// With the credentials of `joined`.
+    fn new(node: &Node, joined: &Value) -> Self {
+        let servers = joined["iceServers"].as_array().unwrap();
+        let relay = servers.iter().find(|server| server["username"].is_string());
+        let relay = relay.expect("credentials");
+        let url = format!("turn:127.0.0.1:{}?transport=udp", node.media[0].port());
+        assert_eq!(relay["urls"], json!([url]));
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(node.media[0]).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let text = |key: &str| relay[key].as_str().unwrap().to_owned();
+        Self {
+            socket,
+            name: text("username"),
+            password: text("credential"),
+            realm: String::new(),
+            nonce: vec![],
+            transactions: 0,
+        }
+    }
+
+    /// The answer to a signed request; a nonce is fetched first.
+    fn ask(&mut self, kind: u16, fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
+        if self.nonce.is_empty() {
+            let bare = self.request(kind, |_| {});
+            let challenge = self.exchange(&bare);
+            let challenge = Message::parse(&challenge).unwrap();
+            let value = |kind| challenge.attribute(kind).unwrap().to_vec();
+            assert_eq!(value(stun::ERROR_CODE), [0, 0, 4, 1]);
+            self.nonce = value(stun::NONCE);
+            self.realm = String::from_utf8(value(stun::REALM)).unwrap();
+        }
+        let (name, password) = (self.name.clone(), self.password.clone());
+        let (realm, nonce) = (self.realm.clone(), self.nonce.clone());
+        let request = self.request(kind, |writer| {
+            fill(writer);
+            writer.attribute(stun::USERNAME, name.as_bytes());
+            writer.attribute(stun::REALM, realm.as_bytes());
+            writer.attribute(stun::NONCE, &nonce);
+            let (name, password) = (name.as_bytes(), password.as_bytes());
+            let key = credentials::long_term_key(Algorithm::Md5, name, &realm, password);
+            writer.integrity(&key).unwrap();
+        });
+        self.exchange(&request)
+    }
+
+    fn request(&mut self, kind: u16, fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
+        self.transactions += 1;
+        let mut bytes = vec![];
+        fill(&mut Writer::new(&mut bytes, kind, &[self.transactions; 12]));
+        bytes
+    }
+
+    fn exchange(&self, request: &[u8]) -> Vec<u8> {
+        self.socket.send(request).unwrap();
+        self.receive().expect("an answer")
+    }
+
+    fn receive(&self) -> Option<Vec<u8>> {
+        receive(&self.socket).map(|(bytes, _)| bytes)
+    }
+
+    /// Gets a relay address.
+    fn allocate(&mut self) -> SocketAddr {
+        let answer = self.ask(words::ALLOCATE_REQUEST, udp);
+        let answer = Message::parse(&answer).unwrap();
+        assert_eq!(answer.kind(), words::ALLOCATE_REQUEST | words::SUCCESS);
+        xored(answer.attribute(words::XOR_RELAYED_ADDRESS).unwrap())
+    }
+
+    /// The code of what an attempt at something is refused with.
+    fn refused(&mut self, kind: u16, fill: impl Fn(&mut Writer<'_>)) -> [u8; 2] {
+        let answer = self.ask(kind, fill);
+        let answer = Message::parse(&answer).unwrap();
+        let code = answer.attribute(stun::ERROR_CODE).expect("an error");
+        [code[2], code[3]]
+    }
+
+    /// Gives a peer a channel, and with it a permission.
+    fn bind(&mut self, peer: SocketAddr) {
+        let answer = self.ask(words::CHANNEL_BIND_REQUEST, to_channel(peer));
+        let kind = Message::parse(&answer).unwrap().kind();
+        assert_eq!(kind, words::CHANNEL_BIND_REQUEST | words::SUCCESS);
+    }
+
+    fn say(&self, payload: &[u8]) {
+        self.socket.send(&in_channel(payload)).unwrap();
+    }
+}
+
+fn udp(writer: &mut Writer<'_>) {
+    writer.attribute(words::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+}
+
+fn to_channel(peer: SocketAddr) -> impl Fn(&mut Writer<'_>) {
+    move |writer| {
+        let [high, low] = CHANNEL.to_be_bytes();
+        writer.attribute(words::CHANNEL_NUMBER, &[high, low, 0, 0]);
+        writer.xor_address(words::XOR_PEER_ADDRESS, peer);
+    }
+}
+
+fn in_channel(payload: &[u8]) -> Vec<u8> {
+    let head = motet_turn::channel_data::header(CHANNEL, payload.len()).unwrap();
+    [&head[..], payload].concat()
+}
+
+fn receive(socket: &UdpSocket) -> Option<(Vec<u8>, SocketAddr)> {
+    let mut bytes = [0; 2_000];
+    let (length, from) = socket.recv_from(&mut bytes).ok()?;
+    Some((bytes[..length].to_vec(), from))
+}
+
+/// XOR-MAPPED-ADDRESS of IPv4 (RFC 8489 §14.2).
+fn xored(value: &[u8]) -> SocketAddr {
+    let [0, 1, high, low, a, b, c, d] = *value else {
+        panic!("no IPv4 address: {value:02x?}")
+    };
+    let port = u16::from_be_bytes([high ^ 0x21, low ^ 0x12]);
+    ([a ^ 0x21, b ^ 0x12, c ^ 0xA4, d ^ 0x42], port).into()
+}
+
+#[tokio::test]
+async fn a_peer_outside_is_reached_and_reaches_back() {
+    let node = Node::start(&["--relay-allow", "127.0.0.1/32"]);
+    let (_ada, joined) = Client::join(&node, "room", "Ada").await;
+    let mut turn = Turn::new(&node, &joined);
+    let relay = turn.allocate();
+    assert!((50_000..=50_999).contains(&relay.port()), "{relay}");
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    turn.bind(peer.local_addr().unwrap());
+    for round in 0..100u8 {
+        turn.say(&[round; 1_000]);
+        let (payload, from) = receive(&peer).expect("it arrives");
+        assert_eq!((payload, from), (vec![round; 1_000], relay));
+        peer.send_to(&[round; 900], relay).unwrap();
+        assert_eq!(turn.receive().unwrap(), in_channel(&[round; 900]));
+    }
+    let stranger = UdpSocket::bind("127.0.0.2:0").unwrap();
+    stranger.send_to(b"let me in", relay).unwrap();
+    turn.socket.set_read_timeout(Some(SILENCE)).unwrap();
+    assert_eq!(turn.receive(), None);
+}
+
+#[tokio::test]
+async fn private_peers_and_the_node_itself_are_not_reached() {
+    let node = Node::start(&[]);
+    let (_ada, joined) = Client::join(&node, "room", "Ada").await;
+    let mut turn = Turn::new(&node, &joined);
+    turn.allocate();
+    for peer in ["10.1.2.3:9", "127.0.0.2:9", &node.http.to_string()] {
+        let peer = to_channel(peer.parse().unwrap());
+        let refused = turn.refused(words::CHANNEL_BIND_REQUEST, peer);
+        assert_eq!(refused, [4, 3]);
+    }
+}
+
+#[tokio::test]
+async fn two_relays_of_the_node_reach_each_other_until_one_member_leaves() {
+    let node = Node::start(&[]);
+    let (_ada, joined) = Client::join(&node, "room", "Ada").await;
+    let mut ada = Turn::new(&node, &joined);
+    let (mut bob_said, joined) = Client::join(&node, "room", "Bob").await;
+    let mut bob = Turn::new(&node, &joined);
+    let (at_ada, at_bob) = (ada.allocate(), bob.allocate());
+    ada.bind(at_bob);
+    bob.bind(at_ada);
+    for round in 0..100u8 {
+        ada.say(&[round; 1_000]);
+        assert_eq!(bob.receive().unwrap(), in_channel(&[round; 1_000]));
+        bob.say(&[round; 500]);
+        assert_eq!(ada.receive().unwrap(), in_channel(&[round; 500]));
+    }
+    bob_said.say(json!({"type": "bye"})).await;
+    bob_said.hear_type("bye").await;
+    assert_eq!(bob.refused(words::REFRESH_REQUEST, |_| {}), [4, 1]);
+    assert_eq!(bob.refused(words::ALLOCATE_REQUEST, udp), [4, 1]);
+    bob.socket.set_read_timeout(Some(SILENCE)).unwrap();
+    ada.say(b"are you there?");
+    assert_eq!(bob.receive(), None);
+    let metrics = metrics(&node).await;
+    assert!(
+        metrics.contains("\nmotet_relay_allocations 1\n"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("\nmotet_relay_packets_total 200\n"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn the_media_port_is_reached_through_a_relay_of_the_node() {
+    let node = Node::start(&[]);
+    let (_ada, joined) = Client::join(&node, "room", "Ada").await;
+    let mut turn = Turn::new(&node, &joined);
+    let relay = turn.allocate();
+    turn.bind(node.media[0]);
+    let binding = turn.request(stun::BINDING_REQUEST, |_| {});
+    turn.say(&binding);
+    let answer = turn.receive().expect("an answer");
+    assert_eq!(answer[..2], CHANNEL.to_be_bytes());
+    let answer = Message::parse(&answer[4..]).unwrap();
+    let seen = xored(answer.attribute(stun::XOR_MAPPED_ADDRESS).unwrap());
+    assert_eq!((answer.kind(), seen), (stun::BINDING_SUCCESS, relay));
+    // Nobody relays through a relay.
+    let nested = turn.request(words::ALLOCATE_REQUEST, udp);
+    turn.say(&nested);
+    turn.say(&in_channel(b"nested"));
+    turn.socket.set_read_timeout(Some(SILENCE)).unwrap();
+    assert_eq!(turn.receive(), None);
+}
+
+#[tokio::test]
+async fn who_has_no_credentials_leaves_nothing_behind() {
+    let node = Node::start(&[]);
+    let (_ada, joined) = Client::join(&node, "room", "Ada").await;
+    let mut turn = Turn::new(&node, &joined);
+    turn.password.push('x');
+    assert_eq!(turn.refused(words::ALLOCATE_REQUEST, udp), [4, 1]);
+    for _ in 0..100 {
+        for _ in 0..20 {
+            let request = turn.request(words::ALLOCATE_REQUEST, udp);
+            turn.socket.send(&request).unwrap();
+            turn.transactions = 1;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let metrics = metrics(&node).await;
+    let value = |name: &str| -> u64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        line.expect(name).trim().parse().unwrap()
+    };
+    assert_eq!(value("motet_relay_allocations "), 0);
+    assert_eq!(value("motet_relay_allocated_total "), 0);
+    // A source gets 200 challenges at once and 20 per second: a forged one is not flooded.
+    assert!(value("motet_relay_challenged_total ") < 400, "{metrics}");
+    assert!(value("motet_relay_unanswered_total ") > 500, "{metrics}");
+}
+
+#[tokio::test]
+async fn without_turn_stun_is_answered_and_nothing_else() {
+    let node = Node::start(&["--turn", "off"]);
+    let (_ada, joined) = Client::join(&node, "room", "Ada").await;
+    assert_eq!(joined["iceServers"].as_array().unwrap().len(), 1);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut binding = vec![];
+    Writer::new(&mut binding, stun::BINDING_REQUEST, &[1; 12]);
+    socket.send_to(&binding, node.media[0]).unwrap();
+    let (answer, _) = receive(&socket).expect("an answer");
+    assert_eq!(
+        Message::parse(&answer).unwrap().kind(),
+        stun::BINDING_SUCCESS
+    );
+    let mut allocate = vec![];
+    udp(&mut Writer::new(
+        &mut allocate,
+        words::ALLOCATE_REQUEST,
+        &[2; 12],
+    ));
+    socket.set_read_timeout(Some(SILENCE)).unwrap();
+    for bytes in [allocate, in_channel(b"x")] {
+        socket.send_to(&bytes, node.media[0]).unwrap();
+    }
+    assert_eq!(receive(&socket), None);
+}
+
+async fn metrics(node: &Node) -> String {
+    let page = reqwest::get(node.url("/metrics")).await.unwrap();
+    page.text().await.unwrap()
+}
