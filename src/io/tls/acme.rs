@@ -9,11 +9,13 @@ use instant_acme::{
     OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::sign::CertifiedKey;
 
 use super::TlsError;
 use super::acme_client::AcmeClient;
 use super::certificate::{self, Facts, Pem};
+use super::provider;
 use super::resolver::Resolver;
 use super::self_signed;
 use super::store::Store;
@@ -221,14 +223,14 @@ fn proof(name: &str, digest: &[u8]) -> Result<CertifiedKey, Why> {
         let mut params = CertificateParams::new(vec![name.to_owned()])?;
         params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
         let key = KeyPair::generate()?;
-        Ok((params.self_signed(&key)?.pem(), key.serialize_pem()))
+        Ok((params.self_signed(&key)?, key))
     };
-    let (chain, key) = made().map_err(|error: rcgen::Error| error.to_string())?;
-    Pem {
-        chain: chain.into_bytes(),
-        key: key.into_bytes(),
-    }
-    .certified_key()
+    let (certificate, key) = made().map_err(|error: rcgen::Error| error.to_string())?;
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+    let key = provider().key_provider.load_private_key(key.into());
+    let key = key.map_err(|error| error.to_string())?;
+    // Not compared with the key: the comparison refuses the critical extension that is the proof.
+    Ok(CertifiedKey::new(vec![certificate.der().clone()], key))
 }
 
 fn signing_request(domains: &[String]) -> Result<(KeyPair, Vec<u8>), rcgen::Error> {
@@ -276,6 +278,23 @@ mod tests {
             };
             assert_eq!(renewal(&facts), begin + expected * day);
         }
+    }
+
+    #[test]
+    fn a_proof_is_for_one_name_and_carries_the_digest() {
+        let key = proof("meet.example.org", &[7; 32]).unwrap();
+        assert_eq!(
+            certificate::facts(&key).unwrap().names,
+            ["meet.example.org"]
+        );
+        // id-pe-acmeIdentifier, critical, an octet string in an octet string.
+        let extension = [
+            &[6, 8, 43, 6, 1, 5, 5, 7, 1, 31, 1, 1, 255, 4, 34, 4, 32][..],
+            &[7; 32],
+        ];
+        let extension = extension.concat();
+        let der = &key.cert[0];
+        assert!(der.windows(extension.len()).any(|part| part == extension));
     }
 
     #[test]
