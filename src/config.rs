@@ -3,6 +3,8 @@
 //! A flag beats a variable, a variable beats the file, the file beats the default. The file's keys
 //! are the flags without their dashes in front.
 
+mod tls;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -18,12 +20,18 @@ use motet_turn::Cidr;
 use crate::logic::limits::Limits;
 use crate::logic::topology::{Policy, TopologyConfig};
 
+pub use self::tls::{TlsMode, TlsSettings};
+
 const EXAMPLES: &str = "\
 Examples:
   motet
       Starts on http://localhost:8080, media on UDP 3478.
   motet --http-listen 127.0.0.1:9000 --media-port 5000
       Other ports, the web page for this machine only (put a TLS proxy in front of it).
+  motet --http-listen [::]:8443 --tls self-signed
+      https with a certificate of its own, so that cameras open on a local network.
+  motet --http-listen [::]:443 --tls acme --domain meet.example.org
+      https with a certificate that the node gets and renews by itself.
   motet --public-ip 203.0.113.7
       Behind a 1:1 NAT (most clouds): browsers are told this address for media.
   MOTET_ADMIN_TOKEN=$(openssl rand -hex 24) motet --config /etc/motet.toml
@@ -265,6 +273,10 @@ pub struct Settings {
         help_heading = "Access"
     )]
     pub allow_origin: Vec<String>,
+
+    /// TLS on the TCP port.
+    #[command(flatten)]
+    pub tls: TlsSettings,
 }
 
 /// Whether something is there.
@@ -338,7 +350,7 @@ impl Settings {
             .map_err(|error| refuse(&error, &command, &|arg| given_by(arg, &arguments)))?;
         let settings = from_matches(&matches)?;
         let Some(path) = &settings.config else {
-            return Ok(settings);
+            return settings.checked();
         };
         let unset = |id: &str| {
             !matches!(
@@ -351,7 +363,12 @@ impl Settings {
             .clone()
             .try_get_matches_from(&arguments)
             .map_err(|error| refuse(&error, &command, &|_| path.display().to_string()))?;
-        from_matches(&matches)
+        from_matches(&matches)?.checked()
+    }
+
+    fn checked(self) -> Result<Settings, LoadError> {
+        self.tls.check().map_err(LoadError::Wrong)?;
+        Ok(self)
     }
 
     /// The table of limits, with those that can be set.
@@ -790,6 +807,24 @@ mod tests {
         );
         let error = load(&["--config", "no/such/file"]).unwrap_err();
         assert!(error.starts_with("no/such/file: No such file"), "{error}");
+    }
+
+    #[test]
+    fn tls_says_what_it_still_needs() {
+        for (arguments, expected) in [
+            (vec!["--tls", "files"], "--tls files needs --tls-cert"),
+            (
+                vec!["--tls", "files", "--tls-cert", "a"],
+                "--tls files needs --tls-key",
+            ),
+            (vec!["--tls", "acme"], "--tls acme needs --domain"),
+        ] {
+            assert_eq!(load(&arguments).unwrap_err(), expected);
+        }
+        let (_folder, path) = file("tls = \"acme\"\ndomain = [\"meet.example.org\"]");
+        let settings = load(&["--config", &path]).unwrap();
+        assert_eq!(settings.tls.mode, TlsMode::Acme);
+        assert_eq!(settings.tls.domains, ["meet.example.org"]);
     }
 
     #[test]

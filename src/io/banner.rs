@@ -13,8 +13,13 @@ const SHOWN_MAX: usize = 4;
 pub fn banner(server: &RunningServer) -> String {
     let http = server.http();
     let mut text = format!("Motet {} is ready.\n\n", env!("CARGO_PKG_VERSION"));
-    let _ = writeln!(text, "  Open     {}", local_url(http));
-    for url in other_urls(http) {
+    let scheme = if server.tls().is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let _ = writeln!(text, "  Open     {}", local_url(scheme, http));
+    for url in other_urls(scheme, http) {
         let _ = writeln!(text, "           {url}");
     }
     let media = server.media().first().map_or(0, SocketAddr::port);
@@ -24,10 +29,17 @@ pub fn banner(server: &RunningServer) -> String {
         http.port()
     );
     let _ = writeln!(text, "  Media    {}", list(server.advertised()));
-    if !http.ip().is_loopback() {
+    if let Some(fingerprint) = server.tls().and_then(|tls| tls.fingerprint.as_ref()) {
+        let _ = writeln!(
+            text,
+            "\nBrowsers warn of the node's own certificate, once each. Its SHA-256 fingerprint:\n\
+             {fingerprint}"
+        );
+    }
+    if server.tls().is_none() && !http.ip().is_loopback() {
         text.push_str(
-            "\nBrowsers open a camera only on https or on localhost: for other machines, put a TLS\n\
-             proxy in front of the TCP port.\n",
+            "\nBrowsers open a camera only on https or on localhost: for other machines, start\n\
+             with --tls self-signed, files or acme, or put a TLS proxy in front of the TCP port.\n",
         );
     }
     let _ = writeln!(
@@ -38,20 +50,20 @@ pub fn banner(server: &RunningServer) -> String {
     text
 }
 
-fn local_url(http: SocketAddr) -> String {
+fn local_url(scheme: &str, http: SocketAddr) -> String {
     if http.ip().is_unspecified() || http.ip().is_loopback() {
-        return format!("http://localhost:{}", http.port());
+        return format!("{scheme}://localhost:{}", http.port());
     }
-    format!("http://{http}")
+    format!("{scheme}://{http}")
 }
 
-fn other_urls(http: SocketAddr) -> Vec<String> {
+fn other_urls(scheme: &str, http: SocketAddr) -> Vec<String> {
     if !http.ip().is_unspecified() {
         return Vec::new();
     }
     let reachable = |ip: &IpAddr| http.is_ipv6() || ip.is_ipv4();
     let addresses = interface_addresses().into_iter().filter(reachable);
-    let url = |ip| format!("http://{}", SocketAddr::new(ip, http.port()));
+    let url = |ip| format!("{scheme}://{}", SocketAddr::new(ip, http.port()));
     addresses.take(SHOWN_MAX).map(url).collect()
 }
 

@@ -13,5 +13,7 @@ pub mod room_name;
 pub mod server;
 pub mod shard_handle;
 pub mod signals;
+pub mod tcp;
+pub mod tls;
 pub mod udp;
 pub mod worker;

@@ -6,20 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::ConnectInfo;
-use axum::http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::http::router;
 use super::listen::{BindError, MediaSockets, bind_http, bind_media};
 use super::rim::Rim;
 use super::shard_handle::{MAILBOX_COMMANDS_MAX, ShardError, ShardHandle};
+use super::tcp::{self, Port};
+use super::tls::{self, Tls, TlsError};
 use super::worker::{self, WorkerConfig};
 use crate::config::Settings;
 use crate::logic::limits::Limits;
@@ -32,8 +28,6 @@ const CONNECTIONS_MAX: usize = 16_384;
 /// TCP connections of one address at once, for every WebSocket it may have. Beyond, the newest is
 /// closed without a word. A browser opens six beside its WebSocket.
 const CONNECTIONS_PER_WEBSOCKET: u32 = 4;
-/// How long a request's head may take, and how long a connection may be idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long members may take to read their last messages when the node stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the shards may take for their last words. Then sockets are closed without them.
@@ -62,6 +56,7 @@ pub struct RunningServer {
     media: Vec<SocketAddr>,
     advertised: Vec<SocketAddr>,
     workers: Vec<JoinHandle<()>>,
+    tls: Option<Tls>,
 }
 
 /// Starts nodes.
@@ -74,6 +69,9 @@ pub enum StartError {
     /// A port or an address could not be had.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// There is no certificate to show.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system refused something else.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -89,6 +87,7 @@ impl Server {
         let limits = settings.limits();
         let listener = bind_http(settings.http_listen)?;
         let sockets = bind_media(&settings)?;
+        let tls = tls::start(&settings)?;
         let http = listener.local_addr()?;
         let media: Vec<SocketAddr> = sockets.sockets.iter().map(|socket| socket.local).collect();
         let advertised = sockets.advertised.clone();
@@ -103,13 +102,18 @@ impl Server {
             stopping: watch::channel(false).0,
         });
         let listener = TcpListener::from_std(listener)?;
-        tokio::spawn(take_connections(Arc::clone(&node), listener));
+        let port = Port {
+            router: router(Arc::clone(&node)),
+            tls: tls.clone(),
+        };
+        tokio::spawn(take_connections(Arc::clone(&node), listener, port));
         Ok(RunningServer {
             node,
             http,
             media,
             advertised,
             workers: vec![worker],
+            tls,
         })
     }
 }
@@ -118,6 +122,11 @@ impl RunningServer {
     /// Where HTTP is served.
     pub fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// TLS of that port, if it is on.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// What media is bound to.
@@ -212,8 +221,7 @@ fn start_shard(
     Ok((ShardHandle::new(sender, Arc::clone(rim)), worker))
 }
 
-async fn take_connections(node: Arc<Node>, listener: TcpListener) {
-    let router = router(Arc::clone(&node));
+async fn take_connections(node: Arc<Node>, listener: TcpListener, port: Port) {
     let doors = Arc::new(Doors::new(&node.limits));
     let mut stopping = node.stopping.subscribe();
     loop {
@@ -238,45 +246,15 @@ async fn take_connections(node: Arc<Node>, listener: TcpListener) {
             Some(pass) => {
                 node.rim.counters.connections.add(1);
                 let stopping = node.stopping.subscribe();
-                tokio::spawn(serve_connection(
-                    stream,
-                    peer,
-                    router.clone(),
-                    stopping,
-                    pass,
-                ));
+                let served = tcp::serve(port.clone(), stream, peer, stopping);
+                tokio::spawn(async move {
+                    served.await;
+                    drop(pass);
+                });
             }
             None => node.rim.counters.refused.add(1),
         }
     }
-}
-
-async fn serve_connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    mut stopping: watch::Receiver<bool>,
-    _pass: Pass,
-) {
-    // Words are short and should not wait for one another.
-    let _ = stream.set_nodelay(true);
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        tower_service::Service::call(&mut router.clone(), request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        // What goes wrong here is the client's affair.
-        _ = connection.as_mut() => return,
-        _ = stopping.wait_for(|stopping| *stopping) => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
 }
 
 /// Who holds how many TCP connections.

@@ -4,6 +4,7 @@ mod access;
 mod assets;
 mod problem;
 mod rest;
+mod secure;
 pub mod ws;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use self::problem::Problem;
+pub use self::secure::Arrival;
 use super::server::Node;
 
 /// Bytes of a request's body; more is 413.
@@ -42,6 +44,10 @@ pub fn router(node: Arc<Node>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(limit_time))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&node),
+            secure::guard,
+        ))
         .with_state(node)
 }
 
