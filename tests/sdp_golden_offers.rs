@@ -354,8 +354,8 @@ fn an_answer_in_full() {
     let expected = format!(
         "s=-\nt=0 0\na=group:BUNDLE 0 1\na=ice-lite\na=msid-semantic:WMS *\n\
          m=audio 3478 UDP/TLS/RTP/SAVPF 96\nc=IN IP4 192.0.2.1\n\
-         a=candidate:1 1 udp 2130706431 192.0.2.1 3478 typ host\n\
-         a=candidate:2 1 udp 2130706175 2001:db8::1 3478 typ host\na=end-of-candidates\n\
+         a=candidate:1 1 udp 1912602623 192.0.2.1 3478 typ host\n\
+         a=candidate:2 1 udp 1912602367 2001:db8::1 3478 typ host\na=end-of-candidates\n\
          {transport}a=mid:0\na=rtcp-mux\n\
          a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\n\
          a=extmap:2 urn:ietf:params:rtp-hdrext:ssrc-audio-level\n\

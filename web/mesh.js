@@ -1,3 +1,4 @@
+import { usernameFragment, withRaisedPriority } from './candidates.js';
 import { bitrateFor, SCREEN_BITRATE, trimCodecs, withoutStrayFeedback } from './codecs.js';
 import { isSilenced, SOURCES_OF } from './feeds.js';
 import { SOURCES } from './media.js';
@@ -205,6 +206,8 @@ export class Pair {
   reported = '';
   /** How often ICE was restarted. */
   restarts = 0;
+  /** How often the other side has said that it was. */
+  #theirRestarts = 0;
   #since = 0;
   /** @type {Map<Source, RTCRtpTransceiver>} */
   #slots = new Map();
@@ -366,6 +369,7 @@ export class Pair {
     this.#slots.clear();
     this.#streams.clear();
     this.#offering = this.#ignoring = false;
+    this.#theirRestarts = 0;
     this.#connection = this.#open();
     this.#pulse = this.#feel(this.#connection);
     this.meter = new Meter(this.#connection);
@@ -392,7 +396,9 @@ export class Pair {
     const collides = description.type === 'offer' && (this.#offering || connection.signalingState !== 'stable');
     this.#ignoring = collides && !this.#polite;
     if (this.#ignoring) return;
-    await connection.setRemoteDescription(description);
+    const known = connection.remoteDescription;
+    if (known && usernameFragment(known) !== usernameFragment(description)) this.#theirRestarts += 1;
+    await connection.setRemoteDescription({ ...description, sdp: withRaisedPriority(description.sdp ?? '', this.#theirRestarts) });
     if (description.type !== 'offer') return;
     this.#adoptSlots();
     await connection.setLocalDescription();
@@ -412,7 +418,7 @@ export class Pair {
   /** @param {Candidate} candidate */
   async #candidate(candidate) {
     try {
-      await this.#connection.addIceCandidate(candidate);
+      await this.#connection.addIceCandidate({ ...candidate, candidate: withRaisedPriority(candidate.candidate, this.#theirRestarts) });
     } catch (error) {
       if (!this.#ignoring) throw error;
     }

@@ -133,10 +133,17 @@ impl Conference {
         else {
             return;
         };
-        let Some(track) = outlet.track.and_then(|slot| self.tracks.get(slot.0)) else {
+        let Some(slot) = outlet.track else {
             return;
         };
+        let Some(track) = self.tracks.get(slot.0) else {
+            return;
+        };
+        let mut stands_still = false;
         for &sequence in sequences {
+            if outlet.leg.has_forgotten(sequence) {
+                stands_still |= outlet.leg.lost_for_good(sequence);
+            }
             let Some(resend) = outlet.resend(now, sequence) else {
                 continue;
             };
@@ -144,11 +151,15 @@ impl Conference {
                 continue;
             }
             let Some(facts) = track.facts(now, resend.layer, resend.sequence) else {
+                stands_still |= outlet.leg.lost_for_good(sequence);
                 continue;
             };
             if outlet.retransmit(now, &resend, &facts, viewer, &mut around.out.datagrams) {
                 around.counters.retransmissions += 1;
             }
+        }
+        if stands_still {
+            self.request_key_frames(now, slot, around);
         }
     }
 

@@ -65,6 +65,7 @@ pub enum Arrived {
 pub struct Peer {
     ice: IceLite,
     credentials: Credentials,
+    restarts: u32,
     dtls: DtlsServer,
     srtp: Option<(Opener, Sealer)>,
     negotiated: Negotiated,
@@ -86,12 +87,13 @@ impl Peer {
         rng: &mut StdRng,
     ) -> Result<(Peer, String), AnswerError> {
         let credentials = Credentials::random(rng);
-        let local = local_side(&credentials, transport);
+        let local = local_side(&credentials, 0, transport);
         let (answer, negotiated) = sdp::answer(offer, &local, None, rng)?;
         let peer = Peer {
             ice: IceLite::new(now, credentials.clone(), remote_credentials(&negotiated)),
             dtls: DtlsServer::new(&transport.identity, negotiated.remote.fingerprint.clone()),
             credentials,
+            restarts: 0,
             srtp: None,
             negotiated,
             state: PeerState::Connecting,
@@ -117,12 +119,14 @@ impl Peer {
             .restarts_ice(&self.negotiated)
             .then(|| Credentials::random(rng));
         let credentials = restart.as_ref().unwrap_or(&self.credentials);
-        let local = local_side(credentials, transport);
+        let restarts = self.restarts.saturating_add(u32::from(restart.is_some()));
+        let local = local_side(credentials, restarts, transport);
         let (answer, negotiated) = offer.answer(&local, Some(&self.negotiated), rng)?;
         if let Some(credentials) = restart {
             self.ice
                 .restart(credentials.clone(), remote_credentials(&negotiated));
             self.credentials = credentials;
+            self.restarts = restarts;
         }
         self.negotiated = negotiated;
         Ok(answer)
@@ -319,12 +323,17 @@ fn finish(out: &mut SendArena, path: Path, start: usize, sealed: bool) -> bool {
     sealed
 }
 
-fn local_side<'a>(credentials: &'a Credentials, transport: &'a Transport) -> LocalSide<'a> {
+fn local_side<'a>(
+    credentials: &'a Credentials,
+    restarts: u32,
+    transport: &'a Transport,
+) -> LocalSide<'a> {
     LocalSide {
         ufrag: &credentials.ufrag,
         password: &credentials.password,
         fingerprint: transport.identity.fingerprint(),
         candidates: &transport.candidates,
+        restarts,
     }
 }
 

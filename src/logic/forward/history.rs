@@ -65,6 +65,12 @@ impl History {
         }
     }
 
+    /// Whether the packet of this outgoing number could be sent again, now or soon.
+    pub fn remembers(&self, sequence: u64) -> bool {
+        let entry = self.entries.get(index_of(sequence)).copied().flatten();
+        entry.is_some_and(|entry| entry.sent.outgoing.sequence == sequence)
+    }
+
     /// The packet of this outgoing number, if it may be sent again now: not within `pause` of the
     /// last time, at most [`MAX_RESENDS`] times, within the leg's share.
     pub fn resend(&mut self, now: Instant, sequence: u64, pause: Duration) -> Option<SentPacket> {
@@ -138,6 +144,7 @@ mod tests {
         history.sent(packet(5));
         history.sent(packet(5 + HISTORY as u64));
         assert_eq!(history.resend(now, 5, PAUSE), None, "overwritten");
+        assert!(!history.remembers(5) && history.remembers(5 + HISTORY as u64));
         assert_eq!(history.resend(now, 6, PAUSE), None, "never sent");
         assert!(history.resend(now, 5 + HISTORY as u64, PAUSE).is_some());
     }

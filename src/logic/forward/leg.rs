@@ -173,6 +173,8 @@ pub struct Leg {
     fresh: bool,
     /// The viewer asked for a key frame and got none yet.
     key_frame_asked: bool,
+    /// The number under which the last key frame began to go out.
+    key_frame_from: u64,
     sequence: SequenceMap,
     timeline: Timeline,
     vp8: Vp8Counters,
@@ -198,6 +200,7 @@ impl Leg {
             last_stream: None,
             fresh: false,
             key_frame_asked: false,
+            key_frame_from: 0,
             sequence: SequenceMap::new(first),
             timeline: Timeline::new(config.kind, rng.random()),
             vp8: Vp8Counters::new(rng.random()),
@@ -318,14 +321,33 @@ impl Leg {
         self.key_frame_asked = true;
     }
 
+    /// Whether a packet that the viewer asks for by a NACK is too old to be sent again, now or later.
+    pub fn has_forgotten(&self, sequence: u16) -> bool {
+        let sequence = self.extended(sequence);
+        !sequence.is_some_and(|sequence| self.history.remembers(sequence))
+    }
+
+    /// The viewer will never have this packet. Its picture stands still until a key frame, which
+    /// Chromium asks for only after 3 s; unless one has gone out since. Whether one is needed.
+    pub fn lost_for_good(&mut self, sequence: u16) -> bool {
+        let needed = self.config.kind == MediaKind::Video
+            && self.extended(sequence) >= Some(self.key_frame_from);
+        self.key_frame_asked |= needed;
+        needed
+    }
+
+    /// The number of a packet among the newest 2^16 that went out.
+    fn extended(&self, sequence: u16) -> Option<u64> {
+        let newest = self.sequence.newest();
+        newest.checked_sub(u64::from((newest as u16).wrapping_sub(sequence)))
+    }
+
     /// Answers a NACK for one packet: what to send again now, if anything. The caller looks the
     /// publisher's packet up and writes it with [`super::rewrite::write_rtx`].
     pub fn resend(&mut self, now: Instant, sequence: u16) -> Option<Resend> {
-        let newest = self.sequence.newest();
-        let behind = u64::from((newest as u16).wrapping_sub(sequence));
         let sent = self
             .history
-            .resend(now, newest.checked_sub(behind)?, self.resend_pause)?;
+            .resend(now, self.extended(sequence)?, self.resend_pause)?;
         let payload_types = &self.config.payload_types;
         let rtx_payload_type = match payload_types.meaning(sent.outgoing.payload_type)? {
             PayloadMeaning::Media(codec) => payload_types.rtx(codec)?,
@@ -494,6 +516,7 @@ impl Leg {
     fn count(&mut self, facts: &Facts<'_>, outgoing: Outgoing, octets: usize) {
         if facts.starts_key_frame {
             self.key_frame_asked = false;
+            self.key_frame_from = outgoing.sequence;
         }
         self.counters.packets += 1;
         self.counters.octets += octets as u64;

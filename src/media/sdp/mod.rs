@@ -50,6 +50,8 @@ pub struct LocalSide<'a> {
     pub fingerprint: &'a str,
     /// UDP host candidates, most preferred first.
     pub candidates: &'a [SocketAddr],
+    /// How often ICE was restarted on this connection.
+    pub restarts: u32,
 }
 
 /// Answers an offer: the answer's text, and what it means.

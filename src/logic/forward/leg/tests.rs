@@ -440,6 +440,22 @@ fn a_nack_is_answered_from_whatever_was_on_the_leg_then() {
 }
 
 #[test]
+fn what_is_lost_for_good_needs_a_key_frame_unless_one_came_since() {
+    let mut viewer = Viewer::new(MediaKind::Video);
+    let mut one = camera(1, 0);
+    viewer.watch(1, 0);
+    let before = viewer.forwards_picture(&mut one, true)[0].sequence as u16;
+    viewer.forwards_picture(&mut one, true);
+    assert!(!viewer.leg.lost_for_good(before));
+    assert_eq!(viewer.leg.wants_key_frame(viewer.now), None);
+    let since = viewer.forwards_picture(&mut one, false)[0].sequence as u16;
+    assert!(!viewer.leg.has_forgotten(since));
+    assert!(viewer.leg.has_forgotten(since.wrapping_sub(5_000)));
+    assert!(viewer.leg.lost_for_good(since));
+    assert_eq!(viewer.leg.wants_key_frame(viewer.now), Some(0));
+}
+
+#[test]
 fn reports_count_what_went_out_and_map_the_publishers_clock() {
     let mut viewer = Viewer::new(MediaKind::Video);
     let mut one = camera(1, 0);
