@@ -24,9 +24,9 @@ import { Meter } from './stats.js';
  */
 
 /** Without media for so long, or with ICE doubting the path, ICE is restarted. */
-const PATIENCE_MS = 800;
+const PATIENCE_MS = 600;
 /** Both sides notice; the polite one leaves the first try to the other. */
-const POLITENESS_MS = 700;
+const POLITENESS_MS = 400;
 /** A pair that is not up after so long, restarts included, is called failed; it goes on trying. */
 const FAILED_MS = 8_000;
 const RETRY_MS = 30_000;
@@ -397,7 +397,10 @@ export class Pair {
     this.#ignoring = collides && !this.#polite;
     if (this.#ignoring) return;
     const known = connection.remoteDescription;
-    if (known && usernameFragment(known) !== usernameFragment(description)) this.#theirRestarts += 1;
+    if (known && usernameFragment(known) !== usernameFragment(description)) {
+      this.#theirRestarts += 1;
+      this.#pulse.tried();
+    }
     await connection.setRemoteDescription({ ...description, sdp: withRaisedPriority(description.sdp ?? '', this.#theirRestarts) });
     if (description.type !== 'offer') return;
     this.#adoptSlots();

@@ -10,7 +10,7 @@ import { Meter } from './stats.js';
  */
 
 /** Without media for so long, or with ICE doubting the path, ICE is restarted. */
-const PATIENCE_MS = 800;
+const PATIENCE_MS = 600;
 const RETRY_MS = 500;
 /** A connection that is not up after so long, restarts included, is said to be impossible. */
 const UNREACHABLE_MS = 10_000;

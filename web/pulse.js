@@ -1,8 +1,10 @@
 const LOOK_MS = 200;
+/** While nothing comes. */
+const LOOK_CLOSER_MS = 75;
 /** Media that flowed for so long and then does not arrive for `patience` has lost its path. */
 const SETTLED_MS = 1_500;
-/** So much of the patience has gone when there is a first doubt. */
-const DOUBT = 0.5;
+/** Without media for so long there is a first doubt. */
+const DOUBT_MS = 300;
 /**
  * When a path is looked for again, after the first time: soon, because Chromium learns of another
  * network only two seconds after the change, then with more patience.
@@ -20,6 +22,8 @@ export class Pulse {
   #lost;
   #patience;
   #timer;
+  #stopped = false;
+  #lookedAt = 0;
   /** Of the newest packet, in the browser's own counting. */
   #newest = 0;
   #arrivedAt = 0;
@@ -33,7 +37,7 @@ export class Pulse {
    * @param {object} options
    * @param {number} options.patience milliseconds without a packet
    * @param {() => boolean} options.expects whether anybody sends
-   * @param {() => void} options.doubt nothing came for half of that
+   * @param {() => void} options.doubt nothing came for a moment
    * @param {() => void} options.lost
    */
   constructor(connection, { patience, expects, doubt, lost }) {
@@ -42,16 +46,30 @@ export class Pulse {
     this.#expects = expects;
     this.#doubt = doubt;
     this.#lost = lost;
-    this.#timer = window.setInterval(() => this.#look(), LOOK_MS);
+    this.#timer = window.setTimeout(() => this.#beat(), LOOK_MS);
   }
 
   stop() {
-    window.clearInterval(this.#timer);
+    this.#stopped = true;
+    window.clearTimeout(this.#timer);
+  }
+
+  /** The other side looks for a path already. */
+  tried() {
+    this.#tries = Math.max(this.#tries, 1);
+    this.#lostAt = performance.now();
+  }
+
+  #beat() {
+    if (this.#connection.connectionState === 'closed') return;
+    this.#look();
+    if (this.#stopped) return;
+    this.#timer = window.setTimeout(() => this.#beat(), this.#arrivedAt === this.#lookedAt ? LOOK_MS : LOOK_CLOSER_MS);
   }
 
   #look() {
-    if (this.#connection.connectionState === 'closed') return this.stop();
     const now = performance.now();
+    this.#lookedAt = now;
     const newest = newerThan(this.#newest, this.#connection);
     if (newest !== null) {
       if (!this.#flowsSince || now - this.#arrivedAt > this.#patience) this.#flowsSince = now;
@@ -63,7 +81,7 @@ export class Pulse {
     }
     const flowed = this.#flowsSince > 0 && this.#arrivedAt - this.#flowsSince > SETTLED_MS;
     const silence = now - this.#arrivedAt;
-    if (!flowed || silence < DOUBT * this.#patience || !this.#expects()) return;
+    if (!flowed || silence < DOUBT_MS || !this.#expects()) return;
     if (!this.#doubts) this.#doubt();
     this.#doubts = true;
     const pause = AGAIN_MS[Math.min(this.#tries, AGAIN_MS.length) - 1] ?? 0;

@@ -22,7 +22,7 @@ const FIRST_DELAY_MAX_MS = 300;
 const RETRY_MS = 500;
 const RETRY_MAX_MS = 5_000;
 /** How long a node that should answer may take, when there is a doubt. */
-const VERIFY_MS = 800;
+const VERIFY_MS = 500;
 
 /** A `bye` for one of these is for good. */
 const FINAL = /** @type {readonly Reason[]} */ (['left', 'misbehaved', 'roomClosed', 'removed', 'denied', 'replaced']);
@@ -46,6 +46,8 @@ export class Session extends Emitter {
   #retryTimer = 0;
   #isOver = false;
   #verifying = false;
+  /** We found out ourselves that the WebSocket was dead, alone: there is nobody to make way for. */
+  #isAlone = false;
 
   /**
    * @param {string | URL} url of the node's WebSocket
@@ -103,8 +105,9 @@ export class Session extends Emitter {
     const signaling = this.#signaling;
     if (!signaling || this.#verifying) return;
     this.#verifying = true;
+    this.#isAlone = true;
     await signaling.ping(VERIFY_MS);
-    this.#verifying = false;
+    this.#verifying = this.#isAlone = false;
   }
 
   /** @param {Signaling} signaling */
@@ -177,7 +180,8 @@ export class Session extends Emitter {
     this.emit('lost', undefined);
     const attempt = this.#attempts++;
     const ceiling = Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** (attempt - 1));
-    const delay = attempt === 0 ? FIRST_DELAY_MAX_MS * Math.random() : ceiling * (0.5 + Math.random() / 2);
+    const first = this.#isAlone ? 0 : FIRST_DELAY_MAX_MS * Math.random();
+    const delay = attempt === 0 ? first : ceiling * (0.5 + Math.random() / 2);
     this.#retryTimer = window.setTimeout(() => this.start(), delay);
   }
 

@@ -5,9 +5,9 @@ import { isMissing, Network, NODE } from './network.mjs';
 
 /** How often the client loses the address that it uses. */
 const MOVES = 6;
-/** Chromium learns of another network after two seconds, and may send no picture for two more. */
-const GAP_MAX_MS = 8_000;
-const WATCH_MS = 9_000;
+/** Twice what is aimed at: machines that run tests may be busy. */
+const GAP_MAX_MS = 4_000;
+const WATCH_MS = 6_000;
 
 test('a member whose network changes is back within moments, peer to peer', { skip: isMissing() }, (t) => roam(t, 'mesh'));
 
