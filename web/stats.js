@@ -55,11 +55,16 @@ function emptySample() {
   };
 }
 
+/** An encoder that works for so much of the time does not keep up with the camera. */
+const BUSY = 0.5;
+
 /** Reads the statistics of one peer connection and keeps the latest sample. */
 export class Meter {
   #connection;
   /** @type {Map<string, {at: number, bytes: number, packets: number, lost: number}>} */
   #before = new Map();
+  /** Time spent on encoding. @type {Map<string, {at: number, seconds: number}>} */
+  #encoding = new Map();
   latest = emptySample();
   /**
    * What may be sent, by m-line, for as long as the same track is: asking makes the page wait for the
@@ -135,9 +140,24 @@ export class Meter {
       width: entry.frameWidth ?? 0,
       height: entry.frameHeight ?? 0,
       fps: entry.framesPerSecond ?? 0,
-      limited: entry.qualityLimitationReason ?? '',
+      limited: this.#limit(entry),
       codec: codecOf(entry, report),
     };
+  }
+
+  /**
+   * What the browser says; but the processor where encoding hardly comes to rest: Chromium takes fewer
+   * pictures from the camera then, and sees nothing wrong.
+   *
+   * @param {any} entry
+   */
+  #limit({ id, timestamp, totalEncodeTime = 0, powerEfficientEncoder, qualityLimitationReason }) {
+    const before = this.#encoding.get(id) ?? { at: timestamp, seconds: totalEncodeTime };
+    this.#encoding.set(id, { at: timestamp, seconds: totalEncodeTime });
+    const share = (1000 * (totalEncodeTime - before.seconds)) / (timestamp - before.at);
+    // A picture may take its time through hardware without costing any.
+    const isBusy = share > BUSY && !powerEfficientEncoder;
+    return isBusy ? 'cpu' : (qualityLimitationReason ?? '');
   }
 
   /**

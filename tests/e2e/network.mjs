@@ -74,6 +74,12 @@ export class Network {
     this.#in('client', 'route', 'add', 'blackhole', `${address}/32`);
   }
 
+  /** @param {string} address what the client sends to it gets lost on the way, without an error */
+  swallow(address) {
+    this.#in('client', 'neighbour', 'replace', '10.77.1.99', 'lladdr', '02:00:00:00:00:99', 'dev', 'l1', 'nud', 'permanent');
+    this.#in('client', 'route', 'add', `${address}/32`, 'via', '10.77.1.99');
+  }
+
   /**
    * The clients reach the node alone, not each other. Unlike `cut`, sending does not fail at the sender:
    * Chromium closes a socket, with the relay behind it, when a route is a black hole.
@@ -82,9 +88,9 @@ export class Network {
     this.#set('node', 'net/ipv4/ip_forward', 0);
   }
 
-  /** @param {string} address that was cut */
+  /** @param {string} address that was cut, or swallowed what was sent to it */
   mend(address) {
-    this.#in('client', 'route', 'delete', 'blackhole', `${address}/32`);
+    this.#in('client', 'route', 'delete', `${address}/32`);
   }
 
   /** @param {number} kilobits per second that leave the client, over either link */

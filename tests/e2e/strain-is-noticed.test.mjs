@@ -48,7 +48,7 @@ test('a path that falls silent is doubted, then lost, and looked for again with 
   run(6_900, { flows: false });
   assert.deepEqual(events.map(({ what }) => what), ['doubt', 'lost', 'lost', 'lost']);
   const [doubt, ...lost] = events.map(({ at }) => at);
-  assert.ok(doubt < 600 && lost[0] < 1_100, 'within a second');
+  assert.ok(doubt < 500 && lost[0] < 1_000, 'within a second');
   assert.ok(lost[1] - lost[0] >= 1_500 && lost[2] - lost[1] >= 3_000);
   run(2_000, { flows: true });
   run(1_200, { flows: false });
@@ -56,6 +56,18 @@ test('a path that falls silent is doubted, then lost, and looked for again with 
   connection.connectionState = 'closed';
   run(5_000, { flows: false });
   assert.equal(events.length, 6);
+  close();
+});
+
+test('while the other side looks for a path this one waits', () => {
+  const { watched, events, run, close } = pulse({ expects: () => true });
+  run(3_000, { flows: true });
+  run(600, { flows: false });
+  watched.tried();
+  run(1_400, { flows: false });
+  assert.deepEqual(events.map(({ what }) => what), ['doubt']);
+  run(200, { flows: false });
+  assert.deepEqual(events.map(({ what }) => what), ['doubt', 'lost']);
   close();
 });
 
@@ -83,7 +95,7 @@ test('a path on which nobody sends, or that never flowed, is not doubted', () =>
 
 /** A pulse over a connection whose packets a test lets flow. */
 function pulse({ expects, start = 10_000 }) {
-  mock.timers.enable({ apis: ['setInterval', 'Date'] });
+  mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   let now = start;
   let silentSince = 0;
   let timestamp = 1;
@@ -105,5 +117,5 @@ function pulse({ expects, start = 10_000 }) {
     mock.reset();
     mock.timers.reset();
   };
-  return { connection, events, run, close };
+  return { watched, connection, events, run, close };
 }
