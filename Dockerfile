@@ -15,7 +15,7 @@ LABEL org.opencontainers.image.title="motet" \
 COPY --from=build /out/motet /usr/local/bin/motet
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/motet/
 USER 65532:65532
-EXPOSE 8080/tcp 3478/udp
+EXPOSE 8080/tcp 3478/udp 50000-50999/udp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s \
     CMD ["/usr/local/bin/motet", "--check"]

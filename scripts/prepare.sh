@@ -10,12 +10,23 @@ packages() {
   command -v npm >/dev/null || missing+=(npm)
   command -v chromium >/dev/null || missing+=(chromium)
   command -v firefox-esr >/dev/null || missing+=(firefox-esr)
-  [ ${#missing[@]} -gt 0 ] || return 0
+  install "${missing[@]+"${missing[@]}"}"
+}
+
+# Tests that need one of these say so and pass without it, where the system has no such package.
+extras() {
+  command -v ip >/dev/null || install iproute2 || true
+  command -v nft >/dev/null || install nftables || true
+  command -v pebble >/dev/null || install pebble || true
+}
+
+install() {
+  [ $# -gt 0 ] || return 0
   local as_root=()
   [ "$(id -u)" -eq 0 ] || as_root=(sudo)
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    apt-get install -y -qq --no-install-recommends "$@"
 }
 
 rust() {
@@ -28,4 +39,5 @@ rust() {
 }
 
 packages
+extras
 rust
