@@ -71,7 +71,8 @@ pub fn outbox(bytes_max: usize) -> (Outbox, OutboxReader) {
 }
 
 impl Outbox {
-    /// Queues a message.
+    /// Queues a message. An empty queue takes one of any size: a room full of long names is told to a
+    /// newcomer in one piece.
     ///
     /// # Errors
     /// [`Overflow`] if it does not fit, or did not fit once before: the message is dropped.
@@ -79,8 +80,8 @@ impl Outbox {
         if self.level.overflown.load(Ordering::Acquire) {
             return Err(Overflow);
         }
-        let bytes = self.level.bytes.fetch_add(text.len(), Ordering::AcqRel) + text.len();
-        if bytes > self.level.bytes_max {
+        let before = self.level.bytes.fetch_add(text.len(), Ordering::AcqRel);
+        if before > 0 && before + text.len() > self.level.bytes_max {
             self.level.overflown.store(true, Ordering::Release);
             self.level.overflow.notify_one();
             return Err(Overflow);
@@ -160,6 +161,14 @@ mod tests {
         outbox.push("1234567".to_owned()).unwrap();
         assert_eq!(outbox.push("1234567".to_owned()), Err(Overflow));
         assert_eq!(outbox.push(String::new()), Err(Overflow));
+        reader.watch().overflow().await;
+    }
+
+    #[tokio::test]
+    async fn an_empty_queue_takes_one_long_message() {
+        let (outbox, reader) = outbox(10);
+        outbox.push("a word of twenty two".to_owned()).unwrap();
+        assert_eq!(outbox.push("one more".to_owned()), Err(Overflow));
         reader.watch().overflow().await;
     }
 
