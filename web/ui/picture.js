@@ -1,10 +1,9 @@
 import { h } from './dom.js';
+import { StuckWatch } from './stuck.js';
 
 /** Frames of whoever sat on a seat before may still come out of the jitter buffer for so long. */
 const TAIL_MS = 120;
 const POLL_MS = 250;
-/** So many frames that were decoded and not drawn are no accident. */
-const STUCK_FRAMES = 20;
 
 /**
  * A place for moving pictures: what is shown stays until the next one has a frame to show.
@@ -16,9 +15,7 @@ export class Picture {
   #shown = null;
   /** @type {HTMLVideoElement | null} */
   #coming = null;
-  /** Frames that the shown element had drawn when it drew its last one, and frames decoded until then. */
-  #drawn = 0;
-  #decodedThen = 0;
+  #stuck = new StuckWatch();
 
   /** Called when nothing is drawn of what is decoded. */
   onstuck = () => {};
@@ -51,20 +48,10 @@ export class Picture {
     this.#coming = this.#open(track, since + TAIL_MS);
   }
 
-  /**
-   * A track of Chromium's may bring no more frames to any element when its path was gone for some
-   * seconds, while frames are decoded again.
-   *
-   * @param {number} decoded
-   */
+  /** @param {number} decoded */
   #watch(decoded) {
     const drawn = this.#shown?.getVideoPlaybackQuality?.().totalVideoFrames ?? 0;
-    const mayStand = drawn === 0 || document.visibilityState !== 'visible';
-    if (mayStand || drawn !== this.#drawn || decoded < this.#decodedThen) this.#decodedThen = decoded;
-    this.#drawn = drawn;
-    if (decoded - this.#decodedThen < STUCK_FRAMES) return;
-    this.#decodedThen = decoded;
-    this.onstuck();
+    if (this.#stuck.look({ drawn, decoded, isVisible: document.visibilityState === 'visible' })) this.onstuck();
   }
 
   clear() {
