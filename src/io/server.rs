@@ -45,6 +45,8 @@ pub struct Node {
     pub rim: Arc<Rim>,
     /// The UDP port of all media.
     pub media_port: u16,
+    /// The TCP port of everything else, and of what comes over no UDP.
+    pub tcp_port: u16,
     shards: Vec<ShardHandle>,
     stopping: watch::Sender<bool>,
 }
@@ -100,6 +102,7 @@ impl Server {
             limits,
             rim,
             media_port: media.first().map_or(0, SocketAddr::port),
+            tcp_port: http.port(),
             shards: vec![shard],
             stopping: watch::channel(false).0,
         });
