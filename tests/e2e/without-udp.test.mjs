@@ -9,12 +9,15 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { bridge } from './bridge.mjs';
 import { all, BINARY, CHROMIUM, FIREFOX, House, othersOf } from './harness.mjs';
-import { isMissing, Network, NODE } from './network.mjs';
+import { isMissing, Network, NODE, OTHER } from './network.mjs';
 
 /** The node's, in its certificate and nowhere else: Firefox does TLS for TURN by name alone. */
 const NAME = 'node.test';
 /** The fifth to the eighth byte of a STUN message, and so of a TURN allocation outside of TLS. */
 const STUN_IN_THE_CLEAR = 'meta l4proto tcp @ih,32,32 0x2112a442';
+
+/** The relay leads nobody to a private address, and hers is one here only because there is no other. */
+const ADA_IS_PUBLIC = ['--relay-allow', `${OTHER}/32`];
 
 const BROWSERS = { Chromium: { open: openChromium }, Firefox: { open: openFirefox } };
 const MODES = { mesh: 'another member', sfu: 'the node' };
@@ -29,7 +32,7 @@ for (const [browser, { open }] of Object.entries(BROWSERS)) {
 
     test(`with nothing but TLS ${browser} reaches ${whom}`, { skip: isMissing() }, async (t) => {
       const authority = makeAuthority();
-      const files = ['--tls', 'files', '--tls-cert', authority.cert, '--tls-key', authority.key, '--domain', NAME];
+      const files = ['--tls', 'files', '--tls-cert', authority.cert, '--tls-key', authority.key, '--domain', NAME, ...ADA_IS_PUBLIC];
       const { house, network } = await begin(t, mode, ['--http-listen', `${NODE}:443`, ...files]);
       house.url = `https://${NAME}`;
       network.block('meta l4proto udp', 'tcp dport != 443', STUN_IN_THE_CLEAR);
