@@ -178,7 +178,7 @@ impl Worker {
 
     fn drain_streams(&mut self) {
         for _ in 0..STREAM_EVENTS_PER_ROUND_MAX {
-            let Some(event) = self.streams.next() else {
+            let Some(event) = self.streams.take() else {
                 return;
             };
             self.follow(event);
