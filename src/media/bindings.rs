@@ -173,6 +173,7 @@ mod tests {
             password: "a password of many letters",
             fingerprint: "00",
             candidates: &[],
+            tcp_candidates: &[],
             restarts: 0,
         };
         answer(offer, &local, None, &mut StdRng::seed_from_u64(1))
