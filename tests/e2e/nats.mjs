@@ -1,0 +1,198 @@
+// Two clients, each behind a NAT of its own, and the node in the public network between them:
+//
+//   a - natA === node === natB - b
+//
+// The NAT is the kernel's, its behaviour is made of nftables rules; nat-probe.mjs looks whether it is what
+// its name says (RFC 4787). Needs root, ip and nft.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isMissing as hasNoNamespaces } from './network.mjs';
+
+/**
+ * @typedef {'full cone' | 'address-restricted' | 'port-restricted' | 'symmetric' | 'UDP blocked'} Nat
+ * @typedef {'a' | 'b' | 'natA' | 'natB' | 'node'} Place
+ */
+
+/** The node's address. Nobody else is in the node's network but the outer sides of the NATs. */
+export const NODE = '198.51.100.1';
+/** A second one, for the probe. */
+export const SECOND = '198.51.100.2';
+/** The whole public network: an address for documentation, so a relay has to be allowed to send there. */
+export const PUBLIC = '198.51.100.0/24';
+
+/** @type {Nat[]} */
+export const NATS = ['full cone', 'address-restricted', 'port-restricted', 'symmetric', 'UDP blocked'];
+
+/** Why these networks cannot be made here, or false. */
+export function isMissing() {
+  try {
+    execFileSync('nft', ['--version'], { stdio: 'ignore' });
+  } catch {
+    return 'needs the command nft';
+  }
+  return hasNoNamespaces();
+}
+
+const SIDES = [
+  { client: 'a', nat: 'natA', number: 1 },
+  { client: 'b', nat: 'natB', number: 2 },
+];
+
+let made = 0;
+
+export class NatNetwork {
+  #id = `nat${process.pid % 100_000}x${(made += 1)}`;
+
+  /**
+   * @param {{after: (callback: () => unknown) => void}} test
+   * @param {Nat} a
+   * @param {Nat} b
+   * @param {{loss?: number, delayMs?: number}} [_bad]
+   */
+  constructor(test, a, b, _bad = {}) {
+    test.after(() => this.#down());
+    for (const place of /** @type {Place[]} */ (['node', 'natA', 'natB', 'a', 'b'])) {
+      ip('netns', 'add', this.name(place));
+      // Its link-local addresses come late, and then a browser drops what it loads.
+      this.#set(place, 'net/ipv6/conf/all/disable_ipv6', 1);
+      this.#set(place, 'net/ipv6/conf/default/disable_ipv6', 1);
+      this.#in(place, 'link', 'set', 'lo', 'up');
+    }
+    for (const address of [NODE, SECOND]) this.#in('node', 'address', 'add', `${address}/32`, 'dev', 'lo');
+    this.#set('node', 'net/ipv4/ip_forward', 1);
+    for (const [index, nat] of [a, b].entries()) this.#attach(SIDES[index], nat);
+  }
+
+  /** Joins a client to its NAT, and the NAT to the node. */
+  #attach({ client, nat, number }, kind) {
+    this.#pair(nat, 'in', client, 'eth', `192.168.${number}`);
+    this.#pair('node', `out${number}`, nat, 'out', '198.51.100', 16 * number);
+    this.#in(client, 'route', 'add', 'default', 'via', `192.168.${number}.1`);
+    this.#in(nat, 'route', 'add', 'default', 'via', `198.51.100.${16 * number + 1}`);
+    this.#set(nat, 'net/ipv4/ip_forward', 1);
+    execFileSync('ip', ['netns', 'exec', this.name(nat), 'nft', '-f', '-'], { input: rules(kind, `192.168.${number}.2`) });
+  }
+
+  /** A link: the near end gets the network's first address, the far one its second. */
+  #pair(near, nearLink, far, farLink, network, base = 0) {
+    ip('link', 'add', nearLink, 'netns', this.name(near), 'type', 'veth', 'peer', 'name', farLink, 'netns', this.name(far));
+    const ends = [[near, nearLink, base + 1], [far, farLink, base + 2]];
+    for (const [place, link, host] of ends) {
+      this.#in(place, 'address', 'add', `${network}.${host}/28`, 'dev', link);
+      this.#in(place, 'link', 'set', link, 'up');
+    }
+  }
+
+  /** @param {Place} place */
+  name(place) {
+    return `${this.#id}${place}`;
+  }
+
+  /**
+   * A command that runs another one at a place.
+   *
+   * @param {Place} place
+   * @param {string} command
+   * @returns {string} path of a script
+   */
+  wrap(place, command) {
+    const path = join(mkdtempSync(join(tmpdir(), 'motet-')), 'run');
+    writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${this.name(place)} ${command} "$@"\n`, { mode: 0o755 });
+    return path;
+  }
+
+  /**
+   * What the NATs of both clients are, by what they do.
+   *
+   * @returns {Promise<Nat[]>}
+   */
+  async probe() {
+    const script = fileURLToPath(new URL('nat-probe.mjs', import.meta.url));
+    const server = spawn('ip', ['netns', 'exec', this.name('node'), process.execPath, script, 'answer', NODE, SECOND]);
+    try {
+      await once(server.stdout, 'data');
+      return await Promise.all(SIDES.map(({ client }) => this.#probeOf(client, script)));
+    } finally {
+      server.kill();
+    }
+  }
+
+  async #probeOf(client, script) {
+    const child = spawn('ip', ['netns', 'exec', this.name(client), process.execPath, script, 'ask', NODE, SECOND]);
+    let text = '';
+    for await (const chunk of child.stdout) text += chunk;
+    return /** @type {Nat} */ (text.trim());
+  }
+
+  impaired() {
+    return null;
+  }
+
+  #set(place, name, value) {
+    execFileSync('ip', ['netns', 'exec', this.name(place), 'sh', '-c', `echo ${value} > /proc/sys/${name}`]);
+  }
+
+  #in(place, ...args) {
+    ip('-n', this.name(place), ...args);
+  }
+
+  #down() {
+    for (const place of /** @type {Place[]} */ (['a', 'b', 'natA', 'natB', 'node'])) {
+      try {
+        ip('netns', 'delete', this.name(place));
+      } catch {
+        // It was never made.
+      }
+    }
+  }
+}
+
+/**
+ * Rules of a NAT with the links `in` and `out` before one client. Its ports are kept by all but the
+ * symmetric one: a mapping is the client's own port.
+ *
+ * @param {Nat} nat
+ * @param {string} client
+ */
+function rules(nat, client) {
+  const ports = nat === 'symmetric' ? 'random,fully-random' : '';
+  return `
+table ip nat {
+  set mapped { type inet_service; flags dynamic,timeout; timeout 2m; }
+  set contacted { type inet_service . ipv4_addr; flags dynamic,timeout; timeout 2m; }
+  chain out { type nat hook postrouting priority 100; oifname "out" masquerade ${ports}; }
+  chain in { type nat hook prerouting priority -100; iifname "out" ${letsIn(nat, client)}; }
+  chain forward {
+    type filter hook forward priority 0; policy drop;
+    ${nat === 'UDP blocked' ? 'meta l4proto udp drop' : ''}
+    iifname "in" meta l4proto udp update @mapped { udp sport } update @contacted { udp sport . ip daddr }
+    ct state established,related accept
+    ct status dnat accept
+    iifname "in" accept
+  }
+  # What nobody asked for must not become a connection of the NAT's own: the client's next one would then be
+  # given another port, and a port-restricted cone would look symmetric.
+  chain input { type filter hook input priority 0; iifname "out" ct state new meta l4proto udp drop; }
+}`;
+}
+
+/** Which datagrams of others go to the client though it did not send to that very port (RFC 4787 §5). */
+function letsIn(nat, client) {
+  switch (nat) {
+    case 'full cone':
+      return `udp dport @mapped dnat to ${client}`;
+    case 'address-restricted':
+      return `udp dport . ip saddr @contacted dnat to ${client}`;
+    default:
+      return 'accept';
+  }
+}
+
+function ip(...args) {
+  return execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+}

@@ -1,0 +1,50 @@
+// Which way two members' media take. The one function runs in the page before anything else, the other asks it.
+
+/** In the page: notes the connections of the mesh; the one to the node has no ICE servers. */
+export function watchConnections() {
+  const Original = window.RTCPeerConnection;
+  window.meshConnections = [];
+  window.RTCPeerConnection = class extends Original {
+    constructor(configuration) {
+      super(configuration);
+      if (!configuration?.iceServers) return;
+      const entry = { connection: this, madeAt: Date.now(), connectedAt: 0 };
+      window.meshConnections.push(entry);
+      this.addEventListener('iceconnectionstatechange', () => {
+        if (['connected', 'completed'].includes(this.iceConnectionState)) entry.connectedAt ||= Date.now();
+      });
+    }
+  };
+}
+
+/**
+ * In the page: what is known about the one other member. `type` is that of our own candidate towards the other,
+ * `relay` by which protocol we reach our relay if it is one.
+ */
+export async function wayOfTheOther() {
+  const other = Object.values(window.motet.quality()).find(({ id, camera }) => id !== window.motet.you && camera);
+  const { first = 0 } = Object.entries(window.recorder.read()).find(([id]) => id !== window.motet.you)?.[1] ?? {};
+  const way = {
+    path: other?.camera.path ?? '',
+    frames: other?.camera.video?.framesDecoded ?? 0,
+    shownAt: first && performance.timeOrigin + first,
+    madeAt: window.meshConnections[0]?.madeAt ?? 0,
+    connectedAt: 0,
+    type: '',
+    remote: '',
+    relay: '',
+  };
+  const entry = window.meshConnections.find(({ connection, connectedAt }) => connectedAt && connection.connectionState !== 'closed');
+  if (!entry) return way;
+  const report = await entry.connection.getStats();
+  const entries = [...report.values()];
+  const transport = entries.find(({ type, selectedCandidatePairId }) => type === 'transport' && selectedCandidatePairId);
+  // Firefox has no transport entry.
+  const pair = transport ? report.get(transport.selectedCandidatePairId) : entries.find(({ type, selected }) => type === 'candidate-pair' && selected);
+  const local = report.get(pair?.localCandidateId);
+  way.connectedAt = entry.connectedAt;
+  way.type = local?.candidateType ?? '';
+  way.remote = report.get(pair?.remoteCandidateId)?.candidateType ?? '';
+  if (way.type === 'relay') way.relay = local.relayProtocol ?? '';
+  return way;
+}
