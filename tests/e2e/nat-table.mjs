@@ -72,7 +72,7 @@ async function measure(scope, a, b) {
   await sleep(FRAMES_WATCHED_MS);
   const later = await all(members, (member) => member.ask(wayOfTheOther));
   const grown = later.map((way, index) => way.frames - ways[index].frames);
-  const cell = { a, b, probed, ways: later, grown, impaired: network.impaired() };
+  const cell = { a, b, probed, ways: later, grown, impaired: await network.impaired() };
   return { ...cell, text: describe(cell) };
 }
 
@@ -134,6 +134,9 @@ function print(cells) {
     const seen = cells.flatMap((cell) => [[cell.a, cell.probed[0]], [cell.b, cell.probed[1]]]).filter(([asked]) => asked === name);
     console.log(`- ${name}: ${[...new Set(seen.map(([, found]) => found ?? 'not probed'))].join(', ')} (${seen.length} probes)`);
   }
+  const links = cells.flatMap(({ impaired = [] }) => impaired);
+  const sum = (key) => links.reduce((total, link) => total + link[key], 0);
+  if (links.length) console.log(`- the bad link: ${sum('came')} packets came, ${sum('lost')} of them were lost`);
   if (cells.some(({ probed }) => probed.length === 0)) process.exitCode = 1;
   if (cells.some(({ a, b, probed }) => probed.length && (probed[0] !== a || probed[1] !== b))) {
     console.log('\nA NAT is not what its name says: do not believe this table.');

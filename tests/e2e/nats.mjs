@@ -46,15 +46,19 @@ const SIDES = [
 let made = 0;
 
 export class NatNetwork {
+  /** @type {import('node:child_process').ChildProcess | undefined} */
+  #impairer;
+
   #id = `nat${process.pid % 100_000}x${(made += 1)}`;
 
   /**
    * @param {{after: (callback: () => unknown) => void}} test
    * @param {Nat} a
    * @param {Nat} b
-   * @param {{loss?: number, delayMs?: number}} [_bad]
+   * @param {{loss?: number, delayMs?: number}} [link] percent lost and time added between the first NAT and
+   *   the node, either way
    */
-  constructor(test, a, b, _bad = {}) {
+  constructor(test, a, b, { loss = 0, delayMs = 0 } = {}) {
     test.after(() => this.#down());
     for (const place of /** @type {Place[]} */ (['node', 'natA', 'natB', 'a', 'b'])) {
       ip('netns', 'add', this.name(place));
@@ -65,7 +69,35 @@ export class NatNetwork {
     }
     for (const address of [NODE, SECOND]) this.#in('node', 'address', 'add', `${address}/32`, 'dev', 'lo');
     this.#set('node', 'net/ipv4/ip_forward', 1);
+    if (loss || delayMs) this.#impair(loss, delayMs);
     for (const [index, nat] of [a, b].entries()) this.#attach(SIDES[index], nat);
+  }
+
+  /** Puts a bad link where the first NAT's outer one would be. */
+  #impair(loss, delayMs) {
+    const ends = [this.name('natA'), 'out', this.name('node'), 'out1'];
+    const script = fileURLToPath(new URL('impair.py', import.meta.url));
+    this.#impairer = spawn('python3', [script, ...ends, '--loss', `${loss}`, '--delay', `${delayMs}`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#awaitLink('natA', 'out');
+    this.#awaitLink('node', 'out1');
+  }
+
+  #awaitLink(place, link) {
+    const isThere = `i=0; until [ -e /sys/class/net/${link} ] || [ $i -gt 100 ]; do sleep 0.05; i=$((i+1)); done; [ -e /sys/class/net/${link} ]`;
+    execFileSync('ip', ['netns', 'exec', this.name(place), 'sh', '-c', isThere]);
+  }
+
+  /**
+   * Ends the bad link.
+   *
+   * @returns {Promise<{came: number, lost: number, passed: number}[]>} what it did: from the NAT, to it
+   */
+  async impaired() {
+    if (!this.#impairer) return [];
+    this.#impairer.kill();
+    let text = '';
+    for await (const chunk of this.#impairer.stdout) text += chunk;
+    return JSON.parse(text.trim().split('\n').at(-1));
   }
 
   /** Joins a client to its NAT, and the NAT to the node. */
@@ -80,7 +112,8 @@ export class NatNetwork {
 
   /** A link: the near end gets the network's first address, the far one its second. */
   #pair(near, nearLink, far, farLink, network, base = 0) {
-    ip('link', 'add', nearLink, 'netns', this.name(near), 'type', 'veth', 'peer', 'name', farLink, 'netns', this.name(far));
+    const isThere = this.#impairer && farLink === 'out' && far === 'natA';
+    if (!isThere) ip('link', 'add', nearLink, 'netns', this.name(near), 'type', 'veth', 'peer', 'name', farLink, 'netns', this.name(far));
     const ends = [[near, nearLink, base + 1], [far, farLink, base + 2]];
     for (const [place, link, host] of ends) {
       this.#in(place, 'address', 'add', `${network}.${host}/28`, 'dev', link);
@@ -129,10 +162,6 @@ export class NatNetwork {
     return /** @type {Nat} */ (text.trim());
   }
 
-  impaired() {
-    return null;
-  }
-
   #set(place, name, value) {
     execFileSync('ip', ['netns', 'exec', this.name(place), 'sh', '-c', `echo ${value} > /proc/sys/${name}`]);
   }
@@ -142,6 +171,7 @@ export class NatNetwork {
   }
 
   #down() {
+    this.#impairer?.kill();
     for (const place of /** @type {Place[]} */ (['a', 'b', 'natA', 'natB', 'node'])) {
       try {
         ip('netns', 'delete', this.name(place));
