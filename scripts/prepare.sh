@@ -10,6 +10,7 @@ packages() {
   command -v npm >/dev/null || missing+=(npm)
   command -v chromium >/dev/null || missing+=(chromium)
   command -v firefox-esr >/dev/null || missing+=(firefox-esr)
+  command -v nft >/dev/null || missing+=(nftables)
   [ ${#missing[@]} -gt 0 ] || return 0
   local as_root=()
   [ "$(id -u)" -eq 0 ] || as_root=(sudo)

@@ -11,9 +11,9 @@
 
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { all, BINARY, CHROMIUM, House, sleep } from './harness.mjs';
+import { all, BINARY, House, sleep } from './harness.mjs';
 import { isMissing, NatNetwork, NATS, NODE, PUBLIC } from './nats.mjs';
-import { watchConnections, wayOfTheOther } from './paths.mjs';
+import { browserAt, wayOfTheOther } from './paths.mjs';
 
 /** Longer than a browser takes to give a pair up, and the room to serve it otherwise. */
 const PATIENCE_MS = 40_000;
@@ -61,8 +61,8 @@ async function measure(scope, a, b) {
   const probed = await network.probe();
   const flags = ['--http-listen', `${NODE}:0`, '--media-ip', NODE, '--relay-allow', PUBLIC, '--turn', options.turn];
   await house.node(flags, network.wrap('node', BINARY));
-  const first = watched(await browserAt(house, network, 'a', options.browser === 'firefox'));
-  const second = watched(await browserAt(house, network, 'b', options.browser !== 'chromium'));
+  const first = await browserAt(house, network, 'a', options.browser === 'firefox');
+  const second = await browserAt(house, network, 'b', options.browser !== 'chromium');
   const ada = await house.member(first, 'Ada');
   const ben = await house.member(second, 'Ben');
   const members = [ada, ben];
@@ -74,21 +74,6 @@ async function measure(scope, a, b) {
   const grown = later.map((way, index) => way.frames - ways[index].frames);
   const cell = { a, b, probed, ways: later, grown, impaired: await network.impaired() };
   return { ...cell, text: describe(cell) };
-}
-
-function browserAt(house, network, place, isFirefox) {
-  if (isFirefox) return house.firefoxWithin(network.wrap(place, process.execPath));
-  return house.chromium({ executablePath: network.wrap(place, CHROMIUM) });
-}
-
-function watched(browser) {
-  return {
-    newPage: async () => {
-      const page = await browser.newPage();
-      await (page.addInitScript ? page.addInitScript(watchConnections) : page.evaluateOnNewDocument(watchConnections));
-      return page;
-    },
-  };
 }
 
 async function bothSeeEachOther(members) {

@@ -1,7 +1,30 @@
-// Which way two members' media take. The one function runs in the page before anything else, the other asks it.
+// Which way the media of two members take who are behind NATs.
+
+import { CHROMIUM } from './harness.mjs';
+
+/**
+ * A browser at a place of a network, whose pages can be asked for the way of the other.
+ *
+ * @param {import('./harness.mjs').House} house
+ * @param {import('./nats.mjs').NatNetwork} network
+ * @param {import('./nats.mjs').Place} place
+ * @param {boolean} isFirefox rather than Chromium
+ */
+export async function browserAt(house, network, place, isFirefox = false) {
+  const browser = isFirefox
+    ? await house.firefoxWithin(network.wrap(place, process.execPath))
+    : await house.chromium({ executablePath: network.wrap(place, CHROMIUM) });
+  return {
+    newPage: async () => {
+      const page = await browser.newPage();
+      await (page.addInitScript ? page.addInitScript(watchConnections) : page.evaluateOnNewDocument(watchConnections));
+      return page;
+    },
+  };
+}
 
 /** In the page: notes the connections of the mesh; the one to the node has no ICE servers. */
-export function watchConnections() {
+function watchConnections() {
   const Original = window.RTCPeerConnection;
   window.meshConnections = [];
   window.RTCPeerConnection = class extends Original {
