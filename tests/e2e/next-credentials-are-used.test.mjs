@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { all, House, othersOf } from './harness.mjs';
+import { prepared } from './paths.mjs';
 
 test('the next credentials are handed to the connections that are there, and open a relay', async (t) => {
   const house = new House(t);
   await house.node();
-  const browser = withoutCredentials(await house.chromium());
+  const browser = prepared(await house.chromium(), relayAlone, expire);
   const members = [await house.member(browser, 'Ada'), await house.member(browser, 'Ben')];
   await all(members, (member) => member.sees(othersOf(members, member), { path: 'node' }));
   for (const member of members) {
@@ -22,17 +23,6 @@ test('the next credentials are handed to the connections that are there, and ope
     await member.until('is relayed', () => Object.values(window.motet.quality()).some(({ camera }) => camera?.connection.local === 'relay'));
   }
 });
-
-function withoutCredentials(browser) {
-  return {
-    newPage: async () => {
-      const page = await browser.newPage();
-      await page.addInitScript(relayAlone);
-      await page.addInitScript(expire);
-      return page;
-    },
-  };
-}
 
 /** In the page: the mesh may use relays alone, and what it is configured to later is noted. */
 function relayAlone() {

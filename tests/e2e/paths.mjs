@@ -14,10 +14,20 @@ export async function browserAt(house, network, place, isFirefox = false) {
   const browser = isFirefox
     ? await house.firefoxWithin(network.wrap(place, process.execPath))
     : await house.chromium({ executablePath: network.wrap(place, CHROMIUM) });
+  return prepared(browser, watchConnections);
+}
+
+/**
+ * A browser in whose pages these run before anything else.
+ *
+ * @param {{newPage: () => Promise<any>}} browser
+ * @param {(() => void)[]} scripts
+ */
+export function prepared(browser, ...scripts) {
   return {
     newPage: async () => {
       const page = await browser.newPage();
-      await (page.addInitScript ? page.addInitScript(watchConnections) : page.evaluateOnNewDocument(watchConnections));
+      for (const script of scripts) await (page.addInitScript ? page.addInitScript(script) : page.evaluateOnNewDocument(script));
       return page;
     },
   };
