@@ -31,9 +31,10 @@ function relayAlone() {
   const alone = (configuration) => ({ ...configuration, iceTransportPolicy: 'relay' });
   window.RTCPeerConnection = class extends Original {
     constructor(configuration) {
-      super(configuration?.iceServers ? alone(configuration) : configuration);
+      super(window.isOfMesh(configuration) ? alone(configuration) : configuration);
     }
     setConfiguration(configuration) {
+      if (!window.isOfMesh(configuration)) return super.setConfiguration(configuration);
       window.configurations.push(configuration);
       super.setConfiguration(alone(configuration));
     }

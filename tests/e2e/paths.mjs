@@ -18,7 +18,7 @@ export async function browserAt(house, network, place, isFirefox = false) {
 }
 
 /**
- * A browser in whose pages these run before anything else.
+ * A browser in whose pages these run before anything else; they may ask `window.isOfMesh`.
  *
  * @param {{newPage: () => Promise<any>}} browser
  * @param {(() => void)[]} scripts
@@ -27,20 +27,26 @@ export function prepared(browser, ...scripts) {
   return {
     newPage: async () => {
       const page = await browser.newPage();
-      for (const script of scripts) await (page.addInitScript ? page.addInitScript(script) : page.evaluateOnNewDocument(script));
+      for (const script of [discern, ...scripts]) await (page.addInitScript ? page.addInitScript(script) : page.evaluateOnNewDocument(script));
       return page;
     },
   };
 }
 
-/** In the page: notes the connections of the mesh; the one to the node has no ICE servers. */
+/** In the page: tells the connections of the mesh from the one to the node, which asks no server over UDP. */
+function discern() {
+  window.isOfMesh = (configuration) =>
+    (configuration?.iceServers ?? []).flatMap(({ urls }) => urls).some((url) => !url.endsWith('transport=tcp'));
+}
+
+/** In the page: notes the connections of the mesh. */
 function watchConnections() {
   const Original = window.RTCPeerConnection;
   window.meshConnections = [];
   window.RTCPeerConnection = class extends Original {
     constructor(configuration) {
       super(configuration);
-      if (!configuration?.iceServers) return;
+      if (!window.isOfMesh(configuration)) return;
       const entry = { connection: this, madeAt: Date.now(), connectedAt: 0 };
       window.meshConnections.push(entry);
       this.addEventListener('iceconnectionstatechange', () => {

@@ -34,14 +34,16 @@ function relayToTheNode() {
       // Before whoever listens to it otherwise.
       this.addEventListener('message', ({ data }) => {
         const message = JSON.parse(data);
-        if (message.type === 'joined') iceServers = message.iceServers.filter(({ credential }) => credential);
+        if (message.type === 'joined') iceServers = overUdp(message.iceServers);
       });
     }
   };
+  const overUdp = (servers) =>
+    servers.filter(({ credential }) => credential).map((server) => ({ ...server, urls: server.urls.filter((url) => url.endsWith('transport=udp')) }));
   const Connection = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Connection {
     constructor(configuration) {
-      super(configuration?.iceServers ? configuration : { ...configuration, iceServers, iceTransportPolicy: 'relay' });
+      super(window.isOfMesh(configuration) ? configuration : { ...configuration, iceServers, iceTransportPolicy: 'relay' });
     }
   };
 }
