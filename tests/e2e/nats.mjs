@@ -7,10 +7,8 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Namespaces } from './namespaces.mjs';
 import { isMissing as hasNoNamespaces } from './network.mjs';
 
 /**
@@ -43,13 +41,9 @@ const SIDES = [
   { client: 'b', nat: 'natB', number: 2 },
 ];
 
-let made = 0;
-
-export class NatNetwork {
+export class NatNetwork extends Namespaces {
   /** @type {import('node:child_process').ChildProcess | undefined} */
   #impairer;
-
-  #id = `nat${process.pid % 100_000}x${(made += 1)}`;
 
   /**
    * @param {{after: (callback: () => unknown) => void}} test
@@ -59,32 +53,42 @@ export class NatNetwork {
    *   the node, either way
    */
   constructor(test, a, b, { loss = 0, delayMs = 0 } = {}) {
-    test.after(() => this.#down());
-    for (const place of /** @type {Place[]} */ (['node', 'natA', 'natB', 'a', 'b'])) {
-      ip('netns', 'add', this.name(place));
-      // Its link-local addresses come late, and then a browser drops what it loads.
-      this.#set(place, 'net/ipv6/conf/all/disable_ipv6', 1);
-      this.#set(place, 'net/ipv6/conf/default/disable_ipv6', 1);
-      this.#in(place, 'link', 'set', 'lo', 'up');
-    }
-    for (const address of [NODE, SECOND]) this.#in('node', 'address', 'add', `${address}/32`, 'dev', 'lo');
-    this.#set('node', 'net/ipv4/ip_forward', 1);
-    if (loss || delayMs) this.#impair(loss, delayMs);
+    super(test, ['a', 'b', 'natA', 'natB', 'node']);
+    for (const address of [NODE, SECOND]) this.address('node', 'lo', `${address}/32`);
+    this.set('node', 'net/ipv4/ip_forward', 1);
+    if (loss || delayMs) this.#impair(test, loss, delayMs);
+    else this.link('node', 'out1', 'natA', 'out');
+    this.link('node', 'out2', 'natB', 'out');
     for (const [index, nat] of [a, b].entries()) this.#attach(SIDES[index], nat);
   }
 
+  /** Joins a client to its NAT, and gives the NAT its way to the node. */
+  #attach({ client, nat, number }, kind) {
+    const [inner, outer] = [`192.168.${number}`, (/** @type {number} */ host) => `198.51.100.${16 * number + host}`];
+    this.link(nat, 'in', client, 'eth');
+    this.address(nat, 'in', `${inner}.1/24`);
+    this.address(client, 'eth', `${inner}.2/24`);
+    this.gateway(client, `${inner}.1`);
+    this.address('node', `out${number}`, `${outer(1)}/28`);
+    this.address(nat, 'out', `${outer(2)}/28`);
+    this.gateway(nat, outer(1));
+    this.set(nat, 'net/ipv4/ip_forward', 1);
+    this.run(nat, ['nft', '-f', '-'], rules(kind, `${inner}.2`));
+  }
+
   /** Puts a bad link where the first NAT's outer one would be. */
-  #impair(loss, delayMs) {
+  #impair(test, loss, delayMs) {
     const ends = [this.name('natA'), 'out', this.name('node'), 'out1'];
     const script = fileURLToPath(new URL('impair.py', import.meta.url));
     this.#impairer = spawn('python3', [script, ...ends, '--loss', `${loss}`, '--delay', `${delayMs}`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    test.after(() => this.#impairer.kill());
     this.#awaitLink('natA', 'out');
     this.#awaitLink('node', 'out1');
   }
 
   #awaitLink(place, link) {
-    const isThere = `i=0; until [ -e /sys/class/net/${link} ] || [ $i -gt 100 ]; do sleep 0.05; i=$((i+1)); done; [ -e /sys/class/net/${link} ]`;
-    execFileSync('ip', ['netns', 'exec', this.name(place), 'sh', '-c', isThere]);
+    const isThere = `[ -e /sys/class/net/${link} ]`;
+    this.run(place, ['sh', '-c', `for i in $(seq 100); do ${isThere} && exit; sleep 0.05; done; exit 1`]);
   }
 
   /**
@@ -98,45 +102,6 @@ export class NatNetwork {
     let text = '';
     for await (const chunk of this.#impairer.stdout) text += chunk;
     return JSON.parse(text.trim().split('\n').at(-1));
-  }
-
-  /** Joins a client to its NAT, and the NAT to the node. */
-  #attach({ client, nat, number }, kind) {
-    this.#pair(nat, 'in', client, 'eth', `192.168.${number}`);
-    this.#pair('node', `out${number}`, nat, 'out', '198.51.100', 16 * number);
-    this.#in(client, 'route', 'add', 'default', 'via', `192.168.${number}.1`);
-    this.#in(nat, 'route', 'add', 'default', 'via', `198.51.100.${16 * number + 1}`);
-    this.#set(nat, 'net/ipv4/ip_forward', 1);
-    execFileSync('ip', ['netns', 'exec', this.name(nat), 'nft', '-f', '-'], { input: rules(kind, `192.168.${number}.2`) });
-  }
-
-  /** A link: the near end gets the network's first address, the far one its second. */
-  #pair(near, nearLink, far, farLink, network, base = 0) {
-    const isThere = this.#impairer && farLink === 'out' && far === 'natA';
-    if (!isThere) ip('link', 'add', nearLink, 'netns', this.name(near), 'type', 'veth', 'peer', 'name', farLink, 'netns', this.name(far));
-    const ends = [[near, nearLink, base + 1], [far, farLink, base + 2]];
-    for (const [place, link, host] of ends) {
-      this.#in(place, 'address', 'add', `${network}.${host}/28`, 'dev', link);
-      this.#in(place, 'link', 'set', link, 'up');
-    }
-  }
-
-  /** @param {Place} place */
-  name(place) {
-    return `${this.#id}${place}`;
-  }
-
-  /**
-   * A command that runs another one at a place.
-   *
-   * @param {Place} place
-   * @param {string} command
-   * @returns {string} path of a script
-   */
-  wrap(place, command) {
-    const path = join(mkdtempSync(join(tmpdir(), 'motet-')), 'run');
-    writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${this.name(place)} ${command} "$@"\n`, { mode: 0o755 });
-    return path;
   }
 
   /**
@@ -160,25 +125,6 @@ export class NatNetwork {
     let text = '';
     for await (const chunk of child.stdout) text += chunk;
     return /** @type {Nat} */ (text.trim());
-  }
-
-  #set(place, name, value) {
-    execFileSync('ip', ['netns', 'exec', this.name(place), 'sh', '-c', `echo ${value} > /proc/sys/${name}`]);
-  }
-
-  #in(place, ...args) {
-    ip('-n', this.name(place), ...args);
-  }
-
-  #down() {
-    this.#impairer?.kill();
-    for (const place of /** @type {Place[]} */ (['a', 'b', 'natA', 'natB', 'node'])) {
-      try {
-        ip('netns', 'delete', this.name(place));
-      } catch {
-        // It was never made.
-      }
-    }
   }
 }
 
@@ -221,8 +167,4 @@ function letsIn(nat, client) {
     default:
       return 'accept';
   }
-}
-
-function ip(...args) {
-  return execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
