@@ -92,6 +92,9 @@ impl LocalSocket {
     const RELAYED: u32 = 0x100;
     const RELAY_IPV4: u32 = 0x1_0000;
     const RELAY_IPV6: u32 = 0x2_0000;
+    const TURN_STREAM: u32 = 0x4_0000;
+    const TURN_TLS_STREAM: u32 = 0x5_0000;
+    const ICE_STREAM: u32 = 0x6_0000;
 
     /// The relay socket of that family with that port.
     pub fn relay(is_ipv6: bool, port: u16) -> Self {
@@ -124,6 +127,38 @@ impl LocalSocket {
         let index = self.0.checked_sub(Self::RELAYED)?;
         (index < Self::RELAYED).then_some(index as usize)
     }
+
+    /// The TCP connection of that kind with that number.
+    pub fn stream(kind: StreamKind, number: u16) -> Self {
+        let base = match kind {
+            StreamKind::Turn => Self::TURN_STREAM,
+            StreamKind::TurnInTls => Self::TURN_TLS_STREAM,
+            StreamKind::Ice => Self::ICE_STREAM,
+        };
+        Self(base + u32::from(number))
+    }
+
+    /// Whether it is a TCP connection: its kind and number.
+    pub fn as_stream(self) -> Option<(StreamKind, u16)> {
+        let kind = match self.0 & !0xFFFF {
+            Self::TURN_STREAM => StreamKind::Turn,
+            Self::TURN_TLS_STREAM => StreamKind::TurnInTls,
+            Self::ICE_STREAM => StreamKind::Ice,
+            _ => return None,
+        };
+        Some((kind, (self.0 & 0xFFFF) as u16))
+    }
+}
+
+/// What the frames of a TCP connection are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StreamKind {
+    /// STUN messages and ChannelData (RFC 8656 §2.1).
+    Turn,
+    /// The same, inside TLS.
+    TurnInTls,
+    /// Whatever a media socket takes, each behind its length (RFC 4571, RFC 6544).
+    Ice,
 }
 
 /// Where a datagram came from and by which socket; an answer goes back the same way.
@@ -150,6 +185,14 @@ mod tests {
             (LocalSocket::relay(true, 65_535), Some((true, 65_535)), None),
         ] {
             assert_eq!((socket.as_relay(), socket.as_relayed()), (relay, relayed));
+            assert_eq!(socket.as_stream(), None);
+        }
+        for kind in [StreamKind::Turn, StreamKind::TurnInTls, StreamKind::Ice] {
+            for number in [0, 7, 65_535] {
+                let socket = LocalSocket::stream(kind, number);
+                assert_eq!(socket.as_stream(), Some((kind, number)));
+                assert_eq!((socket.as_relay(), socket.as_relayed()), (None, None));
+            }
         }
     }
 

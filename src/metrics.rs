@@ -42,6 +42,10 @@ pub struct RimCounters {
     pub messages_dropped: Counter,
     /// Messages from clients that were refused: malformed, too large, too fast.
     pub violations: Counter,
+    /// TCP connections that carry datagrams: TURN or ICE.
+    pub streams: Counter,
+    /// Datagrams for them that were lost because their client read too slowly.
+    pub stream_drops: Counter,
 }
 
 /// Shard figures that go up and down; every other one only grows.
@@ -152,7 +156,7 @@ pub fn render(rim: &RimCounters, open_websockets: usize, shard: &Value) -> Strin
 }
 
 impl RimCounters {
-    fn all(&self) -> [(&'static str, &'static str, &Counter); 9] {
+    fn all(&self) -> [(&'static str, &'static str, &Counter); 11] {
         [
             ("connections", "TCP connections taken.", &self.connections),
             (
@@ -182,6 +186,16 @@ impl RimCounters {
                 "violations",
                 "Messages from clients that were refused by the rim.",
                 &self.violations,
+            ),
+            (
+                "streams",
+                "TCP connections taken that carry datagrams.",
+                &self.streams,
+            ),
+            (
+                "stream_drops",
+                "Datagrams for them that were lost because their client read too slowly.",
+                &self.stream_drops,
             ),
         ]
     }

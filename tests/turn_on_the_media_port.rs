@@ -36,8 +36,9 @@ impl Turn {
         let servers = joined["iceServers"].as_array().unwrap();
         let relay = servers.iter().find(|server| server["username"].is_string());
         let relay = relay.expect("credentials");
-        let url = format!("turn:127.0.0.1:{}?transport=udp", node.media[0].port());
-        assert_eq!(relay["urls"], json!([url]));
+        let udp = format!("turn:127.0.0.1:{}?transport=udp", node.media[0].port());
+        let tcp = format!("turn:127.0.0.1:{}?transport=tcp", node.http.port());
+        assert_eq!(relay["urls"], json!([udp, tcp]));
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(node.media[0]).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();

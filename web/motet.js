@@ -339,10 +339,11 @@ export class Room extends Emitter {
     this.#setState('joined');
   }
 
-  /** @param {RTCIceServer[]} iceServers for the mesh; the connection to the node has none */
+  /** @param {RTCIceServer[]} iceServers */
   #useServers(iceServers) {
     this.#iceServers = iceServers;
     this.#mesh?.syncServers();
+    this.#node?.useServers(iceServers);
   }
 
   /** @param {MemberId} you */
@@ -481,6 +482,7 @@ export class Room extends Emitter {
   #openNode() {
     const peer = new NodePeer({
       media: this.media,
+      iceServers: this.#iceServers,
       seats: this.#options.seats ?? Math.max(SEATS_MIN, this.#seatsWanted()),
       isSending: this.#switch.usesNode,
       expects: () => this.seats.some((seat) => seat && this.#isSending(this.members.get(seat.member))),

@@ -23,9 +23,9 @@ let generations = 0;
  * The one peer connection to the node. We always offer: our sending m-lines first, then the seats.
  * In a mesh it is kept warm: it is up, and nothing is sent on it.
  *
- * It asks no STUN server: the node is reachable or it is not, and it is that server itself. From an
- * address that Chromium knows as a STUN server's it takes no answers to checks, and the node's media
- * comes from that very address.
+ * Of the node's servers it uses the relay over TCP and TLS alone, for networks that let no UDP through;
+ * over UDP the node is reachable or it is not. From an address that Chromium knows as that of a STUN
+ * server over UDP it takes no answers to checks, and the node's media comes from that very address.
  *
  * A camera that is off keeps its m-line and loses its track, never its direction: Firefox does not
  * come back with simulcast from `inactive`.
@@ -63,6 +63,7 @@ export class NodePeer {
   /**
    * @param {object} options
    * @param {LocalMedia} options.media
+   * @param {RTCIceServer[]} options.iceServers all that the node has told
    * @param {number} options.seats
    * @param {boolean} options.isSending or only warm
    * @param {() => boolean} options.expects whether anybody on our seats sends anything now
@@ -71,13 +72,13 @@ export class NodePeer {
    * @param {() => void} options.changed
    * @param {() => void} options.lost the connection is beyond repair: another one is needed
    */
-  constructor({ media, seats, isSending, expects, silent, request, changed, lost }) {
+  constructor({ media, iceServers, seats, isSending, expects, silent, request, changed, lost }) {
     this.#media = media;
     this.#isSending = isSending;
     this.#request = request;
     this.#changed = changed;
     this.#lost = lost;
-    this.#connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    this.#connection = new RTCPeerConnection(configurationWith(iceServers));
     this.#connection.onconnectionstatechange = () => this.#watch();
     this.#pulse = new Pulse(this.#connection, { patience: PATIENCE_MS, expects, doubt: silent, lost: () => this.restart() });
     this.meter = new Meter(this.#connection);
@@ -129,6 +130,11 @@ export class NodePeer {
     if (this.#isSending === isSending) return;
     this.#isSending = isSending;
     this.syncTracks();
+  }
+
+  /** @param {RTCIceServer[]} iceServers from the next search for a path on */
+  useServers(iceServers) {
+    if (this.#connection.signalingState !== 'closed') this.#connection.setConfiguration(configurationWith(iceServers));
   }
 
   /** Looks for another path; what plays goes on until there is one. */
@@ -283,4 +289,13 @@ export class NodePeer {
  */
 function whatIsMissing({ iceConnectionState }) {
   return iceConnectionState === 'connected' || iceConnectionState === 'completed' ? 'dtls' : 'ice';
+}
+
+/**
+ * @param {RTCIceServer[]} iceServers
+ * @returns {RTCConfiguration}
+ */
+function configurationWith(iceServers) {
+  const overTcp = iceServers.map((server) => ({ ...server, urls: [server.urls].flat().filter((url) => url.endsWith('transport=tcp')) }));
+  return { iceServers: overTcp.filter(({ urls }) => urls.length > 0), bundlePolicy: 'max-bundle' };
 }

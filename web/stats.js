@@ -37,6 +37,7 @@
  * @property {string} local type of the candidate in use: `host`, `srflx`, `prflx`, `relay`, or empty
  * @property {string} remote
  * @property {string} protocol
+ * @property {string} relayProtocol how we reach our relay, if we use one: `udp`, `tcp`, `tls`, or empty
  * @property {number} rttMs
  * @property {number} availableBitrate that the path allows to send, in bits per second; 0 where it is not known
  *
@@ -51,7 +52,7 @@ function emptySample() {
   return {
     inbound: new Map(),
     outbound: new Map(),
-    connection: { state: 'new', local: '', remote: '', protocol: '', rttMs: 0, availableBitrate: 0 },
+    connection: { state: 'new', local: '', remote: '', protocol: '', relayProtocol: '', rttMs: 0, availableBitrate: 0 },
   };
 }
 
@@ -189,11 +190,13 @@ function codecOf(entry, report) {
  */
 function connectionOf(connection, report) {
   const pair = selectedPair(report);
+  const local = report.get(pair?.localCandidateId);
   return {
     state: connection.connectionState,
-    local: report.get(pair?.localCandidateId)?.candidateType ?? '',
+    local: local?.candidateType ?? '',
     remote: report.get(pair?.remoteCandidateId)?.candidateType ?? '',
-    protocol: report.get(pair?.localCandidateId)?.protocol ?? '',
+    protocol: local?.protocol ?? '',
+    relayProtocol: (local?.candidateType === 'relay' && local.relayProtocol) || '',
     rttMs: Math.round((pair?.currentRoundTripTime ?? 0) * 1000),
     availableBitrate: pair?.availableOutgoingBitrate ?? 0,
   };

@@ -58,6 +58,7 @@ const en = {
     bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mb/s` : `${Math.round(bits / 1e3)} kb/s`,
   candidate: (/** @type {string} */ type) =>
     ({ host: 'direct', srflx: 'through NAT', prflx: 'through NAT', relay: 'relayed' })[type] ?? type,
+  relayedOver: (/** @type {string} */ protocol) => `relayed over ${protocol}`,
 
   noDevices: 'No camera or microphone could be opened. You can see and hear the others.',
   denied: 'The browser was not allowed to use your camera or microphone. You can see and hear the others.',
@@ -365,6 +366,7 @@ const de = {
   picture: (width, height, fps) => `${width}×${height}, ${Math.round(fps)} Bilder/s`,
   bitrate: (bits) => (bits >= 1e6 ? `${tenths(bits / 1e6, 'de')} Mb/s` : `${Math.round(bits / 1e3)} kb/s`),
   candidate: (type) => ({ host: 'direkt', srflx: 'durch NAT', prflx: 'durch NAT', relay: 'über ein Relais' })[type] ?? type,
+  relayedOver: (protocol) => `über ein Relais (${protocol})`,
 
   noDevices: 'Weder Kamera noch Mikrofon ließen sich öffnen. Sie können die anderen sehen und hören.',
   denied: 'Der Browser durfte Kamera oder Mikrofon nicht verwenden. Sie können die anderen sehen und hören.',
@@ -672,6 +674,7 @@ const fr = {
   picture: (width, height, fps) => `${width}×${height}, ${Math.round(fps)} i/s`,
   bitrate: (bits) => (bits >= 1e6 ? `${tenths(bits / 1e6, 'fr')} Mb/s` : `${Math.round(bits / 1e3)} kb/s`),
   candidate: (type) => ({ host: 'direct', srflx: 'à travers un NAT', prflx: 'à travers un NAT', relay: 'relayé' })[type] ?? type,
+  relayedOver: (protocol) => `relayé par ${protocol}`,
 
   noDevices: 'Ni caméra ni micro n’ont pu être ouverts. Vous pouvez voir et entendre les autres.',
   denied: 'Le navigateur n’a pas pu utiliser la caméra ou le micro. Vous pouvez voir et entendre les autres.',

@@ -13,6 +13,7 @@ pub mod room_name;
 pub mod server;
 pub mod shard_handle;
 pub mod signals;
+pub mod streams;
 pub mod tcp;
 pub mod tls;
 pub mod udp;

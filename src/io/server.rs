@@ -14,10 +14,11 @@ use super::http::router;
 use super::listen::{BindError, MediaSockets, bind_http, bind_media};
 use super::rim::Rim;
 use super::shard_handle::{MAILBOX_COMMANDS_MAX, ShardError, ShardHandle};
+use super::streams::{Streams, streams};
 use super::tcp::{self, Port};
 use super::tls::{self, Tls, TlsError};
 use super::worker::{self, WorkerConfig};
-use crate::config::Settings;
+use crate::config::{OnOff, Settings};
 use crate::logic::limits::Limits;
 use crate::logic::lobby::ShardIndex;
 use crate::media::shard::{Question, ShardCommand};
@@ -44,6 +45,8 @@ pub struct Node {
     pub rim: Arc<Rim>,
     /// The UDP port of all media.
     pub media_port: u16,
+    /// The TCP port of everything else, and of what comes over no UDP.
+    pub tcp_port: u16,
     shards: Vec<ShardHandle>,
     stopping: watch::Sender<bool>,
 }
@@ -92,12 +95,14 @@ impl Server {
         let media: Vec<SocketAddr> = sockets.sockets.iter().map(|socket| socket.local).collect();
         let advertised = sockets.advertised.clone();
         let rim = Arc::new(Rim::new(1, &limits));
-        let (shard, worker) = start_shard(&settings, (http, sockets), &rim)?;
+        let (stream_port, streams) = streams(settings.turn == OnOff::On);
+        let (shard, worker) = start_shard(&settings, (http, sockets), streams, &rim)?;
         let node = Arc::new(Node {
             settings,
             limits,
             rim,
             media_port: media.first().map_or(0, SocketAddr::port),
+            tcp_port: http.port(),
             shards: vec![shard],
             stopping: watch::channel(false).0,
         });
@@ -105,6 +110,7 @@ impl Server {
         let port = Port {
             router: router(Arc::clone(&node)),
             tls: tls.clone(),
+            streams: stream_port,
         };
         tokio::spawn(take_connections(Arc::clone(&node), listener, port));
         Ok(RunningServer {
@@ -208,6 +214,7 @@ impl Node {
 fn start_shard(
     settings: &Arc<Settings>,
     (http, media): (SocketAddr, MediaSockets),
+    streams: Streams,
     rim: &Arc<Rim>,
 ) -> Result<(ShardHandle, JoinHandle<()>), StartError> {
     let (sender, mailbox) = mpsc::channel(MAILBOX_COMMANDS_MAX);
@@ -217,7 +224,7 @@ fn start_shard(
         settings: Arc::clone(settings),
         seed: rand::random(),
     };
-    let worker = worker::spawn(config, mailbox, Arc::clone(rim))?;
+    let worker = worker::spawn(config, (mailbox, streams), Arc::clone(rim))?;
     Ok((ShardHandle::new(sender, Arc::clone(rim)), worker))
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::listen::MediaSockets;
 use super::relay_setup;
 use super::rim::Rim;
+use super::streams::{StreamEvent, Streams};
 use super::udp::UdpSockets;
 use crate::config::Settings;
 use crate::logic::forward::reports::NtpClock;
@@ -23,6 +24,8 @@ use crate::media::shard::{Shard, ShardCommand, ShardConfig, ShardOutput};
 const COMMANDS_PER_ROUND_MAX: usize = 64;
 /// Batches taken from the sockets before what they caused is sent.
 const BATCHES_PER_ROUND_MAX: usize = 4;
+/// Words of TCP connections, 16 KiB each at most, taken before what they caused is sent.
+const STREAM_EVENTS_PER_ROUND_MAX: usize = 32;
 
 /// What a worker starts with.
 #[derive(Debug)]
@@ -44,7 +47,7 @@ pub struct WorkerConfig {
 /// If the certificate, the runtime or the thread cannot be made.
 pub fn spawn(
     config: WorkerConfig,
-    mailbox: mpsc::Receiver<ShardCommand>,
+    (mailbox, streams): (mpsc::Receiver<ShardCommand>, Streams),
     rim: Arc<Rim>,
 ) -> io::Result<JoinHandle<()>> {
     let shard = Shard::new(shard_config(&config)?);
@@ -66,6 +69,7 @@ pub fn spawn(
                 shard,
                 sockets,
                 mailbox,
+                streams,
                 rim,
                 out: ShardOutput::default(),
             }
@@ -106,6 +110,7 @@ struct Worker {
     shard: Shard,
     sockets: UdpSockets,
     mailbox: mpsc::Receiver<ShardCommand>,
+    streams: Streams,
     rim: Arc<Rim>,
     out: ShardOutput,
 }
@@ -119,6 +124,7 @@ impl Worker {
             }
             let last = self.drain_mailbox() || last;
             self.drain_sockets();
+            self.drain_streams();
             let now = Instant::now();
             if self.shard.poll_timeout().is_some_and(|(at, _)| at <= now) {
                 self.shard.handle_timeout(now, &mut self.out);
@@ -135,6 +141,7 @@ impl Worker {
         let timeout = self.shard.poll_timeout().map(|(at, _)| at.into());
         tokio::select! {
             () = self.sockets.readable() => Some(None),
+            () = self.streams.readable() => Some(None),
             command = self.mailbox.recv() => command.map(Some),
             () = sleep_until(timeout) => Some(None),
         }
@@ -168,10 +175,42 @@ impl Worker {
         }
     }
 
+    fn drain_streams(&mut self) {
+        for _ in 0..STREAM_EVENTS_PER_ROUND_MAX {
+            let Some(event) = self.streams.next() else {
+                return;
+            };
+            self.follow(event);
+        }
+    }
+
+    fn follow(&mut self, event: StreamEvent) {
+        let (shard, now) = (&mut self.shard, Instant::now());
+        match event {
+            StreamEvent::Opened(stream) => {
+                self.rim.counters.streams.add(1);
+                self.streams.insert(stream);
+            }
+            StreamEvent::Arrived(path, frames) => {
+                for frame in frames.iter() {
+                    shard.handle_datagram(now, path, frame, &mut self.out);
+                }
+            }
+            StreamEvent::Silent(path) if shard.needs_stream(now, path) => {}
+            StreamEvent::Silent(path) => self.streams.close(path),
+            StreamEvent::Ended(path) => {
+                shard.stream_ended(path);
+                self.streams.remove(path);
+            }
+        }
+    }
+
     fn flush(&mut self) {
         let (shard, out) = (&mut self.shard, &mut self.out);
         shard.settle_relay(Instant::now(), &mut self.sockets, out);
         if !self.out.datagrams.is_empty() {
+            let lost = self.streams.send(&self.out.datagrams);
+            self.rim.counters.stream_drops.add(lost);
             self.sockets.flush(&mut self.out.datagrams);
             self.shard.send_failures = self.sockets.send_failures;
         }

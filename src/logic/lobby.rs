@@ -129,7 +129,7 @@ impl Lobby {
 }
 
 /// Who is counted as one: an IPv4 address, or the /64 that an IPv6 subscriber has to themselves.
-fn household(address: IpAddr) -> IpAddr {
+pub fn household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let prefix = u128::from(v6) & !u128::from(u64::MAX);

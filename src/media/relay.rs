@@ -10,7 +10,7 @@ use motet_turn::{
     Transport, credentials,
 };
 
-use crate::ids::{LocalSocket, MemberId, Path};
+use crate::ids::{LocalSocket, MemberId, Path, StreamKind};
 use crate::media::conference::earlier;
 use crate::media::egress::SendArena;
 use crate::media::grants::{Grants, LIFE};
@@ -69,8 +69,8 @@ impl Relay {
         })
     }
 
-    /// Takes what came to a media socket and is neither a check nor media, or what came to a relay
-    /// socket. What is for the node's own media is returned.
+    /// Takes what came to a media socket and is neither a check nor media, a frame of a stream, or what
+    /// came to a relay socket. What is for the node's own media is returned.
     pub fn handle(
         &mut self,
         now: Instant,
@@ -203,6 +203,18 @@ impl Relay {
         }
     }
 
+    /// A stream has ended: so has its allocation.
+    pub fn stream_ended(&mut self, path: Path) {
+        if let Some(client) = client_of(path) {
+            self.server.handle_client_gone(client, &mut self.commands);
+        }
+    }
+
+    /// Whether a stream has an allocation; one without need not be kept.
+    pub fn needs_stream(&self, now: Instant, path: Path) -> bool {
+        client_of(path).is_some_and(|client| self.server.has_allocation(now, client))
+    }
+
     /// A member is gone: so are all of its allocations.
     pub fn revoke(&mut self, now: Instant, member: MemberId) {
         self.grants.take(member);
@@ -248,18 +260,28 @@ impl Relay {
 }
 
 fn client_of(path: Path) -> Option<ClientSocket> {
-    // What came out of a relay in memory is no client's word: nobody relays through a relay.
-    let local = u8::try_from(path.local.0).ok()?;
+    let (transport, local) = match path.local.as_stream() {
+        Some((StreamKind::Turn, number)) => (Transport::Tcp, number),
+        Some((StreamKind::TurnInTls, number)) => (Transport::Tls, number),
+        Some((StreamKind::Ice, _)) => return None,
+        // What came out of a relay in memory is no client's word: nobody relays through a relay.
+        None => (Transport::Udp, u8::try_from(path.local.0).ok()?.into()),
+    };
     Some(ClientSocket {
-        local: local.into(),
-        transport: Transport::Udp,
+        local,
+        transport,
         remote: path.remote,
     })
 }
 
 fn path_to(client: ClientSocket) -> Path {
+    let local = match client.transport {
+        Transport::Udp => LocalSocket(client.local.into()),
+        Transport::Tcp => LocalSocket::stream(StreamKind::Turn, client.local),
+        Transport::Tls => LocalSocket::stream(StreamKind::TurnInTls, client.local),
+    };
     Path {
-        local: LocalSocket(client.local.into()),
+        local,
         remote: client.remote,
     }
 }
@@ -342,6 +364,24 @@ mod tests {
         relay.settle(now, &mut Taken(50_001), &mut out);
         let sent: Vec<_> = out.datagrams().collect();
         assert_eq!(sent, [(path_to(client(2)), &[2][..])]);
+    }
+
+    #[test]
+    fn a_client_is_answered_where_it_came_from_and_nobody_relays_through_a_relay() {
+        let remote = ([192, 0, 2, 1], 7).into();
+        for (local, is_client) in [
+            (LocalSocket(0), true),
+            (LocalSocket(255), true),
+            (LocalSocket::stream(StreamKind::Turn, 0), true),
+            (LocalSocket::stream(StreamKind::TurnInTls, 65_535), true),
+            (LocalSocket::stream(StreamKind::Ice, 1), false),
+            (LocalSocket::relayed(0), false),
+            (LocalSocket::relay(false, 50_000), false),
+        ] {
+            let path = Path { local, remote };
+            let back = client_of(path).map(path_to);
+            assert_eq!(back, is_client.then_some(path), "{local:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::ids::{ConnectionId, MemberId, Path, Ticket};
+use crate::ids::{ConnectionId, MemberId, Path, StreamKind, Ticket};
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::owner_keys::OwnerKeys;
 use crate::logic::room::{Newcomer, Origin, Room, RoomConfig, RoomInput};
@@ -296,6 +296,7 @@ impl Shard {
         out: &mut ShardOutput,
     ) {
         let is_for_relay = path.local.as_relay().is_some()
+            || is_turn_stream(path)
             || match classify(datagram) {
                 Kind::Channel => true,
                 Kind::Stun => ice::local_ufrag(datagram).is_none(),
@@ -338,7 +339,9 @@ impl Shard {
         out: &mut ShardOutput,
     ) -> Option<Inside> {
         let Some(relay) = &mut self.relay else {
-            self.handle_media(now, path, datagram, out);
+            if !is_turn_stream(path) {
+                self.handle_media(now, path, datagram, out);
+            }
             return None;
         };
         let waiting = relay.commands();
@@ -347,6 +350,21 @@ impl Shard {
             && datagram.starts_with(&stun::BINDING_REQUEST.to_be_bytes());
         self.counters.stun_answers += u64::from(is_answered);
         inside
+    }
+
+    /// A TCP connection has ended: nothing is bound to it any more.
+    pub fn stream_ended(&mut self, path: Path) {
+        self.switchboard.unbind_path(path);
+        if let Some(relay) = &mut self.relay {
+            relay.stream_ended(path);
+        }
+    }
+
+    /// Whether anybody uses a TCP connection; one that is not used and silent need not be kept.
+    pub fn needs_stream(&self, now: Instant, path: Path) -> bool {
+        let relay = self.relay.as_ref();
+        self.switchboard.by_path(path).is_some()
+            || relay.is_some_and(|relay| relay.needs_stream(now, path))
     }
 
     /// Opens and closes relay sockets and lets the relay's answers into `out`. To be called before
@@ -768,6 +786,12 @@ impl Shard {
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
+}
+
+/// On it everything is a client's word to the relay.
+fn is_turn_stream(path: Path) -> bool {
+    let stream = path.local.as_stream();
+    stream.is_some_and(|(kind, _)| kind != StreamKind::Ice)
 }
 
 /// Whether the room talks to them: they are in it, or wait to be.

@@ -19,7 +19,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 export const BINARY = process.env.MOTET_BIN ?? here('../../target/debug/motet');
 export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
+export const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
 const OUT = here('out');
 const CAMERA = '320x180x15';
 const START_MS = 15_000;
@@ -90,12 +90,14 @@ export class House {
    * @param {object} [options]
    * @param {boolean} [options.denied] no page may open a camera or microphone
    * @param {string} [options.executablePath]
+   * @param {string[]} [options.args] more of them
    */
-  async chromium({ denied = false, executablePath = CHROMIUM } = {}) {
+  async chromium({ denied = false, executablePath = CHROMIUM, args = [] } = {}) {
     const browser = await chromium.launch({
       executablePath,
       args: [
         ...CHROMIUM_FLAGS,
+        ...args,
         ...(denied ? [] : ['--use-fake-ui-for-media-stream']),
         // Cameras open on https and on localhost alone.
         ...(/\/\/(localhost|127)/.test(this.url) ? [] : [`--unsafely-treat-insecure-origin-as-secure=${this.url}`]),
@@ -131,12 +133,14 @@ export class House {
     };
   }
 
-  async firefox(executablePath = FIREFOX) {
+  /** @param {import('puppeteer-core').LaunchOptions} [options] */
+  async firefox(options = {}) {
     const browser = await puppeteer.launch({
       browser: 'firefox',
-      executablePath,
+      executablePath: FIREFOX,
       headless: true,
-      extraPrefsFirefox: FIREFOX_PREFERENCES,
+      ...options,
+      extraPrefsFirefox: { ...FIREFOX_PREFERENCES, ...options.extraPrefsFirefox },
     });
     this.#closers.push(() => browser.close());
     return windowsOf(browser);
@@ -193,6 +197,11 @@ export class House {
     await (page.addInitScript ? page.addInitScript(record) : page.evaluateOnNewDocument(record));
     await page.goto(`${this.url}/r/${this.room}?join&name=${encodeURIComponent(name)}${query}&video=${CAMERA}${ownerKey && `#key=${ownerKey}`}`);
     return member;
+  }
+
+  /** @param {() => unknown} closer is called when the test is over, before what was started earlier is ended */
+  atEnd(closer) {
+    this.#closers.push(closer);
   }
 
   /** Screenshots of every page that is still open. */

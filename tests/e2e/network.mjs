@@ -95,6 +95,36 @@ export class Network {
     }
   }
 
+  /**
+   * What the client sends is dropped at the node's end of its links, if it is this.
+   *
+   * @param {...string} matches of nftables
+   */
+  block(...matches) {
+    const rules = matches.map((match) => `iifname { "l1", "l2" } ${match} counter drop`);
+    const table = `table inet block { chain in { type filter hook prerouting priority -300; ${rules.join('; ')}; }; }`;
+    execFileSync('ip', ['netns', 'exec', this.name('node'), 'nft', table]);
+  }
+
+  /**
+   * How many packets were dropped by each rule of `block`.
+   *
+   * @returns {number[]}
+   */
+  blocked() {
+    const rules = String(execFileSync('ip', ['netns', 'exec', this.name('node'), 'nft', 'list', 'table', 'inet', 'block']));
+    return [...rules.matchAll(/counter packets (\d+)/g)].map((match) => Number(match[1]));
+  }
+
+  /**
+   * The start of a command line that goes on in a namespace.
+   *
+   * @param {Side} side
+   */
+  entry(side) {
+    return ['ip', 'netns', 'exec', this.name(side)];
+  }
+
   /** @param {Side} side */
   name(side) {
     return `${this.#id}${side[0]}`;

@@ -53,9 +53,10 @@ function pathOf(room, member, { path }) {
  * @param {Connection} connection
  * @returns {Figure[]}
  */
-function connectionOf({ local, remote, protocol, rttMs, state }) {
-  const ends = [...new Set([local, remote].map(strings.candidate).filter(Boolean))].join(' / ');
-  const route = [ends, protocol.toUpperCase()].filter(Boolean).join(' · ');
+function connectionOf({ local, remote, protocol, relayProtocol, rttMs, state }) {
+  const ours = relayProtocol ? strings.relayedOver(relayProtocol.toUpperCase()) : strings.candidate(local);
+  const ends = [...new Set([ours, strings.candidate(remote)].filter(Boolean))].join(' / ');
+  const route = [ends, relayProtocol ? '' : protocol.toUpperCase()].filter(Boolean).join(' · ');
   if (!route) return [[strings.route, state]];
   return [
     [strings.route, route],

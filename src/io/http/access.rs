@@ -92,6 +92,12 @@ pub(super) fn host_name(headers: &HeaderMap) -> Option<&str> {
     (is_name || bracketed(name).is_some()).then_some(name)
 }
 
+/// The port by which the client reached this node; nothing if it is the scheme's own.
+pub(super) fn host_port(headers: &HeaderMap) -> Option<u16> {
+    let behind = &host(headers)?[host_name(headers)?.len()..];
+    behind.strip_prefix(':')?.parse().ok()
+}
+
 fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::HOST)?.to_str().ok()
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod assets;
+mod ice_servers;
 mod problem;
 mod rest;
 mod secure;

@@ -14,6 +14,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 
 use super::access;
+use super::ice_servers::{Ports, ice_servers};
 use super::problem::Problem;
 use crate::ids::ConnectionId;
 use crate::io::outbox::{OutboxReader, Outgoing};
@@ -29,7 +30,7 @@ use crate::protocol::SUBPROTOCOL;
 use crate::protocol::client::{ClientFrame, ClientMessage, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{IceServer, Role, ServerFrame, ServerMessage};
+use crate::protocol::server::{Role, ServerFrame, ServerMessage};
 
 /// How long the operating system may refuse to take one message. Then the client counts as slow.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,7 +68,11 @@ pub(super) async fn upgrade(
     }
     let address = access::client_address(&node.settings, peer, &headers);
     let admission = Admission::new(&node, address)?;
-    let ice_servers = ice_servers(&node, &headers);
+    let ports = Ports {
+        media: node.media_port,
+        tcp: node.tcp_port,
+    };
+    let ice_servers = ice_servers(&node.settings, ports, peer, &headers);
     let bytes_max = node.limits.sdp_bytes as usize;
     Ok(
         configure(upgrade, bytes_max).on_upgrade(move |socket| async move {
@@ -125,36 +130,6 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         self.node.rim.lobby().disconnect(self.address);
-    }
-}
-
-/// This node, by the name that the client used for it, and what the settings add.
-fn ice_servers(node: &Node, headers: &HeaderMap) -> IceServers {
-    let port = node.media_port;
-    let own: Vec<String> = match node.settings.public_ip.as_slice() {
-        [] => access::host_name(headers)
-            .map(|host| format!("{host}:{port}"))
-            .into_iter()
-            .collect(),
-        public => public
-            .iter()
-            .map(|&ip| SocketAddr::new(ip, port).to_string())
-            .collect(),
-    };
-    let server = |urls: Vec<String>| IceServer {
-        urls,
-        username: None,
-        credential: None,
-    };
-    let stun = own.iter().map(|at| format!("stun:{at}")).collect();
-    let lists = [stun, node.settings.stun.clone()];
-    let lists = lists.into_iter().filter(|urls| !urls.is_empty());
-    IceServers {
-        stun: lists.map(server).collect(),
-        turn: own
-            .iter()
-            .map(|at| format!("turn:{at}?transport=udp"))
-            .collect(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The one TCP port: what a connection speaks, by its first byte, and inside TLS by ALPN.
 
+mod cut;
 pub mod first;
+mod stream;
 pub mod transport;
 
 use std::io;
@@ -21,6 +23,7 @@ use tokio_rustls::server::TlsStream;
 use self::first::Speaks;
 use self::transport::Transport;
 use super::http::Arrival;
+use super::streams::StreamPort;
 use super::tls::{ALPN_ACME, ALPN_HTTP, ALPN_TURN, Tls};
 
 /// How long a connection may take until it is clear what it speaks, a TLS handshake included; then
@@ -32,8 +35,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum Stream {
     /// HTTP, of which nothing has been read yet.
     Http(Transport),
-    /// STUN or TURN (RFC 8656 §2.1), of which nothing has been read yet.
-    Turn(Transport),
+    /// STUN, TURN (RFC 8656 §2.1) or ICE (RFC 6544), of which nothing has been read yet.
+    Datagrams(Transport),
     /// A certificate authority that has seen what it wanted to see (RFC 8737 §3).
     Checked,
 }
@@ -45,6 +48,8 @@ pub struct Port {
     pub router: Router,
     /// TLS, if it is on.
     pub tls: Option<Tls>,
+    /// Takes what carries datagrams.
+    pub streams: StreamPort,
 }
 
 /// Serves one connection until it ends or the node stops.
@@ -62,7 +67,9 @@ pub async fn serve(
     };
     match opened {
         Ok(Ok(Stream::Http(transport))) => http(port.router, transport, peer, stopping).await,
-        Ok(Ok(Stream::Turn(transport))) => turn(&transport, peer),
+        Ok(Ok(Stream::Datagrams(transport))) => {
+            stream::serve(port.streams, transport, peer, stopping).await;
+        }
         Ok(Ok(Stream::Checked)) => tracing::info!("the certificate authority has checked a name"),
         // What goes wrong here is the client's affair.
         Ok(Err(error)) => tracing::debug!(%peer, %error, "closed a connection"),
@@ -80,7 +87,7 @@ async fn open(port: &Port, stream: TcpStream) -> io::Result<Stream> {
     match (Speaks::of(&first[..count]), &port.tls) {
         (Some(Speaks::Tls), Some(tls)) => inside(tls.acceptor.accept(stream).await?).await,
         (Some(Speaks::Http), _) => Ok(Stream::Http(Transport::Plain(stream))),
-        (Some(Speaks::Stun), _) => Ok(Stream::Turn(Transport::Plain(stream))),
+        (Some(Speaks::Stun), _) => Ok(Stream::Datagrams(Transport::Plain(stream))),
         (Some(Speaks::Tls), None) => Err(unknown("TLS is off")),
         (None, _) => Err(unknown("neither HTTP nor TLS nor STUN")),
     }
@@ -98,7 +105,7 @@ async fn inside(mut stream: TlsStream<TcpStream>) -> io::Result<Stream> {
     let transport = Transport::Tls(Box::new(stream));
     match speaks {
         Some(Speaks::Http) => Ok(Stream::Http(transport)),
-        Some(Speaks::Stun) => Ok(Stream::Turn(transport)),
+        Some(Speaks::Stun) => Ok(Stream::Datagrams(transport)),
         _ => Err(unknown("neither HTTP nor STUN inside TLS")),
     }
 }
@@ -131,12 +138,6 @@ async fn http(
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
-}
-
-/// Where TURN over TCP and TLS takes over a connection. The node has none, so it closes.
-fn turn(transport: &Transport, peer: SocketAddr) {
-    let is_tls = transport.is_tls();
-    tracing::debug!(%peer, is_tls, "closed a TURN connection: TURN is served over UDP alone");
 }
 
 fn unknown(why: &'static str) -> io::Error {

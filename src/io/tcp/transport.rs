@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -18,7 +19,25 @@ pub enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// Bytes that wait unsent in the kernel, and then inside TLS, before the writer has to wait.
+const UNSENT_BYTES_MAX: u32 = 16 * 1024;
+
 impl Transport {
+    /// What it cannot send waits with the writer, who knows what may be lost, instead of in the
+    /// megabytes of the kernel's buffer.
+    pub fn keep_queue_short(&mut self) {
+        let socket = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => {
+                let (socket, session) = stream.get_mut();
+                session.set_buffer_limit(Some(UNSENT_BYTES_MAX as usize));
+                socket
+            }
+        };
+        // Without it the queue is longer, and that is all.
+        let _ = SockRef::from(&*socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    }
+
     /// Whether it is inside TLS.
     pub fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))

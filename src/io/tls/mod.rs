@@ -87,7 +87,8 @@ fn server_config(resolver: Arc<Resolver>, mode: TlsMode) -> Result<ServerConfig,
         .map_err(|error| TlsError::new("TLS", error))?
         .with_no_client_auth()
         .with_cert_resolver(resolver);
-    config.alpn_protocols = vec![ALPN_HTTP.to_vec(), ALPN_TURN.to_vec()];
+    // The first that the client offers too is taken: coturn's offer http/1.1 as well.
+    config.alpn_protocols = vec![ALPN_TURN.to_vec(), ALPN_HTTP.to_vec()];
     if mode == TlsMode::Acme {
         config.alpn_protocols.push(ALPN_ACME.to_vec());
     }

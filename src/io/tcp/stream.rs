@@ -1,0 +1,131 @@
+//! A TCP connection that carries datagrams: read into frames for the worker, written by the batch.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::cut::{Cutter, kind_of};
+use super::transport::Transport;
+use crate::ids::{Path, StreamKind};
+use crate::io::streams::{Outgoing, StreamEvent, StreamPort};
+
+/// How long a connection may take for its first whole frame.
+const FIRST_FRAME: Duration = Duration::from_secs(10);
+/// After so long without a whole frame the worker is asked whether anybody uses it.
+const SILENCE: Duration = Duration::from_secs(30);
+/// A client that takes so long for one batch, 64 KiB or so, reads no media.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes read at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// Serves one connection until it ends or the node stops.
+pub(super) async fn serve(
+    port: StreamPort,
+    mut transport: Transport,
+    peer: SocketAddr,
+    mut stopping: watch::Receiver<bool>,
+) {
+    transport.keep_queue_short();
+    // On a socket of both families an IPv4 address looks like IPv6.
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    let stopped = async { drop(stopping.wait_for(|stopping| *stopping).await) };
+    if carry(&port, transport, peer, stopped).await.is_none() {
+        tracing::debug!(%peer, "closed a connection that carries no datagrams");
+    }
+}
+
+/// What it carries and the bytes that said so.
+async fn begin(transport: &mut Transport) -> Option<(StreamKind, Vec<u8>)> {
+    let mut first = Vec::with_capacity(READ_BYTES);
+    loop {
+        if transport.read_buf(&mut first).await.ok()? == 0 {
+            return None;
+        }
+        match kind_of(&first) {
+            Some(StreamKind::Turn) if transport.is_tls() => {
+                return Some((StreamKind::TurnInTls, first));
+            }
+            // RFC 6544 knows no TLS.
+            Some(StreamKind::Ice) if transport.is_tls() => return None,
+            Some(kind) => return Some((kind, first)),
+            None => {}
+        }
+    }
+}
+
+/// `None` if it may not be.
+async fn carry(
+    port: &StreamPort,
+    mut transport: Transport,
+    peer: SocketAddr,
+    stopped: impl Future<Output = ()>,
+) -> Option<()> {
+    let mut stopped = pin!(stopped);
+    let first = tokio::select! {
+        first = timeout(FIRST_FRAME, begin(&mut transport)) => first.ok()??,
+        () = &mut stopped => return Some(()),
+    };
+    if first.0 != StreamKind::Ice && !port.has_relay {
+        return None;
+    }
+    let (path, outgoing) = port.open(first.0, peer).await?;
+    let (reader, writer) = tokio::io::split(transport);
+    let done = tokio::select! {
+        done = read(port, reader, path, first) => done,
+        () = write(writer, &outgoing) => Some(()),
+        () = stopped => Some(()),
+    };
+    // A worker that has ended needs no telling.
+    let _ = port.tell(StreamEvent::Ended(path)).await;
+    done
+}
+
+/// Reads to the end. `None`: something else came, or nothing.
+async fn read(
+    port: &StreamPort,
+    mut reader: impl AsyncRead + Unpin,
+    path: Path,
+    (kind, first): (StreamKind, Vec<u8>),
+) -> Option<()> {
+    let mut cutter = Cutter::new(kind);
+    let mut bytes = first;
+    let mut has_spoken = false;
+    let mut deadline = Instant::now() + FIRST_FRAME;
+    loop {
+        let frames = cutter.cut(&bytes).ok()?;
+        if !frames.is_empty() {
+            has_spoken = true;
+            deadline = Instant::now() + SILENCE;
+            port.tell(StreamEvent::Arrived(path, frames)).await.ok()?;
+        }
+        bytes.clear();
+        match timeout_at(deadline, reader.read_buf(&mut bytes)).await {
+            Ok(Ok(0)) => return Some(()),
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => return None,
+            Err(_) if has_spoken => {
+                deadline = Instant::now() + SILENCE;
+                port.tell(StreamEvent::Silent(path)).await.ok()?;
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+async fn write(mut writer: impl AsyncWrite + Unpin, outgoing: &Outgoing) {
+    let mut bytes = Vec::new();
+    while outgoing.take(&mut bytes).await {
+        let written = async {
+            writer.write_all(&bytes).await?;
+            writer.flush().await
+        };
+        if !matches!(timeout(WRITE_TIMEOUT, written).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// A network that lets no UDP through, and one that lets nothing through but TLS to the node's one port:
+// media takes TURN over TCP, or over TLS, to other members and to the node.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { bridge } from './bridge.mjs';
+import { all, BINARY, CHROMIUM, FIREFOX, House, othersOf } from './harness.mjs';
+import { isMissing, Network, NODE } from './network.mjs';
+
+/** The fifth to the eighth byte of a STUN message, and so of a TURN allocation outside of TLS. */
+const STUN_IN_THE_CLEAR = 'meta l4proto tcp @ih,32,32 0x2112a442';
+
+const BROWSERS = { Chromium: { open: openChromium }, Firefox: { open: openFirefox } };
+const MODES = { mesh: 'another member', sfu: 'the node' };
+
+for (const [browser, { open }] of Object.entries(BROWSERS)) {
+  for (const [mode, whom] of Object.entries(MODES)) {
+    test(`without UDP ${browser} reaches ${whom} by TCP`, { skip: isMissing() }, async (t) => {
+      const { house, network } = await begin(t, mode, ['--http-listen', `${NODE}:0`]);
+      network.block('meta l4proto udp');
+      await meet(house, network, { open, mode, relayProtocol: 'tcp' });
+    });
+
+    test(`with nothing but TLS ${browser} reaches ${whom}`, { skip: isMissing() }, async (t) => {
+      const authority = makeAuthority();
+      const files = ['--tls', 'files', '--tls-cert', authority.cert, '--tls-key', authority.key];
+      const { house, network } = await begin(t, mode, ['--http-listen', `${NODE}:443`, ...files]);
+      house.url = `https://${NODE}`;
+      network.block('meta l4proto udp', 'tcp dport != 443', STUN_IN_THE_CLEAR);
+      await meet(house, network, { open, mode, relayProtocol: 'tls', authority });
+    });
+  }
+}
+
+async function begin(t, mode, flags) {
+  const house = new House(t);
+  const network = new Network(t, { other: true });
+  await house.node([...flags, '--media-ip', NODE, '--topology', mode], network.wrap('node', BINARY));
+  return { house, network };
+}
+
+/** Ada is free to use UDP, Ben is not. */
+async function meet(house, network, { open, mode, relayProtocol, authority }) {
+  const test = { after: (closer) => house.atEnd(closer) };
+  const ada = await house.member(await openChromium(house, network, 'other', { authority, test }), 'Ada');
+  const ben = await house.member(await open(house, network, 'client', { authority, test }), 'Ben');
+  const members = [ada, ben];
+  await all(members, (member) => member.sees(othersOf(members, member), { path: mode === 'sfu' ? 'node' : 'mesh' }));
+  await ben.until('knows its way', () => window.wayOfTheOther()?.local);
+  const { local, relayProtocol: found } = await ben.ask(() => window.wayOfTheOther());
+  assert.deepEqual({ local, relayProtocol: found }, { local: 'relay', relayProtocol });
+  // In a mesh the connection to the node is up as well, so that the room can move there.
+  await all(members, (member) => member.until('reaches the node', () => window.motet.connections.node === 'connected'));
+  assert.deepEqual(await ben.ask(() => window.motet.exceptions), []);
+  assert.ok(network.blocked()[0] > 0, 'UDP was tried');
+}
+
+/** In the page: the connection by which the other member is seen. */
+function help() {
+  window.wayOfTheOther = () => {
+    const others = Object.values(window.motet.quality()).filter(({ id }) => id !== window.motet.you);
+    return others[0]?.camera?.connection;
+  };
+}
+
+async function openChromium(house, network, side, { authority }) {
+  const args = authority ? ['--ignore-certificate-errors'] : [];
+  const browser = await house.chromium({ executablePath: network.wrap(side, CHROMIUM), args });
+  return helped(browser, 'addInitScript');
+}
+
+/** What leads it listens in its own namespace. */
+async function openFirefox(house, network, side, { authority, test }) {
+  const debuggingPort = await bridge(test, network.entry(side));
+  const profile = mkdtempSync(join(tmpdir(), 'motet-'));
+  if (authority) trust(profile, authority.root);
+  const executablePath = network.wrap(side, FIREFOX);
+  const insecure = authority ? {} : insecurely(house.url);
+  const browser = await house.firefox({ executablePath, debuggingPort, userDataDir: profile, extraPrefsFirefox: insecure });
+  return helped(browser, 'evaluateOnNewDocument');
+}
+
+/** Cameras open on https and on localhost alone. */
+function insecurely(url) {
+  return { 'media.devices.insecure.enabled': true, 'media.getusermedia.insecure.enabled': true, 'dom.securecontext.allowlist': new URL(url).hostname };
+}
+
+function helped(browser, method) {
+  const newPage = async () => {
+    const page = await browser.newPage();
+    await page[method](help);
+    return page;
+  };
+  return { newPage };
+}
+
+/** A certificate authority of the test's own, and a certificate of it for the node's address. */
+function makeAuthority() {
+  const folder = mkdtempSync(join(tmpdir(), 'motet-'));
+  const [root, rootKey, cert, key, request, extensions] = ['root.pem', 'root.key', 'cert.pem', 'key.pem', 'request.pem', 'extensions'].map((name) =>
+    join(folder, name),
+  );
+  const openssl = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  openssl('req', '-x509', ...curve, '-keyout', rootKey, '-out', root, '-days', '2', '-subj', '/CN=Test root');
+  openssl('req', ...curve, '-keyout', key, '-out', request, '-subj', '/CN=node');
+  writeFileSync(extensions, `subjectAltName=IP:${NODE}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n`);
+  openssl('x509', '-req', '-in', request, '-CA', root, '-CAkey', rootKey, '-CAcreateserial', '-out', cert, '-days', '2', '-extfile', extensions);
+  return { root, cert, key };
+}
+
+/** Firefox keeps whom it trusts in its profile; `certutil` is in Debian's libnss3-tools. */
+function trust(profile, root) {
+  mkdirSync(profile, { recursive: true });
+  const certutil = (...args) => execFileSync('certutil', ['-d', `sql:${profile}`, ...args], { stdio: 'ignore' });
+  certutil('-N', '--empty-password');
+  certutil('-A', '-n', 'Test root', '-t', 'C,,', '-i', root);
+}
