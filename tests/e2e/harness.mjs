@@ -7,8 +7,7 @@
 // Cameras give 320x180 at 15 frames a second, so that five members fit on two cores. Screenshots of
 // what was on the screens at the end of a test, or when it failed, are in out/.
 
-import { fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -143,32 +142,8 @@ export class House {
       extraPrefsFirefox: { ...FIREFOX_PREFERENCES, ...options.extraPrefsFirefox },
     });
     this.#closers.push(() => browser.close());
-    return windowsOf(browser);
-  }
-
-  /**
-   * A Firefox in a network namespace.
-   *
-   * @param {string} node a command that runs Node.js in there
-   * @param {string} [executablePath]
-   */
-  async firefoxWithin(node, executablePath = FIREFOX) {
-    // Elsewhere than on https and on localhost it opens no camera, and offers none.
-    const preferences = {
-      ...FIREFOX_PREFERENCES,
-      'fission.webContentIsolationStrategy': 0,
-      'media.devices.insecure.enabled': true,
-      'media.getusermedia.insecure.enabled': true,
-      'dom.securecontext.allowlist': new URL(this.url).hostname,
-    };
-    const options = { execPath: node, execArgv: [] };
-    const child = fork(here('firefox-within.mjs'), [executablePath, JSON.stringify(preferences)], options);
-    this.#closers.push(() => child.connected && child.disconnect());
-    await once(child, 'message');
-    const transport = { send: (text) => child.send(text), close: () => child.connected && child.disconnect() };
-    child.on('message', (text) => transport.onmessage?.(text));
-    child.on('exit', () => transport.onclose?.());
-    return windowsOf(await puppeteer.connect({ transport, protocol: 'webDriverBiDi' }));
+    // A window each: tabs in the background have their timers slowed down.
+    return { newPage: () => browser.newPage({ type: 'window' }) };
   }
 
   /**
@@ -218,11 +193,6 @@ export class House {
     for (const closer of this.#closers.reverse()) await Promise.resolve(closer()).catch(() => {});
     this.#closers = [];
   }
-}
-
-/** A window each: tabs in the background have their timers slowed down. */
-function windowsOf(browser) {
-  return { newPage: () => browser.newPage({ type: 'window' }) };
 }
 
 /** One page in the room. */

@@ -31,6 +31,15 @@ export class Namespaces {
     return `${this.#id}${place}`;
   }
 
+  /**
+   * The start of a command line that goes on at a place.
+   *
+   * @param {string} place
+   */
+  entry(place) {
+    return ['ip', 'netns', 'exec', this.name(place)];
+  }
+
   /** A link between two places, as yet without addresses. */
   link(near, nearLink, far, farLink) {
     ip('link', 'add', nearLink, 'netns', this.name(near), 'type', 'veth', 'peer', 'name', farLink, 'netns', this.name(far));
@@ -61,7 +70,8 @@ export class Namespaces {
    * @param {string} [input]
    */
   run(place, command, input) {
-    return execFileSync('ip', ['netns', 'exec', this.name(place), ...command], { input, stdio: ['pipe', 'pipe', 'pipe'] });
+    const [enter, ...rest] = this.entry(place);
+    return execFileSync(enter, [...rest, ...command], { input, stdio: ['pipe', 'pipe', 'pipe'] });
   }
 
   /** Gives a setting of the kernel a value. */
@@ -78,7 +88,7 @@ export class Namespaces {
    */
   wrap(place, command) {
     const path = join(mkdtempSync(join(tmpdir(), 'motet-')), 'run');
-    writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${this.name(place)} ${command} "$@"\n`, { mode: 0o755 });
+    writeFileSync(path, `#!/bin/sh\nexec ${this.entry(place).join(' ')} ${command} "$@"\n`, { mode: 0o755 });
     return path;
   }
 

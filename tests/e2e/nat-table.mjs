@@ -86,14 +86,17 @@ async function bothSeeEachOther(members) {
   return false;
 }
 
-/** `srflx/srflx 0.4 s, pictures 0.9 s`: the own candidates of both, and since the second one was in the room. */
+/**
+ * `srflx/srflx 0.4 s, pictures 0.9 s`: the own candidates of both, and how long after the second one was in the room;
+ * `node by host/host, pictures 10 s` where the node serves them.
+ */
 function describe({ ways, grown }) {
   const begun = Math.max(...ways.map(({ madeAt }) => madeAt));
   const since = (moments) => `${((Math.max(...moments) - begun) / 1000).toFixed(1)} s`;
   if (!ways.every(({ shownAt }) => shownAt)) return 'none';
   const pictures = `pictures ${since(ways.map(({ shownAt }) => shownAt))}${grown.every((frames) => frames > 0) ? '' : ', then none'}`;
-  if (!ways.every(({ path }) => path === 'mesh')) return `${[...new Set(ways.map(({ path }) => path))].join('/')}, ${pictures}`;
   const types = ways.map(({ type, relay }) => (relay ? `${type}(${relay})` : type)).join('/');
+  if (!ways.every(({ path }) => path === 'mesh')) return `${[...new Set(ways.map(({ path }) => path))].join('/')} by ${types}, ${pictures}`;
   return `${types} ${since(ways.map(({ connectedAt }) => connectedAt))}, ${pictures}`;
 }
 

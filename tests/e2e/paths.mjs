@@ -1,20 +1,34 @@
 // Which way the media of two members take who are behind NATs.
 
-import { CHROMIUM } from './harness.mjs';
+import { bridge } from './bridge.mjs';
+import { CHROMIUM, FIREFOX } from './harness.mjs';
 
 /**
  * A browser at a place of a network, whose pages can be asked for the way of the other.
  *
  * @param {import('./harness.mjs').House} house
- * @param {import('./nats.mjs').NatNetwork} network
- * @param {import('./nats.mjs').Place} place
+ * @param {import('./namespaces.mjs').Namespaces} network
+ * @param {string} place
  * @param {boolean} isFirefox rather than Chromium
  */
 export async function browserAt(house, network, place, isFirefox = false) {
-  const browser = isFirefox
-    ? await house.firefoxWithin(network.wrap(place, process.execPath))
-    : await house.chromium({ executablePath: network.wrap(place, CHROMIUM) });
+  const browser = await (isFirefox ? firefoxAt : chromiumAt)(house, network, place);
   return prepared(browser, watchConnections);
+}
+
+function chromiumAt(house, network, place) {
+  return house.chromium({ executablePath: network.wrap(place, CHROMIUM) });
+}
+
+/** What leads it listens in its own namespace. Cameras open on https and on localhost alone, or not. */
+async function firefoxAt(house, network, place) {
+  const debuggingPort = await bridge({ after: (closer) => house.atEnd(closer) }, network.entry(place));
+  const extraPrefsFirefox = {
+    'media.devices.insecure.enabled': true,
+    'media.getusermedia.insecure.enabled': true,
+    'dom.securecontext.allowlist': new URL(house.url).hostname,
+  };
+  return house.firefox({ executablePath: network.wrap(place, FIREFOX), debuggingPort, extraPrefsFirefox });
 }
 
 /**
@@ -57,8 +71,8 @@ function watchConnections() {
 }
 
 /**
- * In the page: what is known about the one other member. `type` is that of our own candidate towards the other,
- * `relay` by which protocol we reach our relay if it is one.
+ * In the page: what is known about the one other member. `type` is that of our own candidate towards the other, or
+ * towards the node where the node serves us; `relay` by which protocol we reach our relay if it is one.
  */
 export async function wayOfTheOther() {
   const other = Object.values(window.motet.quality()).find(({ id, camera }) => id !== window.motet.you && camera);
@@ -73,6 +87,10 @@ export async function wayOfTheOther() {
     remote: '',
     relay: '',
   };
+  if (way.path === 'node') {
+    const { local, remote, relayProtocol } = other.camera.connection;
+    return { ...way, type: local, remote, relay: relayProtocol };
+  }
   const entry = window.meshConnections.find(({ connection, connectedAt }) => connectedAt && connection.connectionState !== 'closed');
   if (!entry) return way;
   const report = await entry.connection.getStats();
