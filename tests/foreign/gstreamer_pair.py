@@ -18,6 +18,7 @@ from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
 PLAY_S = 5
 PATIENCE_S = 25
+ELEMENTS = ["webrtcbin", "nicesrc", "vp8enc", "rtpvp8pay", "opusenc", "rtpopuspay", "videotestsrc", "audiotestsrc"]
 SENDER = """
     webrtcbin name=peer bundle-policy=max-bundle
     videotestsrc is-live=true ! video/x-raw,width=320,height=180,framerate=15/1
@@ -157,8 +158,17 @@ def main():
     assert call.result["received"] > 0.9 * call.result["sent"], call.result
 
 
+def version():
+    """What is here, or what is missing."""
+    Gst.init(None)
+    missing = [name for name in ELEMENTS if not Gst.ElementFactory.find(name)]
+    if missing:
+        sys.exit(f"GStreamer has no {', '.join(missing)}")
+    print(Gst.version_string())
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["--version"]:
-        print(Gst.version_string())
+        version()
     else:
         main()

@@ -169,7 +169,7 @@ aiortc() {
 }
 
 gstreamer() {
-  local version element
+  local version
   if ! version=$(/usr/bin/python3 tests/foreign/gstreamer_pair.py --version 2>"$work/gstreamer"); then
     skip GStreamer "$(tail -1 "$work/gstreamer")"
     return
