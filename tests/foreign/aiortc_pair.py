@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Two aiortc peers that may use nothing but a relay: a data channel that echoes, and sound one way.
 
-    aiortc_pair.py TURN-ADDRESS USERNAME PASSWORD [udp|tcp]
+    aiortc_pair.py TURN-ADDRESS USERNAME PASSWORD [udp|tcp|tls]
 
 Prints what was sent and what arrived; fails if a message or all sound is missing, or if another way was taken.
 """
@@ -26,7 +26,8 @@ PATIENCE_S = 20
 
 
 def peer(address, name, password, transport):
-    server = RTCIceServer(urls=f"turn:{address}?transport={transport}", username=name, credential=password)
+    url = f"turns:{address}?transport=tcp" if transport == "tls" else f"turn:{address}?transport={transport}"
+    server = RTCIceServer(urls=url, username=name, credential=password)
     policy = RTCIceTransportPolicy.RELAY
     return RTCPeerConnection(RTCConfiguration(iceServers=[server], iceTransportPolicy=policy))
 

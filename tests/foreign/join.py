@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Joins a room of a node and takes the credentials of its relay, with nothing but Python's own library.
 
-    join.py HOST:PORT [ROOM]
+    join.py http://HOST:PORT [ROOM]      or https:// with whatever certificate
 
-Writes one line, "USERNAME PASSWORD UDP-ADDRESS TCP-ADDRESS", with - for what is not offered, and stays a member until its standard input is closed:
+Writes one line, "USERNAME PASSWORD UDP-ADDRESS TCP-ADDRESS TLS-ADDRESS", with - for what is not offered, and stays a member until its standard input is closed:
 whoever leaves takes their relays along.
 """
 
@@ -12,9 +12,11 @@ import json
 import os
 import select
 import socket
+import ssl
 import struct
 import sys
 import time
+import urllib.parse
 
 PING_S = 10
 TEXT, PONG = 0x1, 0xA
@@ -23,8 +25,11 @@ TEXT, PONG = 0x1, 0xA
 class WebSocket:
     """As much of RFC 6455 as a client of this node needs."""
 
-    def __init__(self, host, port):
+    def __init__(self, url):
+        host, port = url.hostname, url.port
         self.socket = socket.create_connection((host, port), timeout=10)
+        if url.scheme == "https":
+            self.socket = without_trust().wrap_socket(self.socket, server_hostname=host)
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
             f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -44,27 +49,43 @@ class WebSocket:
         masked = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
         self.socket.sendall(bytes([0x80 | opcode]) + length + mask + masked)
 
+    def frame(self):
+        """The next frame: a message, or nothing where it was not one; pings are answered."""
+        head = self.stream.read(2)
+        if len(head) < 2:
+            raise ConnectionError("the node is gone")
+        opcode, size = (byte & 0x7F for byte in head)
+        if size == 126:
+            (size,) = struct.unpack("!H", self.stream.read(2))
+        elif size == 127:
+            (size,) = struct.unpack("!Q", self.stream.read(8))
+        payload = self.stream.read(size)
+        match opcode & 0x0F:
+            case 0x1:
+                return json.loads(payload)
+            case 0x8:
+                raise ConnectionError("the node has closed the WebSocket")
+            case 0x9:
+                self.send(payload, PONG)
+
     def receive(self):
-        """The next message; pings are answered on the way."""
-        while True:
-            opcode, size = (byte & 0x7F for byte in self.stream.read(2))
-            if size == 126:
-                (size,) = struct.unpack("!H", self.stream.read(2))
-            elif size == 127:
-                (size,) = struct.unpack("!Q", self.stream.read(8))
-            payload = self.stream.read(size)
-            match opcode & 0x0F:
-                case 0x1:
-                    return json.loads(payload)
-                case 0x8:
-                    raise ConnectionError("the node has closed the WebSocket")
-                case 0x9:
-                    self.send(payload, PONG)
+        """The next message."""
+        while not (message := self.frame()):
+            pass
+        return message
 
 
-def join(host, port, room):
+def without_trust():
+    """TLS with whoever is there: the node's certificate is of its own making."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def join(url, room):
     """A membership, and its `iceServers` entry with credentials."""
-    websocket = WebSocket(host, port)
+    websocket = WebSocket(urllib.parse.urlsplit(url))
     websocket.send(json.dumps({"type": "join", "id": 1, "room": room, "name": "Foreign"}))
     while (message := websocket.receive())["type"] != "joined":
         if message["type"] == "error":
@@ -72,10 +93,10 @@ def join(host, port, room):
     return websocket, next(one for one in message["iceServers"] if "username" in one)
 
 
-def address(urls, transport):
-    """Where the relay is by that transport (RFC 7065)."""
-    fitting = (url for url in urls if url.startswith("turn:") and url.endswith(f"?transport={transport}"))
-    return next((url.removeprefix("turn:").split("?")[0] for url in fitting), "-")
+def address(urls, scheme, transport):
+    """Where the relay is by that scheme and transport (RFC 7065)."""
+    fitting = (url for url in urls if url.startswith(f"{scheme}:") and url.endswith(f"?transport={transport}"))
+    return next((url.split(":", 1)[1].split("?")[0] for url in fitting), "-")
 
 
 def stay(websocket):
@@ -86,18 +107,22 @@ def stay(websocket):
         if sys.stdin in readable and not sys.stdin.readline():
             return
         if websocket.socket in readable:
-            websocket.receive()
+            websocket.frame()
         if time.monotonic() >= due:
             websocket.send(json.dumps({"type": "ping", "id": 2}))
             due += PING_S
 
 
 def main():
-    host, port = sys.argv[1].rsplit(":", 1)
-    websocket, server = join(host, int(port), sys.argv[2] if len(sys.argv) > 2 else "foreign")
-    addresses = (address(server["urls"], transport) for transport in ("udp", "tcp"))
+    websocket, server = join(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "foreign")
+    ways = [("turn", "udp"), ("turn", "tcp"), ("turns", "tcp")]
+    addresses = (address(server["urls"], *way) for way in ways)
     print(server["username"], server["credential"], *addresses, flush=True)
-    stay(websocket)
+    try:
+        stay(websocket)
+    except ConnectionError:
+        # The node has ended before us.
+        pass
 
 
 if __name__ == "__main__":
