@@ -313,6 +313,29 @@ async fn a_peer_is_reached_and_reaches_back_until_the_stream_ends() {
 }
 
 #[tokio::test]
+async fn what_comes_in_a_burst_is_all_taken() {
+    const BURST: u8 = 50;
+    for place in [Place::plain(&ALLOWED), Place::tls(&ALLOWED)] {
+        let mut ada = place.member("Ada").await;
+        let relay = ada.turn.allocate().await;
+        let peer = Peer::new().await;
+        ada.turn.bind(peer.address()).await;
+        for round in 0..BURST {
+            ada.turn.say(&[round; 200]).await;
+            let binding = ada.turn.request(stun::BINDING_REQUEST, |_| {});
+            ada.turn.wire.write_all(&binding).await.unwrap();
+        }
+        ada.turn.wire.flush().await.unwrap();
+        for round in 0..BURST {
+            assert_eq!(peer.receive().await, (vec![round; 200], relay));
+            let answer = ada.turn.receive().await.expect("an answer");
+            let kind = Message::parse(&answer).unwrap().kind();
+            assert_eq!(kind, stun::BINDING_SUCCESS, "{round}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_media_port_and_other_relays_are_reached_in_memory() {
     let place = Place::plain(&[]);
     let (mut ada, mut bob) = (place.member("Ada").await, place.member("Bob").await);

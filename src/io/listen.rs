@@ -147,6 +147,23 @@ fn advertised(sockets: &[MediaSocket], public: &[IpAddr]) -> Vec<SocketAddr> {
     }
 }
 
+/// Where media is reached over the TCP port, of the addresses that browsers are told for UDP: those
+/// that it listens on. A listener on loopback is a proxy's, or somebody's who tries the node out.
+pub fn over_tcp(advertised: &[SocketAddr], listener: SocketAddr) -> Vec<SocketAddr> {
+    let at = listener.ip().to_canonical();
+    let is_reached = |ip: IpAddr| match at {
+        _ if at.is_loopback() => false,
+        IpAddr::V6(at) if at.is_unspecified() => true,
+        // One address may be another's, from outside.
+        _ => at.is_ipv4() == ip.is_ipv4(),
+    };
+    let ips = advertised.iter().map(|one| one.ip().to_canonical());
+    let reached = ips.filter(|ip| is_reached(*ip));
+    reached
+        .map(|ip| SocketAddr::new(ip, listener.port()))
+        .collect()
+}
+
 /// fe80::/10 needs a scope that a candidate cannot carry; 169.254/16 is nobody's choice.
 fn is_link_local(ip: IpAddr) -> bool {
     match ip {
@@ -248,6 +265,23 @@ mod tests {
         assert_eq!(advertised(&sockets, &[]), [address]);
         let told = advertised(&sockets, &[public]);
         assert_eq!(told, [SocketAddr::new(public, address.port())]);
+    }
+
+    #[test]
+    fn media_is_reached_over_tcp_where_that_port_listens() {
+        let told = ["192.0.2.7:3478", "[2001:db8::7]:3478"].map(|one| one.parse().unwrap());
+        for (listener, expected) in [
+            ("[::]:443", &["192.0.2.7:443", "[2001:db8::7]:443"][..]),
+            ("0.0.0.0:443", &["192.0.2.7:443"]),
+            ("10.0.0.7:443", &["192.0.2.7:443"]),
+            ("127.0.0.1:8080", &[]),
+            ("[::1]:8080", &[]),
+        ] {
+            let expected: Vec<SocketAddr> =
+                expected.iter().map(|one| one.parse().unwrap()).collect();
+            let found = over_tcp(&told, listener.parse().unwrap());
+            assert_eq!(found, expected, "{listener}");
+        }
     }
 
     #[test]

@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TryRecvError;
 
 pub use self::outgoing::Outgoing;
 use self::places::{Place, Places};
@@ -153,12 +152,9 @@ impl Streams {
     }
 
     /// The next event, if there is one.
-    pub fn next(&mut self) -> Option<StreamEvent> {
+    pub fn take(&mut self) -> Option<StreamEvent> {
         let next = self.next.take();
-        next.or_else(|| match self.events.try_recv() {
-            Ok(event) => Some(event),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        })
+        next.or_else(|| self.events.try_recv().ok())
     }
 
     /// From now on it is written to.
@@ -215,7 +211,7 @@ mod tests {
 
     async fn opened(streams: &mut Streams) -> Opened {
         streams.readable().await;
-        match streams.next() {
+        match streams.take() {
             Some(StreamEvent::Opened(opened)) => opened,
             other => panic!("{other:?}"),
         }

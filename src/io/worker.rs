@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
-use super::listen::MediaSockets;
+use super::listen::{MediaSockets, over_tcp};
 use super::relay_setup;
 use super::rim::Rim;
 use super::streams::{StreamEvent, Streams};
@@ -93,6 +93,7 @@ fn shard_config(config: &WorkerConfig) -> io::Result<ShardConfig> {
         transport: Transport {
             identity: Arc::new(identity),
             candidates: config.media.advertised.clone().into(),
+            tcp_candidates: over_tcp(&config.media.advertised, config.http).into(),
         },
         room: Arc::new(RoomConfig {
             limits: config.settings.limits(),
@@ -177,7 +178,7 @@ impl Worker {
 
     fn drain_streams(&mut self) {
         for _ in 0..STREAM_EVENTS_PER_ROUND_MAX {
-            let Some(event) = self.streams.next() else {
+            let Some(event) = self.streams.take() else {
                 return;
             };
             self.follow(event);

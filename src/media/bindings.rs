@@ -173,6 +173,7 @@ mod tests {
             password: "a password of many letters",
             fingerprint: "00",
             candidates: &[],
+            tcp_candidates: &[],
         };
         answer(offer, &local, None, &mut StdRng::seed_from_u64(1))
             .unwrap()

@@ -29,6 +29,8 @@ pub struct Transport {
     pub identity: Arc<Identity>,
     /// Where clients reach the node.
     pub candidates: Arc<[SocketAddr]>,
+    /// Where they reach it over TCP, if no UDP gets through.
+    pub tcp_candidates: Arc<[SocketAddr]>,
 }
 
 /// How far a connection has come.
@@ -325,6 +327,7 @@ fn local_side<'a>(credentials: &'a Credentials, transport: &'a Transport) -> Loc
         password: &credentials.password,
         fingerprint: transport.identity.fingerprint(),
         candidates: &transport.candidates,
+        tcp_candidates: &transport.tcp_candidates,
     }
 }
 

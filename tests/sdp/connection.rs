@@ -86,6 +86,7 @@ pub(crate) fn local(candidates: &[SocketAddr]) -> LocalSide<'_> {
         password: "0123456789abcdefghijkl",
         fingerprint: FINGERPRINT,
         candidates,
+        tcp_candidates: &[],
     }
 }
 

@@ -53,6 +53,7 @@ impl Node {
             transport: Transport {
                 identity: identity(),
                 candidates: Arc::new([ADDRESS.parse().unwrap()]),
+                tcp_candidates: Arc::new([]),
             },
             room: Arc::new(room),
             wall: NtpClock::new(now, WALL),

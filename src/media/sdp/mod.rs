@@ -50,6 +50,8 @@ pub struct LocalSide<'a> {
     pub fingerprint: &'a str,
     /// UDP host candidates, most preferred first.
     pub candidates: &'a [SocketAddr],
+    /// Passive TCP candidates (RFC 6544), which stand behind all of UDP.
+    pub tcp_candidates: &'a [SocketAddr],
 }
 
 /// Answers an offer: the answer's text, and what it means.

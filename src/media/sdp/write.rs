@@ -104,7 +104,7 @@ impl Section<'_> {
     fn write(&self, text: &mut Text, has_candidates: bool) {
         self.write_media_line(text);
         if has_candidates {
-            write_candidates(text, self.local.candidates);
+            write_candidates(text, self.local.candidates, self.local.tcp_candidates);
         }
         self.write_transport(text);
         self.write_extensions(text);
@@ -247,20 +247,25 @@ fn write_ssrcs(text: &mut Text, line: &SeatLine) {
 }
 
 /// Component 1, as RTCP is multiplexed.
-fn write_candidates(text: &mut Text, candidates: &[SocketAddr]) {
-    let mut bases = BTreeSet::new();
-    bases.extend(
-        candidates
-            .iter()
-            .map(|candidate| candidate.ip().to_canonical()),
-    );
-    for (index, candidate) in candidates.iter().enumerate() {
-        let address = candidate.ip().to_canonical();
-        // RFC 8445 §5.1.1.3: the same for candidates of one base address.
+fn write_candidates(text: &mut Text, over_udp: &[SocketAddr], over_tcp: &[SocketAddr]) {
+    let address_of = |candidate: &SocketAddr| candidate.ip().to_canonical();
+    let all = over_udp.iter().chain(over_tcp);
+    let bases: BTreeSet<IpAddr> = all.map(address_of).collect();
+    for (index, candidate) in over_udp.iter().enumerate() {
+        let address = address_of(candidate);
+        // RFC 8445 §5.1.1.3: the same for candidates of one base address and protocol.
         let foundation = 1 + bases.range(..address).count();
         let (priority, port) = (host_priority(index), candidate.port());
         text.line(format_args!(
             "a=candidate:{foundation} 1 udp {priority} {address} {port} typ host"
+        ));
+    }
+    for (index, candidate) in over_tcp.iter().enumerate() {
+        let address = address_of(candidate);
+        let foundation = 1 + bases.len() + bases.range(..address).count();
+        let (priority, port) = (tcp_priority(index), candidate.port());
+        text.line(format_args!(
+            "a=candidate:{foundation} 1 tcp {priority} {address} {port} typ host tcptype passive"
         ));
     }
     text.line(format_args!("a=end-of-candidates"));
@@ -270,6 +275,13 @@ fn write_candidates(text: &mut Text, candidates: &[SocketAddr]) {
 fn host_priority(index: usize) -> u32 {
     let local = 65_535_u16.saturating_sub(u16::try_from(index).unwrap_or(u16::MAX));
     (126 << 24) | (u32::from(local) << 8) | 255
+}
+
+/// RFC 6544 §4.2: a type preference below all of UDP's, as that section wants it, and direction
+/// preference 4 (passive) in the upper three bits of the local one.
+fn tcp_priority(index: usize) -> u32 {
+    let other = 8_191_u16.saturating_sub(u16::try_from(index).unwrap_or(u16::MAX));
+    (90 << 24) | (u32::from((4 << 13) | other) << 8) | 255
 }
 
 #[cfg(test)]
@@ -283,10 +295,11 @@ mod tests {
             .filter_map(|address| address.parse().ok())
             .collect();
         let mut text = Text::default();
-        write_candidates(&mut text, &candidates);
+        write_candidates(&mut text, &candidates, &candidates[1..2]);
         let expected = "a=candidate:1 1 udp 2130706431 192.0.2.1 3478 typ host\r\n\
             a=candidate:2 1 udp 2130706175 2001:db8::1 3478 typ host\r\n\
             a=candidate:1 1 udp 2130705919 192.0.2.1 443 typ host\r\n\
+            a=candidate:4 1 tcp 1520435199 2001:db8::1 3478 typ host tcptype passive\r\n\
             a=end-of-candidates\r\n";
         assert_eq!(text.0, expected);
     }
