@@ -53,6 +53,7 @@ impl World {
             transport: Transport {
                 identity: Arc::new(Identity::generate().unwrap()),
                 candidates: Arc::new(["192.0.2.1:3478".parse().unwrap()]),
+                tcp_candidates: Arc::new([]),
             },
             room: Arc::new(RoomConfig::default()),
             wall: NtpClock::new(now, UNIX),
