@@ -95,7 +95,7 @@ function describe({ ways, grown }) {
   const since = (moments) => `${((Math.max(...moments) - begun) / 1000).toFixed(1)} s`;
   if (!ways.every(({ shownAt }) => shownAt)) return 'none';
   const pictures = `pictures ${since(ways.map(({ shownAt }) => shownAt))}${grown.every((frames) => frames > 0) ? '' : ', then none'}`;
-  const types = ways.map(({ type, relay }) => (relay ? `${type}(${relay})` : type)).join('/');
+  const types = ways.map(({ type, over }) => (over ? `${type}(${over})` : type)).join('/');
   if (!ways.every(({ path }) => path === 'mesh')) return `${[...new Set(ways.map(({ path }) => path))].join('/')} by ${types}, ${pictures}`;
   return `${types} ${since(ways.map(({ connectedAt }) => connectedAt))}, ${pictures}`;
 }

@@ -72,7 +72,7 @@ function watchConnections() {
 
 /**
  * In the page: what is known about the one other member. `type` is that of our own candidate towards the other, or
- * towards the node where the node serves us; `relay` by which protocol we reach our relay if it is one.
+ * towards the node where the node serves us; `over` by which protocol we reach our relay if it is one, or `tcp` for ICE over TCP.
  */
 export async function wayOfTheOther() {
   const other = Object.values(window.motet.quality()).find(({ id, camera }) => id !== window.motet.you && camera);
@@ -85,11 +85,11 @@ export async function wayOfTheOther() {
     connectedAt: 0,
     type: '',
     remote: '',
-    relay: '',
+    over: '',
   };
   if (way.path === 'node') {
-    const { local, remote, relayProtocol } = other.camera.connection;
-    return { ...way, type: local, remote, relay: relayProtocol };
+    const { local, remote, protocol, relayProtocol } = other.camera.connection;
+    return { ...way, type: local, remote, over: relayProtocol || (protocol === 'tcp' ? 'tcp' : '') };
   }
   const entry = window.meshConnections.find(({ connection, connectedAt }) => connectedAt && connection.connectionState !== 'closed');
   if (!entry) return way;
@@ -102,6 +102,6 @@ export async function wayOfTheOther() {
   way.connectedAt = entry.connectedAt;
   way.type = local?.candidateType ?? '';
   way.remote = report.get(pair?.remoteCandidateId)?.candidateType ?? '';
-  if (way.type === 'relay') way.relay = local.relayProtocol ?? '';
+  if (way.type === 'relay') way.over = local.relayProtocol ?? '';
   return way;
 }

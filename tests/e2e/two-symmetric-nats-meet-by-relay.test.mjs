@@ -31,7 +31,7 @@ async function meetAtTheRelay(members) {
   const ways = await all(members, (member) => member.ask(wayOfTheOther));
   const types = ways.flatMap(({ type, remote }) => [type, remote]);
   assert.ok(types.includes('relay'), `one of the four candidates is relayed: ${types}`);
-  for (const { type, relay } of ways) if (type === 'relay') assert.equal(relay, 'udp');
+  for (const { type, over } of ways) if (type === 'relay') assert.equal(over, 'udp');
   for (const member of members) assert.deepEqual(await member.ask(() => window.motet.exceptions), []);
 }
 
