@@ -17,6 +17,9 @@ packages() {
 extras() {
   command -v ip >/dev/null || install iproute2 || true
   command -v nft >/dev/null || install nftables || true
+  command -v certutil >/dev/null || install libnss3-tools || true
+  command -v openssl >/dev/null || install openssl || true
+  command -v turnutils_uclient >/dev/null || install coturn || true
   command -v pebble >/dev/null || install pebble || true
 }
 

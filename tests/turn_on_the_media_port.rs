@@ -3,7 +3,9 @@
 
 mod common;
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
 use std::time::Duration;
 
 use common::{Client, Node};
@@ -297,6 +299,85 @@ async fn without_turn_stun_is_answered_and_nothing_else() {
         socket.send_to(&bytes, node.media[0]).unwrap();
     }
     assert_eq!(receive(&socket), None);
+}
+
+/// Set for a test that runs alone with loopback.
+const ALONE: &str = "MOTET_TEST_ALONE";
+
+/// Runs a test of this file again, in a network namespace whose only interface is loopback: nothing
+/// else has a route. `false` where that cannot be made.
+fn again_alone(test: &str) -> bool {
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--net", "sh", "-c"]);
+    command.arg("ip link set lo up || exit 77; exec \"$0\" \"$@\"");
+    command.arg(std::env::current_exe().unwrap());
+    command.args(["--exact", test]).env(ALONE, "1");
+    let Ok(output) = command.output() else {
+        return false;
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(77) || complaint.starts_with("unshare:") {
+        return false;
+    }
+    assert!(said.contains("1 passed"), "{said}{complaint}");
+    true
+}
+
+#[tokio::test]
+async fn a_node_without_a_default_route_keeps_its_relays() {
+    if std::env::var_os(ALONE).is_some() {
+        to_peers_without_a_route_and_to_one_with().await;
+    } else if !again_alone("a_node_without_a_default_route_keeps_its_relays") {
+        eprintln!("skipped: no network namespace can be made here");
+    }
+}
+
+async fn to_peers_without_a_route_and_to_one_with() {
+    let lost: SocketAddr = "203.0.113.9:9".parse().unwrap();
+    let direct = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let error = direct.send_to(b"x", lost).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NetworkUnreachable, "no route");
+
+    let node = Node::start(&["--relay-allow", "127.0.0.1/32,203.0.113.0/24"]);
+    let (_ada, joined) = Client::join(&node, "room", "Ada").await;
+    let mut turn = Turn::new(&node, &joined);
+    let relay = turn.allocate();
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    turn.bind(peer.local_addr().unwrap());
+    let answer = turn.ask(words::CREATE_PERMISSION_REQUEST, |writer| {
+        writer.xor_address(words::XOR_PEER_ADDRESS, lost);
+    });
+    let kind = Message::parse(&answer).unwrap().kind();
+    assert_eq!(kind, words::CREATE_PERMISSION_REQUEST | words::SUCCESS);
+    for round in 0..100u8 {
+        // All at once, so that they are sent in one batch.
+        let indication = turn.request(words::SEND_INDICATION, |writer| {
+            writer.xor_address(words::XOR_PEER_ADDRESS, lost);
+            writer.attribute(words::DATA, &[round; 700]);
+        });
+        for _ in 0..3 {
+            turn.socket.send(&indication).unwrap();
+            turn.say(&[round; 800]);
+        }
+        for _ in 0..3 {
+            let (payload, from) = receive(&peer).expect("it arrives");
+            assert_eq!((payload, from), (vec![round; 800], relay));
+        }
+        peer.send_to(&[round; 900], relay).unwrap();
+        assert_eq!(turn.receive().unwrap(), in_channel(&[round; 900]));
+        turn.transactions = 10;
+    }
+    let answer = turn.ask(words::REFRESH_REQUEST, |_| {});
+    let kind = Message::parse(&answer).unwrap().kind();
+    assert_eq!(kind, words::REFRESH_REQUEST | words::SUCCESS);
+    let metrics = metrics(&node).await;
+    // What went to either peer, and what came back from the one.
+    for expected in ["_allocations 1", "_packets_total 700"] {
+        let expected = format!("\nmotet_relay{expected}\n");
+        assert!(metrics.contains(&expected), "{metrics}");
+    }
 }
 
 async fn metrics(node: &Node) -> String {

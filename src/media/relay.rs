@@ -21,7 +21,8 @@ use crate::protocol::server::IceServer;
 pub struct RelayConfig {
     /// For the server.
     pub turn: Config,
-    /// A moment, and the time since 1970 then.
+    /// A moment, and the time since 1970 then. It need not be told when the world's clock is set: names
+    /// are made and checked by this one alone.
     pub time: (Instant, Duration),
 }
 

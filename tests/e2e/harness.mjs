@@ -99,7 +99,7 @@ export class House {
         ...args,
         ...(denied ? [] : ['--use-fake-ui-for-media-stream']),
         // Cameras open on https and on localhost alone.
-        ...(/localhost|127/.test(this.url) ? [] : [`--unsafely-treat-insecure-origin-as-secure=${this.url}`]),
+        ...(/\/\/(localhost|127)/.test(this.url) ? [] : [`--unsafely-treat-insecure-origin-as-secure=${this.url}`]),
       ],
     });
     this.#closers.push(() => browser.close());

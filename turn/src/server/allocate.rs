@@ -59,7 +59,7 @@ impl Server {
                 None => self.end(id, out),
             }
         }
-        let asked = read(request)?;
+        let asked = read(request, self.family_unasked())?;
         if let Some(token) = asked.token {
             return self.allocate_reserved(now, request, &asked, token, out);
         }
@@ -153,6 +153,15 @@ impl Server {
             reserve: None,
             missing,
         })
+    }
+
+    /// What is given to who names no family: IPv4. RFC 8656 §7.2 has 440 where there is none, but
+    /// browsers never name one: a node that has IPv6 alone would not relay for them at all.
+    fn family_unasked(&self) -> Family {
+        match (self.config.relay_ipv4, self.config.relay_ipv6) {
+            (None, Some(_)) => Family::V6,
+            _ => Family::V4,
+        }
     }
 
     /// A free port, or 440 or 508.
@@ -351,7 +360,7 @@ impl Server {
 }
 
 /// The request's wishes, or what is wrong with them, in the order of RFC 8656 §7.2.
-fn read(request: &Request<'_>) -> Result<Asked, Refusal> {
+fn read(request: &Request<'_>, unasked: Family) -> Result<Asked, Refusal> {
     let refuse = |code| Err(Refusal::code(code));
     let message = &request.message;
     request.understands(&[
@@ -391,7 +400,8 @@ fn read(request: &Request<'_>) -> Result<Asked, Refusal> {
         Some(_) => return refuse(400),
     };
     let family = match family {
-        None => Family::V4,
+        None if is_additional => Family::V4,
+        None => unasked,
         Some(value) if value.len() != 4 => return refuse(400),
         Some(value) => Family::read(value).ok_or(Refusal::code(440))?,
     };

@@ -435,6 +435,30 @@ fn one_family_of_two_is_enough() {
 }
 
 #[test]
+fn who_names_no_family_gets_ipv6_where_there_is_nothing_else() {
+    let mut only_v6 = config();
+    only_v6.relay_ipv4 = None;
+    let mut world = World::new(only_v6);
+    let ask = |world: &mut World, number, attributes: &[_]| {
+        let code = world.ask(client(number), "ann", ALLOCATE_REQUEST, attributes);
+        let answer = world.answer();
+        let relayed = answer.as_deref().and_then(|answer| {
+            let message = Message::parse(answer).unwrap();
+            message
+                .attribute(words::XOR_RELAYED_ADDRESS)
+                .map(|address| address[1])
+        });
+        (code, relayed)
+    };
+    assert_eq!(ask(&mut world, 1, &[udp()]), (0, Some(2)));
+    assert_eq!(ask(&mut world, 2, &[udp(), family(1)]), (440, None));
+    // IPv4 and IPv6 were asked for.
+    assert_eq!(ask(&mut world, 3, &[udp(), also(2)]), (0, Some(2)));
+    let mut world = World::new(config());
+    assert_eq!(ask(&mut world, 1, &[udp()]), (0, Some(1)));
+}
+
+#[test]
 fn ceilings_are_told_apart() {
     let mut config = config();
     config.quota.member.allocations = 2;
