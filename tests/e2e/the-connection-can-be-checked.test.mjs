@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { summaryOf } from '../../web/check/summary.js';
+import { checkWords } from '../../web/strings/check.js';
+import { BINARY, CHROMIUM, House, sleep } from './harness.mjs';
+import { isMissing, Network, NODE } from './network.mjs';
+
+const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
+const OUT = fileURLToPath(new URL('out', import.meta.url));
+/** Longer than the longest patience of a row. */
+const DONE_MS = 40_000;
+
+/** Opens the page and waits until everything was tried: outcomes by row, and the sentence. */
+async function examined(page, url) {
+  await page.goto(`${url}/check`);
+  return finished(page);
+}
+
+async function finished(page) {
+  const deadline = Date.now() + DONE_MS;
+  for (;;) {
+    const seen = await page.evaluate(() => {
+      const rows = [...document.querySelectorAll('.ways li')].map(({ dataset, textContent }) => [dataset.row, { outcome: dataset.outcome, text: textContent }]);
+      const summary = document.querySelector('.summary');
+      const isDone = document.querySelector('.check-actions .primary')?.disabled === false;
+      return { isDone, rows: Object.fromEntries(rows), verdict: summary?.dataset.verdict, sentence: summary?.textContent };
+    });
+    if (seen.isDone) return seen;
+    assert.ok(Date.now() < deadline, `not yet done: ${JSON.stringify(seen)}`);
+    await sleep(200);
+  }
+}
+
+function outcomes(rows) {
+  return Object.fromEntries(Object.entries(rows).map(([row, { outcome }]) => [row, outcome]));
+}
+
+/** A node that a client in another namespace reaches over a link. */
+async function houseWithLink(t) {
+  const house = new House(t);
+  const network = new Network(t);
+  await house.node(['--http-listen', `${NODE}:0`, '--media-ip', NODE], network.wrap('node', BINARY));
+  return { house, network };
+}
+
+async function browserOf(kind, house, network) {
+  if (kind === 'firefox') return house.firefox(network.wrap('client', FIREFOX));
+  return house.chromium({ executablePath: network.wrap('client', CHROMIUM) });
+}
+
+async function photograph(page, name) {
+  mkdirSync(OUT, { recursive: true });
+  await page.screenshot({ path: `${OUT}/check-${name}.png`, fullPage: true });
+}
+
+for (const kind of ['chromium', 'firefox']) {
+  test(`everything can be reached, in ${kind}`, { skip: isMissing() }, async (t) => {
+    const { house, network } = await houseWithLink(t);
+    const page = await (await browserOf(kind, house, network)).newPage();
+    const { rows, verdict, sentence } = await examined(page, house.url);
+    await photograph(page, `reachable-${kind}`);
+    const said = outcomes(rows);
+    for (const row of ['websocket', 'leg', 'host', 'stun', 'turnUdp']) assert.equal(said[row], 'ok', `${row}: ${rows[row].text}`);
+    assert.equal(said.turnTls, 'notOffered', 'TLS is off');
+    assert.equal(verdict, 'works');
+    assert.equal(sentence, 'Calls will work.');
+    assert.match(rows.turnUdp.text, /round trip [\d.]+ ms/);
+  });
+
+  test(`a blocked UDP port is found, in ${kind}`, { skip: isMissing() }, async (t) => {
+    const { house, network } = await houseWithLink(t);
+    const inside = (...command) => execFileSync('ip', ['netns', 'exec', network.name('node'), ...command]);
+    inside('nft', 'add table inet wall; add chain inet wall in { type filter hook input priority 0; }; add rule inet wall in udp dport != 53 counter drop');
+    const page = await (await browserOf(kind, house, network)).newPage();
+    const { rows, verdict, sentence } = await examined(page, house.url);
+    await photograph(page, `blocked-${kind}`);
+    assert.match(String(inside('nft', 'list', 'chain', 'inet', 'wall', 'in')), /counter packets [1-9]/, 'something was dropped');
+    const said = outcomes(rows);
+    assert.equal(said.websocket, 'ok');
+    for (const row of ['leg', 'stun', 'turnUdp']) assert.equal(said[row], 'failed', `${row}: ${rows[row].text}`);
+    assert.match(sentence, /^UDP seems blocked: /);
+    assert.equal(verdict, said.turnTcp === 'ok' ? 'relayOnlyNoUdp' : 'noUdp');
+  });
+}
+
+test('the report can be copied, in every language, and says nothing secret', async (t) => {
+  const house = new House(t);
+  await house.node();
+  const page = await (await house.chromium()).newPage();
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  const { sentence } = await examined(page, house.url);
+  await page.click('.check-actions .primary');
+  await page.waitForFunction(() => /clipboard/.test(document.querySelector('.check').textContent));
+  const report = await page.evaluate(() => navigator.clipboard.readText());
+  assert.ok(report.includes(sentence) && report.includes(house.url), report);
+  for (const { name } of Object.values(checkWords.en.rows)) assert.ok(report.includes(`\n${name}: `), `${name}: ${report}`);
+  assert.doesNotMatch(report, /credential|turn:|\d{10}:/);
+  await page.evaluate(() => (navigator.clipboard.writeText = () => Promise.reject(new Error('no'))));
+  await page.click('.check-actions .primary');
+  assert.equal(await page.inputValue('.check textarea'), report, 'what cannot be copied is shown');
+  await page.click('[data-tool=settings]');
+  await page.selectOption('[data-setting=language]', 'de');
+  assert.equal(await page.textContent('.card.check h1'), checkWords.de.title);
+  assert.equal(await page.textContent('.summary'), checkWords.de.verdicts.works, 'the results stay');
+});
+
+test('a node that does not talk is told at once, and another try is one press away', async (t) => {
+  const house = new House(t);
+  await house.node();
+  const page = await (await house.chromium()).newPage();
+  await page.addInitScript(() => {
+    const { WebSocket } = window;
+    window.WebSocket = class extends WebSocket {
+      constructor(url, protocol) {
+        super(window.isOpen ? url : 'ws://127.0.0.1:9/', protocol);
+      }
+    };
+  });
+  const first = await examined(page, house.url);
+  assert.equal(first.verdict, 'noWebsocket');
+  const said = outcomes(first.rows);
+  assert.equal(said.websocket, 'failed');
+  for (const row of ['leg', 'stun', 'turnUdp', 'turnTcp', 'turnTls']) assert.equal(said[row], 'notTried', row);
+  await page.evaluate(() => (window.isOpen = true));
+  await page.click('.check-actions .secondary');
+  const second = await finished(page);
+  assert.equal(outcomes(second.rows).websocket, 'ok');
+  assert.equal(second.verdict, 'works');
+});
+
+test('the start page and the settings lead there', async (t) => {
+  const house = new House(t);
+  await house.node();
+  const page = await (await house.chromium()).newPage();
+  await page.goto(`${house.url}/`);
+  await page.click('[data-tool=settings]');
+  const link = await page.getAttribute('dialog a.to-check', 'href');
+  assert.equal(link, '/check');
+  await page.keyboard.press('Escape');
+  await page.click('.home a.to-check');
+  await page.waitForSelector('.card.check');
+  assert.equal(new URL(page.url()).pathname, '/check');
+});
+
+test('what the rows mean together', () => {
+  const all = ['websocket', 'leg', 'host', 'stun', 'turnUdp', 'turnTcp', 'turnTls', 'devices'];
+  const table = [
+    [all, [], 'works'],
+    [['websocket', 'leg'], [], 'works'],
+    [['leg'], [], 'noWebsocket'],
+    [['websocket', 'stun', 'turnUdp'], [], 'relayOnly'],
+    [['websocket', 'turnTcp'], [], 'relayOnlyNoUdp'],
+    [['websocket', 'turnTls', 'host', 'devices'], [], 'relayOnlyNoUdp'],
+    [['websocket', 'stun'], [], 'noMedia'],
+    [['websocket', 'host', 'devices'], [], 'noUdp'],
+    [all, ['turnTls'], 'running'],
+    [all, ['devices', 'host'], 'works'],
+    [[], ['websocket'], 'running'],
+  ];
+  for (const [fine, running, expected] of table) {
+    const outcome = (row) => (running.includes(row) ? 'running' : fine.includes(row) ? 'ok' : 'failed');
+    const results = new Map(all.map((row) => [row, { outcome: outcome(row) }]));
+    assert.equal(summaryOf(results), expected, `${fine} ${running}`);
+  }
+});
+
+test('every language has the same words', () => {
+  const shape = (value) => (value && typeof value === 'object' ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shape(inner)])) : typeof value);
+  for (const language of ['de', 'fr']) assert.deepEqual(shape(checkWords[language]), shape(checkWords.en), language);
+});
