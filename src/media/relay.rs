@@ -1,7 +1,7 @@
 //! STUN and TURN on the media port: what the [server](motet_turn::Server) decides becomes datagrams,
 //! relay sockets and, towards the node's own media, paths without a socket.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -201,6 +201,18 @@ impl Relay {
             username: Some(credential.username),
             credential: Some(credential.password),
         }
+    }
+
+    /// The node is seen at other addresses from now on, besides those from before: `media` at best
+    /// ones, and relays under those of `relays`, one of each family.
+    pub fn add_own(&mut self, media: &[SocketAddr], relays: &[IpAddr]) {
+        // Paths without a socket go by the place in this list: it only grows.
+        for &at in media {
+            if !self.own_media.contains(&at) {
+                self.own_media.push(at);
+            }
+        }
+        self.server.add_own(media, relays);
     }
 
     /// A member is gone: so are all of its allocations.

@@ -130,6 +130,19 @@ impl Server {
         self.started_unix = unix.saturating_sub(age);
     }
 
+    /// The node is seen at other addresses from now on: relays are told under those in
+    /// `relay_addresses`, of each family the last, and `media` is the node's own. What was its own
+    /// before stays so.
+    pub fn add_own(&mut self, media: &[SocketAddr], relay_addresses: &[IpAddr]) {
+        for ip in relay_addresses {
+            match *ip {
+                IpAddr::V4(ip) => self.config.relay_ipv4 = Some(ip),
+                IpAddr::V6(ip) => self.config.relay_ipv6 = Some(ip),
+            }
+        }
+        self.policy.add_own(media, relay_addresses);
+    }
+
     /// Takes what a client sent: one datagram, or one frame of a stream. What is to be answered is
     /// appended to `out`; a payload is routed by what is returned.
     pub fn handle_client_datagram(
