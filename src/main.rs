@@ -64,7 +64,10 @@ async fn run(settings: Settings) -> Result<(), StartError> {
 }
 
 fn report(settings: &DoctorSettings) -> ExitCode {
-    let findings = diagnose(&gather(&settings.node));
+    let findings = match gather(settings) {
+        Ok(facts) => diagnose(&facts),
+        Err(error) => return fail(&error),
+    };
     let is_coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let text = match settings.json {
         true => report::json(&findings),

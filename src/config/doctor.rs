@@ -16,6 +16,13 @@ It looks at
   ports      are the TCP port, the UDP media port and the relay ports free, or the node's own?
   buffers    does the kernel keep enough for UDP when many pictures begin at once?
   files      may the node open as many files as it may get connections and relays?
+  address    what are browsers told, is it public, does a STUN server see the same, is there a
+             NAT, does the node reach itself from outside?
+  firewall   where ufw is on: does it let in what the node needs?
+  tls        can the certificate be read, is it for the names, does it still hold; or: does the
+             certificate authority answer, and does port 443 of each name lead here?
+  clock      is it kept by NTP, does it agree with the certificate authority or --time-from?
+  disk       can --data be written, and is there room?
 
 Nothing is changed, and nothing outside of this machine is asked but the servers in the settings.";
 
@@ -37,6 +44,8 @@ pub struct DoctorSettings {
     pub node: Settings,
     /// For programs instead of people.
     pub json: bool,
+    /// An https URL of somebody whose clock ours is compared with.
+    pub time_from: Option<String>,
 }
 
 /// Whether the arguments (the program's name first) are for `motet doctor`.
@@ -56,7 +65,12 @@ impl DoctorSettings {
         }
         let (node, matches) = load_with(doctor_command(), &arguments)?;
         let json = matches.get_flag("json");
-        Ok(Self { node, json })
+        let time_from = matches.get_one::<String>("time-from").cloned();
+        Ok(Self {
+            node,
+            json,
+            time_from,
+        })
     }
 }
 
@@ -66,16 +80,22 @@ fn doctor_command() -> Command {
         .long("json")
         .action(ArgAction::SetTrue)
         .help("Report in JSON");
+    let time_from = Arg::new("time-from")
+        .long("time-from")
+        .value_name("https://HOST")
+        .value_parser(super::tls::https_url)
+        .help("A server whose clock this one is compared with");
     command()
         .mut_args(|arg| arg.hide(true))
         .name("motet doctor")
         .bin_name("motet doctor")
-        .override_usage("motet doctor [the settings of the node] [--json]")
+        .override_usage("motet doctor [the settings of the node] [--json] [--time-from URL]")
         .about("Checks whether a node with these settings can run here")
         .long_about(ABOUT)
         .after_help(EXAMPLES)
         .disable_version_flag(true)
         .arg(json)
+        .arg(time_from)
 }
 
 #[cfg(test)]
@@ -94,8 +114,16 @@ mod tests {
 
     #[test]
     fn it_takes_the_nodes_settings_and_its_own() {
-        let asked = load(&["motet", "doctor", "--media-port", "5000", "--json"]).unwrap();
+        let flags = [
+            "--media-port",
+            "5000",
+            "--json",
+            "--time-from",
+            "https://a.example",
+        ];
+        let asked = load(&[&["motet", "doctor"][..], &flags].concat()).unwrap();
         assert_eq!((asked.node.media_port, asked.json), (5000, true));
+        assert_eq!(asked.time_from.as_deref(), Some("https://a.example"));
         assert!(!load(&["motet", "doctor"]).unwrap().json);
     }
 
@@ -111,7 +139,13 @@ mod tests {
         let Err(LoadError::Asked(help)) = load(&["motet", "doctor", "--help"]) else {
             panic!("no help");
         };
-        for word in ["--json", "ports", "Exit codes:", "motet --help"] {
+        for word in [
+            "--json",
+            "--time-from",
+            "ports",
+            "Exit codes:",
+            "motet --help",
+        ] {
             assert!(help.contains(word), "{word}: {help}");
         }
         assert!(!help.contains("--mesh-max"), "{help}");

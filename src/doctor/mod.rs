@@ -3,10 +3,15 @@
 //! Nothing here looks at the machine: [`crate::io::doctor`] gathers the facts. One file per thing that
 //! is judged, its cases at the bottom.
 
+pub mod address;
 pub mod buffers;
+pub mod clock;
+pub mod disk;
 pub mod files;
+pub mod firewall;
 pub mod ports;
 pub mod report;
+pub mod tls;
 
 use serde::Serialize;
 
@@ -78,6 +83,16 @@ pub struct Facts {
     pub buffers: buffers::BufferFacts,
     /// Open files.
     pub files: files::FileFacts,
+    /// What browsers are told.
+    pub address: address::AddressFacts,
+    /// What keeps them out, where ufw is on.
+    pub firewall: Option<firewall::FirewallFacts>,
+    /// TLS.
+    pub tls: tls::TlsFacts,
+    /// The clock.
+    pub clock: clock::ClockFacts,
+    /// The data folder.
+    pub disk: disk::DiskFacts,
 }
 
 /// What there is to say, in the order of the report.
@@ -85,6 +100,11 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
     let mut findings = ports::judge(&facts.ports);
     findings.extend(buffers::judge(&facts.buffers));
     findings.extend(files::judge(&facts.files));
+    findings.extend(address::judge(&facts.address));
+    findings.extend(facts.firewall.iter().flat_map(firewall::judge));
+    findings.extend(tls::judge(&facts.tls));
+    findings.extend(clock::judge(&facts.clock));
+    findings.extend(disk::judge(&facts.disk));
     findings
 }
 

@@ -9,12 +9,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
 use super::stun_client::{ask, open};
 
 /// For one server to answer, requests that get lost included.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a start waits for the first answer. The node goes on without it, and takes it later.
 const START_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -132,7 +133,8 @@ pub async fn learn(servers: &[String], bound: &[IpAddr]) -> io::Result<Vec<IpAdd
 async fn learn_one(servers: &[String], from: IpAddr) -> io::Result<IpAddr> {
     let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "no server");
     for server in servers {
-        match ask_server(server, (from, 0).into()).await {
+        let asked = async { ask(&reach(server, (from, 0).into()).await?, PATIENCE).await };
+        match asked.await {
             Ok(mapped) => return Ok(mapped.ip()),
             Err(error) => failure = io::Error::new(error.kind(), format!("{server}: {error}")),
         }
@@ -140,11 +142,11 @@ async fn learn_one(servers: &[String], from: IpAddr) -> io::Result<IpAddr> {
     Err(failure)
 }
 
-/// As what the server (`HOST:PORT`) sees a socket at `from`.
+/// A socket at `from` that hears the server (`HOST:PORT`) alone.
 ///
 /// # Errors
 /// `AddrNotAvailable` if it has no address of that family; whatever the resolver or the socket says.
-pub async fn ask_server(server: &str, from: SocketAddr) -> io::Result<SocketAddr> {
+pub(super) async fn reach(server: &str, from: SocketAddr) -> io::Result<UdpSocket> {
     let found = tokio::time::timeout(PATIENCE, tokio::net::lookup_host(server));
     let mut found = found
         .await
@@ -156,15 +158,13 @@ pub async fn ask_server(server: &str, from: SocketAddr) -> io::Result<SocketAddr
             "it has no address of that family",
         )
     })?;
-    ask(&open(from, at).await?, PATIENCE).await
+    open(from, at).await
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::net::Ipv4Addr;
-
-    use tokio::net::UdpSocket;
 
     use super::*;
 
@@ -218,14 +218,31 @@ mod tests {
         assert_eq!(learn(&[good], &both).await.unwrap().len(), 1);
     }
 
-    #[tokio::test(start_paused = true)]
+    const QUICK: Pace = Pace {
+        again: Duration::from_millis(20),
+        retry: Duration::from_millis(10),
+    };
+
+    fn followed_quickly(at: String) -> Seen {
+        let (sender, seen) = watch::channel(Vec::new());
+        tokio::spawn(ask_for_ever(QUICK, vec![at], vec![HERE], sender));
+        seen
+    }
+
+    #[test]
+    fn failures_are_followed_by_longer_and_longer_pauses() {
+        let waits: Vec<u64> = (0..9)
+            .map(|failures| PACE.wait(failures).as_secs())
+            .collect();
+        assert_eq!(waits, [180, 5, 10, 20, 40, 80, 160, 180, 180]);
+        assert_eq!(PACE.wait(u32::MAX), PACE.again);
+    }
+
+    #[tokio::test]
     async fn a_changed_address_is_noticed_later() {
-        let at = server(
-            Duration::ZERO,
-            &["203.0.113.7", "203.0.113.7", "203.0.113.8"],
-        )
-        .await;
-        let mut seen = follow(vec![at], vec![HERE]);
+        let told = ["203.0.113.7", "203.0.113.7", "203.0.113.8"];
+        let at = server(Duration::ZERO, &told).await;
+        let mut seen = followed_quickly(at);
         for expected in ["203.0.113.7", "203.0.113.8"] {
             seen.changed().await.unwrap();
             assert_eq!(

@@ -5,7 +5,7 @@
 //! the quota's total, permissions and channels per allocation, revoked names by [`REVOKED_MAX`].
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rtc_crypto::CryptoError;

@@ -54,7 +54,7 @@ export class CheckPage {
       h('h2', {}, checks.rows[row].name),
       h('span', { className: 'outcome' }, checks.outcomes[result.outcome]),
       h('p', { className: 'quiet small' }, explanation(row, result)),
-      figures && h('p', { className: 'quiet small figures' }, figures),
+      figures && h('p', { className: 'quiet small measured' }, figures),
     );
   }
 

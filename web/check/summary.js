@@ -1,11 +1,11 @@
 /**
  * @import { Result, RowId } from './examination.js'
  *
- * @typedef {'running' | 'works' | 'relayOnly' | 'relayOnlyNoUdp' | 'noUdp' | 'noMedia' | 'noWebsocket'} Verdict
+ * @typedef {'running' | 'works' | 'worksUnseen' | 'relayOnly' | 'relayOnlyNoUdp' | 'noUdp' | 'noMedia' | 'noWebsocket'} Verdict
  */
 
 /**
- * What all results together mean for a call. Camera and microphone do not count: one can come without.
+ * What all results together mean for a call. Camera and microphone come last: one can do without.
  *
  * @param {ReadonlyMap<RowId, Result>} results
  * @returns {Verdict}
@@ -15,8 +15,8 @@ export function summaryOf(results) {
   const isRunning = (/** @type {RowId[]} */ rows) => rows.some((row) => is(row, 'running'));
   if (is('websocket', 'running')) return 'running';
   if (!is('websocket', 'ok')) return 'noWebsocket';
-  if (isRunning(['leg', 'stun', 'turnUdp', 'turnTcp', 'turnTls'])) return 'running';
-  if (is('leg', 'ok')) return 'works';
+  if (isRunning(['leg', 'stun', 'turnUdp', 'turnTcp', 'turnTls', 'devices'])) return 'running';
+  if (is('leg', 'ok')) return is('devices', 'failed') || is('devices', 'limited') ? 'worksUnseen' : 'works';
   const hasUdp = is('stun', 'ok') || is('turnUdp', 'ok');
   const hasRelay = is('turnUdp', 'ok') || is('turnTcp', 'ok') || is('turnTls', 'ok');
   if (hasRelay) return hasUdp ? 'relayOnly' : 'relayOnlyNoUdp';

@@ -20,8 +20,8 @@ const en = {
   copy: 'Copy the report',
   copied: 'The report is in your clipboard.',
   copyYourself: 'Copy the report yourself:',
-  connected: (/** @type {number} */ ms) => `up after ${Math.round(ms)} ms`,
-  roundTrip: (/** @type {number} */ ms) => `round trip ${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`,
+  connected: (/** @type {number} */ ms) => `up after ${Math.round(ms)} ms`,
+  roundTrip: (/** @type {number} */ ms) => `round trip ${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`,
   notOffered: 'This node does not offer it.',
   notTried: 'Not tried, as the WebSocket did not open.',
   outcomes: {
@@ -35,6 +35,7 @@ const en = {
   verdicts: {
     running: 'Trying every way to the node…',
     works: 'Calls will work.',
+    worksUnseen: 'Calls will work, but your browser opens no camera or microphone here.',
     relayOnly: 'Calls will work over the relay only.',
     relayOnlyNoUdp: 'UDP seems blocked: calls will work over the relay only, with some delay.',
     noUdp: 'UDP seems blocked: calls will not work from here. Try another network, or ask for its UDP to be let through.',
@@ -114,8 +115,8 @@ const de = {
   copy: 'Bericht kopieren',
   copied: 'Der Bericht ist in der Zwischenablage.',
   copyYourself: 'Kopieren Sie den Bericht selbst:',
-  connected: (ms) => `stand nach ${Math.round(ms)} ms`,
-  roundTrip: (ms) => `hin und zurück ${ms < 10 ? ms.toFixed(1).replace('.', ',') : Math.round(ms)} ms`,
+  connected: (ms) => `verbunden nach ${Math.round(ms)} ms`,
+  roundTrip: (ms) => `hin und zurück ${ms < 10 ? ms.toFixed(1).replace('.', ',') : Math.round(ms)} ms`,
   notOffered: 'Dieser Knoten bietet das nicht an.',
   notTried: 'Nicht versucht, weil der WebSocket nicht aufging.',
   outcomes: {
@@ -129,6 +130,7 @@ const de = {
   verdicts: {
     running: 'Jeder Weg zum Knoten wird versucht …',
     works: 'Gespräche werden gelingen.',
+    worksUnseen: 'Gespräche werden gelingen, aber Ihr Browser öffnet hier keine Kamera und kein Mikrofon.',
     relayOnly: 'Gespräche werden nur über das Relais gelingen.',
     relayOnlyNoUdp: 'UDP scheint gesperrt zu sein: Gespräche werden nur über das Relais gelingen, mit etwas Verzögerung.',
     noUdp: 'UDP scheint gesperrt zu sein: Von hier aus werden Gespräche nicht gelingen. Versuchen Sie es in einem anderen Netz, oder lassen Sie UDP freigeben.',
@@ -208,8 +210,8 @@ const fr = {
   copy: 'Copier le rapport',
   copied: 'Le rapport est dans le presse-papiers.',
   copyYourself: 'Copiez le rapport vous-même :',
-  connected: (ms) => `établie après ${Math.round(ms)} ms`,
-  roundTrip: (ms) => `aller-retour ${ms < 10 ? ms.toFixed(1).replace('.', ',') : Math.round(ms)} ms`,
+  connected: (ms) => `établie après ${Math.round(ms)} ms`,
+  roundTrip: (ms) => `aller-retour ${ms < 10 ? ms.toFixed(1).replace('.', ',') : Math.round(ms)} ms`,
   notOffered: 'Ce nœud ne le propose pas.',
   notTried: 'Pas essayé, car le WebSocket ne s’est pas ouvert.',
   outcomes: {
@@ -223,6 +225,7 @@ const fr = {
   verdicts: {
     running: 'Tous les chemins vers le nœud sont essayés…',
     works: 'Les appels fonctionneront.',
+    worksUnseen: 'Les appels fonctionneront, mais votre navigateur n’ouvre ici ni caméra ni microphone.',
     relayOnly: 'Les appels ne fonctionneront que par le relais.',
     relayOnlyNoUdp: 'UDP semble bloqué : les appels ne fonctionneront que par le relais, avec un peu de retard.',
     noUdp: 'UDP semble bloqué : les appels ne fonctionneront pas d’ici. Essayez un autre réseau, ou demandez que UDP y passe.',
