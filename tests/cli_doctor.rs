@@ -1,9 +1,12 @@
 //! `motet doctor` on this machine: what it finds, and how it ends.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod common;
 
+use std::time::{Duration, SystemTime};
+
 use common::{Node, motet, run};
+use motet::io::tls::certificate::make;
 use serde_json::Value;
 
 /// On loopback alone, with ports that nobody has.
@@ -91,6 +94,117 @@ fn the_limits_of_the_process_count() {
     assert!(
         files[0].starts_with("problem: The node may open 300 files"),
         "{files:?}"
+    );
+}
+
+#[test]
+fn a_privileged_port_needs_a_privilege() {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::CommandExt;
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    if !is_root || first.map_or(0, |first| first.trim().parse().unwrap_or(0)) <= 1 {
+        eprintln!("nothing to see here: needs root, and privileged ports");
+        return;
+    }
+    let mut command = motet();
+    command.args(["doctor", "--http-listen", "127.0.0.1:1"]);
+    command.args(["--media-ip", "127.0.0.1", "--media-port", "0"]);
+    command.args(["--tls", "self-signed", "--data", "/motet-data"]);
+    command.current_dir("/").uid(65_534).gid(65_534);
+    let (code, output, _) = run(&mut command);
+    assert_eq!(code, 1, "{output}");
+    let lines: Vec<&str> = output.lines().collect();
+    let needs =
+        "problem    ports    TCP 127.0.0.1:1 needs a privilege, as all ports below 1024 do.";
+    assert_eq!(lines[0], needs);
+    assert!(
+        lines[1]
+            .trim_start()
+            .starts_with("sudo setcap cap_net_bind_service=+ep /")
+    );
+    let disk = "problem    disk     /motet-data cannot be written: Permission denied.";
+    assert!(lines.contains(&disk), "{output}");
+}
+
+#[test]
+fn a_certificate_that_browsers_refuse_is_a_problem() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (cert, key) = (path("cert.pem"), path("key.pem"));
+    let flags = ["--tls", "files", "--tls-cert", &cert, "--tls-key", &key];
+    let named = [&flags[..], &["--domain", "a.example"]].concat();
+    let made = |days: i64, name: &str| {
+        let now = SystemTime::now();
+        let day = Duration::from_secs(86_400);
+        let then = if days < 0 { now - 100 * day } else { now };
+        let days = u32::try_from(if days < 0 { 100 + days } else { days }).unwrap();
+        let pem = make(&[name.to_owned()], days * day, then).unwrap();
+        std::fs::write(&cert, &pem.chain).unwrap();
+        std::fs::write(&key, &pem.key).unwrap();
+    };
+    let (code, report) = doctor(&flags);
+    let missing = format!("problem: {cert}: No such file or directory.");
+    assert_eq!((code, findings(&report, "tls")), (1, vec![missing]));
+    for (days, name, expected, code) in [
+        (90, "a.example", "and holds for 89 more days.", 0),
+        (5, "a.example", "ends in 4 days: renew it.", 0),
+        (-3, "a.example", "ended 4 days ago: browsers refuse it.", 1),
+        (
+            90,
+            "b.example",
+            "is not for a.example, but for b.example",
+            1,
+        ),
+    ] {
+        made(days, name);
+        let (ended, report) = doctor(&named);
+        let found = findings(&report, "tls");
+        assert!(found[0].contains(expected), "{days} {name}: {found:?}");
+        assert_eq!(ended, code, "{days} {name}");
+    }
+}
+
+#[test]
+fn a_certificate_authority_that_is_away_is_a_problem() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let directory = format!("https://{}/directory", closed.local_addr().unwrap());
+    drop(closed);
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let flags = [
+        "--tls",
+        "acme",
+        "--domain",
+        "no-such-host.invalid",
+        "--data",
+        data,
+    ];
+    let (code, report) = doctor(&[&flags[..], &["--acme-directory", &directory]].concat());
+    let found = findings(&report, "tls");
+    assert_eq!(code, 1);
+    let away = "problem: The certificate authority does not answer: 127.0.0.1: Connection refused";
+    assert!(found[0].starts_with(away), "{found:?}");
+    assert!(
+        found[1].starts_with("problem: no-such-host.invalid leads nowhere"),
+        "{found:?}"
+    );
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 0, "nothing was changed");
+}
+
+#[test]
+fn a_stun_server_that_is_away_is_no_problem() {
+    let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = closed.local_addr().unwrap().to_string();
+    drop(closed);
+    let (code, report) = doctor(&["--stun-server", &server]);
+    let found = findings(&report, "address");
+    assert_eq!(code, 0, "{found:?}");
+    let away = format!("warning: The STUN server {server} does not say");
+    assert!(
+        found.iter().any(|line| line.starts_with(&away)),
+        "{found:?}"
     );
 }
 

@@ -24,7 +24,7 @@ It looks at
   clock      is it kept by NTP, does it agree with the certificate authority or --time-from?
   disk       can --data be written, and is there room?
 
-Nothing is changed, and nothing outside of this machine is asked but the servers in the settings.";
+Nothing is changed. Beyond this machine, only the servers and names in the settings are asked.";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::net::UdpSocket;
 
+use super::words;
 use crate::config::Settings;
 use crate::doctor::address::{AddressFacts, Asked, Hairpin};
 use crate::io::listen::{advertised, interface_addresses, outward};
@@ -60,7 +61,7 @@ async fn ask_all(servers: &[String], from: SocketAddr) -> Vec<Asked> {
         all.push(Asked {
             server: server.clone(),
             from,
-            answer: answer.map_err(|error| error.to_string()),
+            answer: answer.map_err(|error| words(&error)),
         });
     }
     all

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::words;
 use crate::config::{Settings, TlsMode};
 use crate::doctor::disk::DiskFacts;
 
@@ -13,7 +14,7 @@ pub(super) fn look(settings: &Settings) -> DiskFacts {
     let nearest = nearest(path);
     DiskFacts {
         path: path.display().to_string(),
-        is_writable: try_write(&nearest).map_err(|error| error.to_string()),
+        is_writable: try_write(&nearest).map_err(|error| words(&error)),
         free_bytes: free_bytes(&nearest),
         is_needed: matches!(settings.tls.mode, TlsMode::SelfSigned | TlsMode::Acme),
     }

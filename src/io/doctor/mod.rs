@@ -69,6 +69,13 @@ async fn directory(settings: &Settings) -> Option<io::Result<https::Answer>> {
     Some(https::ask(&tls.acme_directory, tls.acme_roots.as_deref()).await)
 }
 
+/// What the system says, without its numbers.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let number = text.find(" (os error ");
+    text[..number.unwrap_or(text.len())].to_owned()
+}
+
 fn is_media_free(ports: &PortFacts) -> bool {
     ports.media.iter().all(|port| port.state == PortState::Free)
 }

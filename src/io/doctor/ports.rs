@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use super::words;
 use crate::config::{OnOff, Settings};
 use crate::doctor::ports::{Port, PortFacts, PortState, RelayPorts};
 use crate::io::listen::{listen_http, try_media};
@@ -45,7 +46,7 @@ fn refused(error: &io::Error, is_node: impl FnOnce() -> bool) -> PortState {
         io::ErrorKind::AddrInUse => PortState::Taken,
         io::ErrorKind::PermissionDenied => PortState::NotPermitted,
         io::ErrorKind::AddrNotAvailable => PortState::NoSuchAddress,
-        _ => PortState::Refused(error.to_string()),
+        _ => PortState::Refused(words(error)),
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+use super::words;
 use crate::config::{Settings, TlsMode, TlsSettings};
 use crate::doctor::tls::{Certificate, Name, Reached, TlsFacts};
 use crate::io::listen::listen_http;
@@ -41,7 +42,7 @@ pub(super) async fn look(
             answer: match directory {
                 Some(Ok(answer)) if answer.status == 200 => Ok(()),
                 Some(Ok(answer)) => Err(format!("it says {}", answer.status)),
-                Some(Err(error)) => Err(error.to_string()),
+                Some(Err(error)) => Err(words(error)),
                 None => Err("it was not asked".to_owned()),
             },
             names: names(settings, is_free).await,
@@ -62,8 +63,9 @@ fn files(tls: &TlsSettings, now: SystemTime) -> TlsFacts {
 }
 
 fn read(cert: &Path, key: &Path, now: SystemTime) -> Result<Certificate, String> {
-    let chain = std::fs::read(cert).map_err(|error| error.to_string())?;
-    let key = std::fs::read(key).map_err(|error| format!("its key {}: {error}", key.display()))?;
+    let chain = std::fs::read(cert).map_err(|error| words(&error))?;
+    let key = std::fs::read(key)
+        .map_err(|error| format!("its key {}: {}", key.display(), words(&error)))?;
     let key = Pem { chain, key }.certified_key()?;
     let facts = certificate::facts(&key).ok_or("it says of no host that it is for it")?;
     Ok(Certificate {
@@ -102,7 +104,7 @@ async fn names(settings: &Settings, is_free: bool) -> Vec<Name> {
 async fn look_up(name: &str, listener: Option<&TcpListener>) -> Name {
     let found = timeout(CONNECT_PATIENCE, tokio::net::lookup_host((name, HTTPS))).await;
     let found = found.map_err(|_| "the resolver does not answer".to_owned());
-    let found = found.and_then(|found| found.map_err(|error| error.to_string()));
+    let found = found.and_then(|found| found.map_err(|error| words(&error)));
     let found: Result<Vec<SocketAddr>, String> = found.map(Iterator::collect);
     let reached = match &found {
         Ok(found) => reach(found, name, listener).await,
@@ -124,7 +126,7 @@ async fn reach(at: &[SocketAddr], name: &str, listener: Option<&TcpListener>) ->
     let connected = timeout(CONNECT_PATIENCE, TcpStream::connect(at)).await;
     let stream = match connected {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Reached::Nobody(error.to_string()),
+        Ok(Err(error)) => return Reached::Nobody(words(&error)),
         Err(_) => return Reached::Nobody("no answer".to_owned()),
     };
     let is_here = async {
