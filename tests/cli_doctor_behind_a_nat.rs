@@ -88,8 +88,8 @@ impl Network {
         command
     }
 
-    /// Findings about addresses, each as `outcome: text`.
-    fn doctor(&self) -> Vec<String> {
+    /// Findings about addresses with that media port, each as `outcome: text`.
+    fn doctor(&self, port: u16) -> Vec<String> {
         let mut command = self.motet("node");
         command.args([
             "doctor",
@@ -97,7 +97,7 @@ impl Network {
             "--media-ip",
             NODE,
             "--media-port",
-            "3478",
+            &port.to_string(),
         ]);
         for address in OUTSIDE {
             command.args(["--stun-server", &format!("{address}:3478")]);
@@ -146,7 +146,7 @@ fn the_nat_in_front_is_told_and_the_way_back_in() {
     let _server = Node::spawn(server);
 
     network.inside("router", "nft add rule ip nat post masquerade fully-random");
-    let found = network.doctor();
+    let found = network.doctor(3478);
     let told = format!("ok: Browsers are told {ROUTER}, {NODE} for media.");
     assert_eq!(found[0], told);
     let behind = format!("{NODE} is behind a NAT, seen as {ROUTER}, that");
@@ -155,12 +155,13 @@ fn the_nat_in_front_is_told_and_the_way_back_in() {
     let no_way_back = format!("warning: The node does not reach itself by {ROUTER}");
     assert!(has(&found, &no_way_back), "{found:?}");
 
+    // Another port: the router remembers how it treated the one before.
     network.inside("router", "nft flush chain ip nat post");
     network.inside("router", "nft add rule ip nat post masquerade");
     let forward =
-        format!("nft add rule ip nat pre ip daddr {ROUTER} udp dport 3478 dnat to {NODE}");
+        format!("nft add rule ip nat pre ip daddr {ROUTER} udp dport 3479 dnat to {NODE}");
     network.inside("router", &forward);
-    let found = network.doctor();
+    let found = network.doctor(3479);
     assert!(
         has(&found, &format!("ok: {behind} keeps its ports")),
         "{found:?}"
@@ -169,7 +170,7 @@ fn the_nat_in_front_is_told_and_the_way_back_in() {
     assert!(has(&found, &way_back), "{found:?}");
 
     network.inside("node", "ip route delete default");
-    let found = network.doctor();
+    let found = network.doctor(3479);
     assert!(
         has(&found, "warning: This machine has no default route"),
         "{found:?}"
