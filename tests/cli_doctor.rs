@@ -3,10 +3,16 @@
 
 mod common;
 
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use common::{Node, motet, run};
 use motet::io::tls::certificate::make;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 /// On loopback alone, with ports that nobody has.
@@ -191,6 +197,78 @@ fn a_certificate_authority_that_is_away_is_a_problem() {
     );
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 0, "nothing was changed");
+}
+
+/// An https server on localhost that says 200 and that date to everyone, and the file of its root.
+fn https_server(folder: &Path, date: &'static str) -> (String, String) {
+    let day = Duration::from_secs(86_400);
+    let pem = make(&["localhost".to_owned()], day, SystemTime::now()).unwrap();
+    let root = folder.join("root.pem");
+    std::fs::write(&root, &pem.chain).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from_pem_slice(&pem.chain).unwrap()],
+            PrivateKeyDer::from_pem_slice(&pem.key).unwrap(),
+        )
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(tls, stream);
+            let _ = stream.read(&mut [0; 2000]);
+            let head = format!("HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: 2\r\n\r\n{{}}");
+            let _ = stream.write_all(head.as_bytes());
+        }
+    });
+    (
+        format!("https://localhost:{port}/directory"),
+        root.display().to_string(),
+    )
+}
+
+#[test]
+fn a_certificate_authority_that_answers_tells_the_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, root) = https_server(folder.path(), "Thu, 01 Jan 2026 00:00:00 GMT");
+    let host = directory.split('/').nth(2).unwrap();
+    let data = folder.path().to_str().unwrap();
+    let acme = [
+        "--tls",
+        "acme",
+        "--domain",
+        "no-such-host.invalid",
+        "--data",
+        data,
+    ];
+    let asked = ["--acme-directory", &directory, "--acme-roots", &root];
+    let (_, report) = doctor(&[&acme[..], &asked].concat());
+    let tls = findings(&report, "tls");
+    let answers = format!("ok: The certificate authority at {directory} answers.");
+    assert_eq!(tls[0], answers);
+    let wrong = |clock: &[String]| {
+        let first = clock.first().map_or("", String::as_str);
+        first.starts_with("problem: The clock is ")
+            && first.ends_with(&format!(" s ahead of {host}."))
+    };
+    let clock = findings(&report, "clock");
+    assert!(wrong(&clock), "{clock:?}");
+    // Of a root that nobody knows nothing is believed.
+    let (_, report) = doctor(&[&acme[..], &asked[..2]].concat());
+    let tls = findings(&report, "tls");
+    assert!(
+        tls[0].starts_with("problem: The certificate authority does not answer"),
+        "{tls:?}"
+    );
+    // Anybody else can be asked for the time.
+    let (code, report) = doctor(&["--time-from", &directory, "--acme-roots", &root]);
+    assert!(code == 1 && wrong(&findings(&report, "clock")), "{report}");
 }
 
 #[test]
