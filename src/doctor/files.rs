@@ -29,22 +29,17 @@ pub fn judge(facts: &FileFacts) -> Vec<Finding> {
         "ulimit -n {0}   (a systemd unit: LimitNOFILE={0})",
         wanted.next_power_of_two()
     );
-    let left = soft.saturating_sub(facts.relays + OWN);
     let finding = if soft >= wanted {
         Finding::ok(CHECK, format!("The node may open {soft} files at once."))
-    } else if left >= CONNECTIONS_MIN {
+    } else if soft >= OWN + CONNECTIONS_MIN {
         let text = format!(
-            "The node may open {soft} files at once: with all relays in use, that is enough for \
-             {left} connections, of {} that it would take.",
-            facts.connections
+            "The node may open {soft} files at once; its connections ({}) and relays ({}) may need \
+             {wanted}.",
+            facts.connections, facts.relays
         );
         Finding::warning(CHECK, text).mend(mend)
     } else {
-        let text = format!(
-            "The node may open {soft} files at once, but its relays alone may need {}: with them \
-             in use, nobody can connect.",
-            facts.relays
-        );
+        let text = format!("The node may open {soft} files at once: a few browsers use them up.");
         Finding::problem(CHECK, text).mend(mend)
     };
     vec![finding]
@@ -64,17 +59,24 @@ mod tests {
                 "ok: The node may open 20000 files at once.".to_owned(),
             ),
             (
-                4096,
+                17_447,
                 format!(
-                    "warning: The node may open 4096 files at once: with all relays in use, that \
-                     is enough for 3032 connections, of 16384 that it would take. | {mend}"
+                    "warning: The node may open 17447 files at once; its connections (16384) and \
+                     relays (1000) may need 17448. | {mend}"
                 ),
             ),
             (
-                1024,
+                320,
                 format!(
-                    "problem: The node may open 1024 files at once, but its relays alone may need \
-                     1000: with them in use, nobody can connect. | {mend}"
+                    "warning: The node may open 320 files at once; its connections (16384) and \
+                     relays (1000) may need 17448. | {mend}"
+                ),
+            ),
+            (
+                319,
+                format!(
+                    "problem: The node may open 319 files at once: a few browsers use them up. | \
+                     {mend}"
                 ),
             ),
         ] {

@@ -357,6 +357,15 @@ mod tests {
     }
 
     #[test]
+    fn media_that_moved_keeps_the_places_of_the_paths_that_there_are() {
+        let mut relay = relay(Instant::now());
+        let [one, two, three] = [1, 2, 3].map(|last| ([203, 0, 113, last], 3478).into());
+        relay.add_own(&[one, two], &[]);
+        relay.add_own(&[three, one], &[IpAddr::from([203, 0, 113, 3])]);
+        assert_eq!(relay.own_media, [one, two, three]);
+    }
+
+    #[test]
     fn credentials_are_renewed_until_the_member_leaves() {
         let now = Instant::now();
         let mut relay = relay(now);

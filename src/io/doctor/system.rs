@@ -62,11 +62,13 @@ mod tests {
     #[test]
     fn a_socket_says_what_it_was_given() {
         let facts = buffers();
-        let limit = |name| -> usize {
-            let text = std::fs::read_to_string(format!("/proc/sys/net/core/{name}"));
-            text.map_or(0, |text| text.trim().parse().unwrap_or(0))
-        };
-        assert_eq!(facts.receive, facts.wanted.min(limit("rmem_max")));
-        assert_eq!(facts.send, facts.wanted.min(limit("wmem_max")));
+        for (name, given) in [("rmem_max", facts.receive), ("wmem_max", facts.send)] {
+            // A container may not show it.
+            let Ok(text) = std::fs::read_to_string(format!("/proc/sys/net/core/{name}")) else {
+                continue;
+            };
+            let limit: usize = text.trim().parse().unwrap_or_default();
+            assert_eq!(given, facts.wanted.min(limit), "{name}");
+        }
     }
 }
