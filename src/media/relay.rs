@@ -203,18 +203,6 @@ impl Relay {
         }
     }
 
-    /// The node is seen at other addresses from now on, besides those from before: `media` at best
-    /// ones, and relays under those of `relays`, one of each family.
-    pub fn add_own(&mut self, media: &[SocketAddr], relays: &[IpAddr]) {
-        // Paths without a socket go by the place in this list: it only grows.
-        for &at in media {
-            if !self.own_media.contains(&at) {
-                self.own_media.push(at);
-            }
-        }
-        self.server.add_own(media, relays);
-    }
-
     /// A member is gone: so are all of its allocations.
     pub fn revoke(&mut self, now: Instant, member: MemberId) {
         self.grants.take(member);
@@ -251,6 +239,18 @@ impl Relay {
     /// Entries of all tables that grow with what comes in.
     pub fn table_entries(&self) -> usize {
         self.server.table_entries()
+    }
+
+    /// The node is seen at other addresses from now on, besides those from before: `media` at best
+    /// ones, and relays under those of `relays`, one of each family.
+    pub fn add_own(&mut self, media: &[SocketAddr], relays: &[IpAddr]) {
+        // Paths without a socket go by the place in this list: it only grows.
+        for &at in media {
+            if !self.own_media.contains(&at) {
+                self.own_media.push(at);
+            }
+        }
+        self.server.add_own(media, relays);
     }
 
     /// What the server has counted.
@@ -357,15 +357,6 @@ mod tests {
     }
 
     #[test]
-    fn media_that_moved_keeps_the_places_of_the_paths_that_there_are() {
-        let mut relay = relay(Instant::now());
-        let [one, two, three] = [1, 2, 3].map(|last| ([203, 0, 113, last], 3478).into());
-        relay.add_own(&[one, two], &[]);
-        relay.add_own(&[three, one], &[IpAddr::from([203, 0, 113, 3])]);
-        assert_eq!(relay.own_media, [one, two, three]);
-    }
-
-    #[test]
     fn credentials_are_renewed_until_the_member_leaves() {
         let now = Instant::now();
         let mut relay = relay(now);
@@ -381,5 +372,14 @@ mod tests {
         assert_eq!(name(relay.grant(later, member)), expected);
         relay.revoke(later, member);
         assert_eq!(relay.next_to_renew(later + RENEWED_AFTER), None);
+    }
+
+    #[test]
+    fn media_that_moved_keeps_the_places_of_the_paths_that_there_are() {
+        let mut relay = relay(Instant::now());
+        let [one, two, three] = [1, 2, 3].map(|last| ([203, 0, 113, last], 3478).into());
+        relay.add_own(&[one, two], &[]);
+        relay.add_own(&[three, one], &[IpAddr::from([203, 0, 113, 3])]);
+        assert_eq!(relay.own_media, [one, two, three]);
     }
 }
