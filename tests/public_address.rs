@@ -3,10 +3,13 @@
 
 mod common;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use common::{Client, Node};
+use motet_turn::credentials::{self, Algorithm};
+use motet_turn::stun::{self, Message, Writer};
+use motet_turn::words;
 use serde_json::json;
 
 const OFFER: &str = include_str!("fixtures/offers/chromium-156-life-1-first.sdp");
@@ -33,8 +36,7 @@ fn stun_server(delay: Duration, told: Option<&'static str>) -> SocketAddr {
 
 /// Candidates in the answer to a new connection, as `address port`.
 async fn candidates(node: &Node) -> Vec<String> {
-    let room = format!("hall-{:?}", Instant::now());
-    let (mut client, joined) = Client::join(node, &room, "Ada").await;
+    let (mut client, joined) = Client::join(node, "hall", "Ada").await;
     let epoch = &joined["topology"]["epoch"];
     let offer = json!({"type": "offer", "id": 2, "sdp": OFFER, "epoch": epoch, "fresh": true});
     client.say(offer).await;
@@ -52,6 +54,48 @@ async fn candidates(node: &Node) -> Vec<String> {
         .collect();
     found.dedup();
     found
+}
+
+/// Under which IPv4 address a new relay is told.
+async fn relay_address(node: &Node) -> Ipv4Addr {
+    let (_client, joined) = Client::join(node, "relayed", "Ada").await;
+    let servers = joined["iceServers"].as_array().unwrap();
+    let server = servers.iter().find(|server| server["username"].is_string());
+    let text = |key: &str| server.unwrap()[key].as_str().unwrap().to_owned();
+    let (name, password) = (text("username"), text("credential"));
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(node.media[0]).unwrap();
+    socket.set_read_timeout(Some(common::PATIENCE)).unwrap();
+    let ask = |id: u8, fill: &dyn Fn(&mut Writer<'_>)| {
+        let mut request = vec![];
+        let mut writer = Writer::new(&mut request, words::ALLOCATE_REQUEST, &[id; 12]);
+        writer.attribute(words::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+        fill(&mut writer);
+        socket.send(&request).unwrap();
+        let mut answer = vec![0; 500];
+        let length = socket.recv(&mut answer).unwrap();
+        answer.truncate(length);
+        answer
+    };
+    let challenge = ask(1, &|_| {});
+    let challenge = Message::parse(&challenge).unwrap();
+    let value = |kind| challenge.attribute(kind).unwrap();
+    let realm = std::str::from_utf8(value(stun::REALM)).unwrap();
+    let (name, password) = (name.as_bytes(), password.as_bytes());
+    let key = credentials::long_term_key(Algorithm::Md5, name, realm, password);
+    let answer = ask(2, &|writer| {
+        writer.attribute(stun::USERNAME, name);
+        writer.attribute(stun::REALM, realm.as_bytes());
+        writer.attribute(stun::NONCE, value(stun::NONCE));
+        writer.integrity(&key).unwrap();
+    });
+    let answer = Message::parse(&answer).unwrap();
+    let told = answer
+        .attribute(words::XOR_RELAYED_ADDRESS)
+        .expect("a relay");
+    // Masked by the cookie (RFC 8489 §14.2).
+    let masked = u32::from_be_bytes(told[4..8].try_into().unwrap());
+    Ipv4Addr::from(masked ^ 0x2112_A442)
 }
 
 #[tokio::test]
@@ -92,17 +136,19 @@ async fn a_node_starts_without_a_server_that_is_silent_or_gone() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_taken_for_connections_that_begin_after_it() {
-    let server = stun_server(Duration::from_secs(2), Some("203.0.113.7"));
+async fn a_slow_answer_is_taken_for_connections_and_relays_that_begin_after_it() {
+    let server = stun_server(Duration::from_secs(3), Some("203.0.113.7"));
     let node = Node::start(&["--stun-server", &server.to_string()]);
     let port = node.media[0].port();
     assert_eq!(candidates(&node).await, [format!("127.0.0.1 {port}")]);
+    assert_eq!(relay_address(&node).await, Ipv4Addr::LOCALHOST);
     let deadline = Instant::now() + Duration::from_secs(20);
     while candidates(&node).await.len() < 2 {
         assert!(Instant::now() < deadline, "the answer is taken");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert_eq!(candidates(&node).await[0], format!("203.0.113.7 {port}"));
+    assert_eq!(relay_address(&node).await, Ipv4Addr::new(203, 0, 113, 7));
 }
 
 #[tokio::test]
