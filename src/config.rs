@@ -3,6 +3,7 @@
 //! A flag beats a variable, a variable beats the file, the file beats the default. The file's keys
 //! are the flags without their dashes in front.
 
+mod doctor;
 mod tls;
 
 use std::ffi::OsString;
@@ -14,12 +15,13 @@ use std::path::{Path, PathBuf};
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use motet_turn::Cidr;
 
 use crate::logic::limits::Limits;
 use crate::logic::topology::{Policy, TopologyConfig};
 
+pub use self::doctor::{DoctorSettings, is_doctor};
 pub use self::tls::{TlsMode, TlsSettings};
 
 const EXAMPLES: &str = "\
@@ -34,8 +36,12 @@ Examples:
       https with a certificate that the node gets and renews by itself.
   motet --public-ip 203.0.113.7
       Behind a 1:1 NAT (most clouds): browsers are told this address for media.
+  motet --stun-server stun.example.org:3478
+      The same, where the address is not known or changes: the node asks that server for it.
   MOTET_ADMIN_TOKEN=$(openssl rand -hex 24) motet --config /etc/motet.toml
       A file for the settings, a variable for the secret.
+  motet doctor --config /etc/motet.toml
+      Checks whether that node can run here and be reached, and says what mends what.
 
 A file holds the same settings, named like the flags:
   http-listen = \"0.0.0.0:8080\"
@@ -132,6 +138,18 @@ pub struct Settings {
         help_heading = "Network"
     )]
     pub public_ip: Vec<IpAddr>,
+
+    /// A STUN server that tells this node its public address (1:1 NAT, an address that changes);
+    /// repeatable, asked in turn, again and again
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "MOTET_STUN_SERVER",
+        value_delimiter = ',',
+        value_parser = host_and_port,
+        help_heading = "Network"
+    )]
+    pub stun_server: Vec<String>,
 
     /// A STUN server for browsers besides this node (stun:host:port); repeatable
     #[arg(
@@ -343,27 +361,7 @@ impl Settings {
     /// [`LoadError::Asked`] for help, [`LoadError::Wrong`] for anything that does not fit.
     pub fn load(arguments: impl IntoIterator<Item = OsString>) -> Result<Settings, LoadError> {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
-        let command = command();
-        let matches = command
-            .clone()
-            .try_get_matches_from(&arguments)
-            .map_err(|error| refuse(&error, &command, &|arg| given_by(arg, &arguments)))?;
-        let settings = from_matches(&matches)?;
-        let Some(path) = &settings.config else {
-            return settings.checked();
-        };
-        let unset = |id: &str| {
-            !matches!(
-                matches.value_source(id),
-                Some(ValueSource::CommandLine | ValueSource::EnvVariable)
-            )
-        };
-        let command = with_file(command, path, &unset)?;
-        let matches = command
-            .clone()
-            .try_get_matches_from(&arguments)
-            .map_err(|error| refuse(&error, &command, &|_| path.display().to_string()))?;
-        from_matches(&matches)?.checked()
+        load_with(command(), &arguments).map(|(settings, _)| settings)
     }
 
     fn checked(self) -> Result<Settings, LoadError> {
@@ -410,7 +408,34 @@ pub fn command() -> Command {
     })
 }
 
-fn from_matches(matches: &clap::ArgMatches) -> Result<Settings, LoadError> {
+/// Settings by that definition, which may have more arguments than the node's, and all that was given.
+fn load_with(
+    command: Command,
+    arguments: &[OsString],
+) -> Result<(Settings, ArgMatches), LoadError> {
+    let matches = command
+        .clone()
+        .try_get_matches_from(arguments)
+        .map_err(|error| refuse(&error, &command, &|arg| given_by(arg, arguments)))?;
+    let settings = from_matches(&matches)?;
+    let Some(path) = &settings.config else {
+        return Ok((settings.checked()?, matches));
+    };
+    let unset = |id: &str| {
+        !matches!(
+            matches.value_source(id),
+            Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+        )
+    };
+    let command = with_file(command, path, &unset)?;
+    let matches = command
+        .clone()
+        .try_get_matches_from(arguments)
+        .map_err(|error| refuse(&error, &command, &|_| path.display().to_string()))?;
+    Ok((from_matches(&matches)?.checked()?, matches))
+}
+
+fn from_matches(matches: &ArgMatches) -> Result<Settings, LoadError> {
     Settings::from_arg_matches(matches).map_err(|error| LoadError::Wrong(one_line(&error)))
 }
 
@@ -599,6 +624,18 @@ fn public_address(text: &str) -> Result<IpAddr, String> {
     Ok(address)
 }
 
+fn host_and_port(text: &str) -> Result<String, String> {
+    let is_ok = text.rsplit_once(':').is_some_and(|(host, port)| {
+        let is_name = !host.is_empty() && !host.contains(['/', ' ', ':']);
+        let is_ipv6 = host.starts_with('[') && host.ends_with(']');
+        (is_name || is_ipv6) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    match is_ok {
+        true => Ok(text.to_owned()),
+        false => Err("expected a host and a port, such as stun.example.org:3478".to_owned()),
+    }
+}
+
 fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
     let range = text.split_once('-').and_then(|(first, last)| {
         let range: RangeInclusive<u16> = first.parse().ok()?..=last.parse().ok()?;
@@ -742,6 +779,11 @@ mod tests {
             (
                 ["--public-ip", "0.0.0.0"],
                 "--public-ip from the flag: \"0.0.0.0\": expected an address that browsers can send to",
+            ),
+            (
+                ["--stun-server", "stun.example.org"],
+                "--stun-server from the flag: \"stun.example.org\": expected a host and a port, \
+                 such as stun.example.org:3478",
             ),
             (
                 ["--turn", "maybe"],

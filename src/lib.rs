@@ -11,13 +11,15 @@
 //!   [`media::shard::Shard`] is all rooms of one core as a value.
 //! - [`io`]: acts. Sockets, threads, HTTP, the clock. [`io::server::Server`] is the node.
 //!
-//! Beside them: [`ids`] (names for things), [`config`] (every setting), [`metrics`].
+//! Beside them: [`ids`] (names for things), [`config`] (every setting), [`metrics`],
+//! [`doctor`] (what it makes of a machine).
 //!
 //! The two journeys, of a packet and of a message, and a "where do I …" table are in
 //! `ARCHITECTURE.md`.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod config;
+pub mod doctor;
 pub mod ids;
 pub mod io;
 pub mod logic;

@@ -1,11 +1,14 @@
 //! The `motet` binary: settings, log, signals.
 #![allow(clippy::disallowed_methods)]
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use motet::config::{LoadError, LogFormat, Settings};
+use motet::config::{DoctorSettings, LoadError, LogFormat, Settings, is_doctor};
+use motet::doctor::{Outcome, diagnose, report};
 use motet::io::banner::banner;
+use motet::io::doctor::gather;
 use motet::io::probe::check;
 use motet::io::server::{Server, StartError};
 use motet::io::signals::StopSignals;
@@ -15,14 +18,16 @@ use tracing_subscriber::EnvFilter;
 const INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
-    let settings = match Settings::load(std::env::args_os()) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if is_doctor(&arguments) {
+        return match DoctorSettings::load(arguments) {
+            Ok(settings) => report(&settings),
+            Err(error) => answer(error),
+        };
+    }
+    let settings = match Settings::load(arguments) {
         Ok(settings) => settings,
-        Err(LoadError::Asked(text)) => {
-            // Whoever asked may have stopped reading.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => return fail(&error),
+        Err(error) => return answer(error),
     };
     if settings.check {
         return match check(settings.http_listen) {
@@ -56,6 +61,35 @@ async fn run(settings: Settings) -> Result<(), StartError> {
     });
     server.stop().await;
     Ok(())
+}
+
+fn report(settings: &DoctorSettings) -> ExitCode {
+    let findings = match gather(settings) {
+        Ok(facts) => diagnose(&facts),
+        Err(error) => return fail(&error),
+    };
+    let is_coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let text = match settings.json {
+        true => report::json(&findings),
+        false => report::text(&findings, is_coloured),
+    };
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    match report::outcome(&findings) {
+        Outcome::Problem => ExitCode::FAILURE,
+        Outcome::Ok | Outcome::Warning => ExitCode::SUCCESS,
+    }
+}
+
+/// What was asked for, or what is wrong with the settings.
+fn answer(error: LoadError) -> ExitCode {
+    match error {
+        LoadError::Asked(text) => {
+            // Whoever asked may have stopped reading.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        LoadError::Wrong(_) => fail(&error),
+    }
 }
 
 fn start_log(settings: &Settings) {

@@ -30,7 +30,9 @@ async fn the_page_is_served_at_the_root_and_for_every_room() {
 #[tokio::test]
 async fn every_file_that_the_page_needs_is_served_with_its_type() {
     let node = Node::start(&[]);
-    let page = get(&node, "/").await.text().await.unwrap();
+    let root = get(&node, "/").await.text().await.unwrap();
+    let page = root + &get(&node, "/check").await.text().await.unwrap();
+    assert!(page.contains("/main.js") && page.contains("/check.js"));
     let mut seen = 0;
     for attribute in ["src=\"/", "href=\"/"] {
         for (at, _) in page.match_indices(attribute) {

@@ -56,7 +56,7 @@ struct Floor {
     never: &'static [&'static [&'static str]],
 }
 
-const FLOORS: [Floor; 4] = [
+const FLOORS: [Floor; 5] = [
     Floor {
         path: "src/ids.rs",
         never: &[
@@ -88,6 +88,14 @@ const FLOORS: [Floor; 4] = [
     },
     Floor {
         path: "src/logic",
+        never: &[
+            &NO_IO,
+            &NO_STACKS,
+            &["crate::media", "crate::io", "crate::config"],
+        ],
+    },
+    Floor {
+        path: "src/doctor",
         never: &[
             &NO_IO,
             &NO_STACKS,

@@ -1,4 +1,5 @@
 import { settings } from './settings.js';
+import { checkWords } from './strings/check.js';
 
 /** @import { Cause, ErrorCode, Mode, PathReason, Reach, Reaction, Reason } from './protocol' */
 
@@ -943,12 +944,15 @@ export let strings;
 export let reasons;
 /** @type {typeof errorsEn} */
 export let errors;
+/** @type {typeof checkWords.en} */
+export let checks;
 
 /** @param {Language} language what is drawn from now on is in it */
 export function setLanguage(language) {
   strings = { en, de, fr }[language];
   reasons = { en: reasonsEn, de: reasonsDe, fr: reasonsFr }[language];
   errors = { en: errorsEn, de: errorsDe, fr: errorsFr }[language];
+  checks = checkWords[language];
   if (globalThis.document) document.documentElement.lang = language;
 }
 

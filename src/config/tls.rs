@@ -132,7 +132,7 @@ fn domain(text: &str) -> Result<String, String> {
     Ok(text.to_ascii_lowercase())
 }
 
-fn https_url(text: &str) -> Result<String, String> {
+pub(super) fn https_url(text: &str) -> Result<String, String> {
     match text.strip_prefix("https://") {
         Some(rest) if !rest.is_empty() && !rest.contains(' ') => Ok(text.to_owned()),
         _ => Err("expected an address that begins with https://".to_owned()),

@@ -10,7 +10,7 @@ use crate::config::Settings;
 /// Connections that the kernel holds while the node does not take them.
 const BACKLOG: i32 = 512;
 /// What the kernel may hold for a media socket, in bytes; it gives less if its own limit is lower.
-const MEDIA_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MEDIA_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Media sockets at most: their index is one byte, and each is a candidate in every answer.
 pub const MEDIA_SOCKETS_MAX: usize = 16;
 
@@ -48,13 +48,18 @@ pub struct BindError {
 /// # Errors
 /// [`BindError`], in words for the person who starts the node.
 pub fn bind_http(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let bound = try_http(address).or_else(|error| match address {
+    listen_http(address)
+        .map_err(|error| refused("cannot listen on", "--http-listen", address, &error))
+}
+
+/// As [`bind_http`], in the system's words.
+pub(super) fn listen_http(address: SocketAddr) -> io::Result<TcpListener> {
+    try_http(address).or_else(|error| match address {
         SocketAddr::V6(v6) if v6.ip().is_unspecified() && no_ipv6(&error) => {
             try_http((Ipv4Addr::UNSPECIFIED, v6.port()).into())
         }
         _ => Err(error),
-    });
-    bound.map_err(|error| refused("cannot listen on", "--http-listen", address, &error))
+    })
 }
 
 /// Binds the media port on the addresses that the settings name, or on all of this machine's, and
@@ -73,7 +78,8 @@ pub fn bind_media(settings: &Settings) -> Result<MediaSockets, BindError> {
         }
     }
     let sockets = bound?;
-    let advertised = advertised(&sockets, &settings.public_ip);
+    let bound: Vec<SocketAddr> = sockets.iter().map(|socket| socket.local).collect();
+    let advertised = advertised(&bound, &settings.public_ip, &[]);
     Ok(MediaSockets {
         sockets,
         advertised,
@@ -113,7 +119,7 @@ pub fn interface_addresses() -> Vec<IpAddr> {
 }
 
 /// What to bind, in order. Loopback is last and always there: people try the node on one machine.
-fn media_addresses(chosen: &[IpAddr], interfaces: &[IpAddr]) -> Vec<IpAddr> {
+pub(super) fn media_addresses(chosen: &[IpAddr], interfaces: &[IpAddr]) -> Vec<IpAddr> {
     let mut addresses = if chosen.is_empty() {
         interfaces
     } else {
@@ -131,19 +137,40 @@ fn media_addresses(chosen: &[IpAddr], interfaces: &[IpAddr]) -> Vec<IpAddr> {
     addresses
 }
 
-fn advertised(sockets: &[MediaSocket], public: &[IpAddr]) -> Vec<SocketAddr> {
-    let bound = || sockets.iter().map(|socket| socket.local);
-    if !public.is_empty() {
-        let port = bound().next().map_or(0, |address| address.port());
-        return public.iter().map(|&ip| SocketAddr::new(ip, port)).collect();
-    }
-    let reachable: Vec<SocketAddr> = bound()
-        .filter(|address| !address.ip().is_loopback())
+/// What browsers are told: `public` addresses instead of the bound ones, if there are any; in front
+/// of the others those that were `seen` from outside, except of a family that `public` has.
+pub(super) fn advertised(
+    bound: &[SocketAddr],
+    public: &[IpAddr],
+    seen: &[IpAddr],
+) -> Vec<SocketAddr> {
+    let port = bound.first().map_or(0, SocketAddr::port);
+    let is_known = |ip: &&IpAddr| public.iter().any(|one| one.is_ipv4() == ip.is_ipv4());
+    let seen = seen.iter().filter(|ip| !is_known(ip));
+    let mut told: Vec<SocketAddr> = public
+        .iter()
+        .chain(seen)
+        .map(|&ip| (ip, port).into())
         .collect();
-    if reachable.is_empty() {
-        bound().collect()
-    } else {
-        reachable
+    if public.is_empty() {
+        told.extend(outward(bound));
+    }
+    let mut once = Vec::new();
+    told.retain(|at| {
+        let is_new = !once.contains(at);
+        once.push(*at);
+        is_new
+    });
+    told
+}
+
+/// Bound addresses without loopback, unless there is nothing else.
+pub(super) fn outward(bound: &[SocketAddr]) -> Vec<SocketAddr> {
+    let mut outward = bound.to_vec();
+    outward.retain(|at| !at.ip().is_loopback());
+    match outward.is_empty() {
+        true => bound.to_vec(),
+        false => outward,
     }
 }
 
@@ -192,7 +219,8 @@ fn try_http(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn try_media(address: SocketAddr) -> io::Result<MediaSocket> {
+/// One media socket, as large as the kernel lets it be.
+pub(super) fn try_media(address: SocketAddr) -> io::Result<MediaSocket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::DGRAM,
@@ -257,14 +285,30 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_advertised_only_if_there_is_nothing_else() {
-        let bound = try_media("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = bound.local;
-        let public: IpAddr = "203.0.113.7".parse().unwrap();
-        let sockets = [bound];
-        assert_eq!(advertised(&sockets, &[]), [address]);
-        let told = advertised(&sockets, &[public]);
-        assert_eq!(told, [SocketAddr::new(public, address.port())]);
+    fn what_browsers_are_told() {
+        let (here, lan) = ("127.0.0.1", "10.0.0.5");
+        let (v4, v6, other) = ("203.0.113.7", "2001:db8::7", "203.0.113.8");
+        for (bound, public, seen, expected) in [
+            (vec![here], vec![], vec![], vec![here]),
+            (vec![lan, here], vec![], vec![], vec![lan]),
+            (vec![lan, here], vec![v4], vec![], vec![v4]),
+            (vec![lan, here], vec![v4, v6], vec![], vec![v4, v6]),
+            (vec![lan, here], vec![], vec![v4], vec![v4, lan]),
+            (vec![v4, v6, here], vec![], vec![v4, v6], vec![v4, v6]),
+            (vec![lan, v6, here], vec![], vec![v4, v6], vec![v4, v6, lan]),
+            (vec![lan, here], vec![v4], vec![other], vec![v4]),
+            (vec![lan, v6, here], vec![v4], vec![other, v6], vec![v4, v6]),
+            (vec![here], vec![], vec![here], vec![here]),
+        ] {
+            let ips = |texts: &[&str]| -> Vec<IpAddr> {
+                texts.iter().map(|text| text.parse().unwrap()).collect()
+            };
+            let at = |texts: &[&str]| -> Vec<SocketAddr> {
+                ips(texts).iter().map(|&ip| (ip, 9).into()).collect()
+            };
+            let told = advertised(&at(&bound), &ips(&public), &ips(&seen));
+            assert_eq!(told, at(&expected), "{bound:?} {public:?} {seen:?}");
+        }
     }
 
     #[test]

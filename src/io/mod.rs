@@ -2,10 +2,12 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod banner;
+pub mod doctor;
 pub mod http;
 pub mod listen;
 pub mod outbox;
 pub mod probe;
+pub mod public_address;
 mod relay_setup;
 pub mod relays;
 pub mod rim;
@@ -14,6 +16,7 @@ pub mod server;
 pub mod shard_handle;
 pub mod signals;
 pub mod streams;
+pub mod stun_client;
 pub mod tcp;
 pub mod tls;
 pub mod udp;

@@ -1,4 +1,5 @@
-//! Asks a running node on this machine whether it takes joins: `motet --check`, for containers.
+//! Asks a running node on this machine whether it takes joins: `motet --check`, for containers; and
+//! whether there is one at all.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -12,24 +13,31 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// One line that says why it is not ready.
 pub fn check(http_listen: SocketAddr) -> Result<(), String> {
     let address = nearest(http_listen);
-    let status =
-        status_line(address).map_err(|error| format!("no answer from {address}: {error}"))?;
+    let answer =
+        ask(address, "/ready").map_err(|error| format!("no answer from {address}: {error}"))?;
+    let status = answer.lines().next().unwrap_or_default();
     match status.split(' ').nth(1) {
         Some("200") => Ok(()),
         _ => Err(format!("the node at {address} is not ready: {status:?}")),
     }
 }
 
-fn status_line(address: SocketAddr) -> io::Result<String> {
+/// Whether a node listens there, by its `/health`. It answers this machine over http, with TLS on too.
+pub fn is_node(http_listen: SocketAddr) -> bool {
+    let answer = ask(nearest(http_listen), "/health").unwrap_or_default();
+    let is_good = answer.starts_with("HTTP/1.1 200 ");
+    is_good && answer.ends_with("\r\n\r\nok\n")
+}
+
+fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    let request = format!("GET /ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
-    let mut head = Vec::new();
-    stream.take(4096).read_to_end(&mut head)?;
-    let head = String::from_utf8_lossy(&head);
-    Ok(head.lines().next().unwrap_or_default().to_owned())
+    let mut answer = Vec::new();
+    stream.take(4096).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 fn nearest(listen: SocketAddr) -> SocketAddr {

@@ -32,11 +32,11 @@ pub(super) fn config(config: &WorkerConfig, time: (Instant, Duration)) -> Option
 fn turn(settings: &Settings, media: &MediaSockets, http: SocketAddr) -> Config {
     let secret: [u8; 32] = rand::random();
     let mut config = Config::new(REALM, &secret, rand::random());
-    for is_ipv4 in [true, false] {
-        match addresses(media, is_ipv4).map(|addresses| addresses.told) {
-            Some(IpAddr::V4(ip)) => config.relay_ipv4 = Some(ip),
-            Some(IpAddr::V6(ip)) => config.relay_ipv6 = Some(ip),
-            None => {}
+    let bound: Vec<SocketAddr> = media.sockets.iter().map(|socket| socket.local).collect();
+    for told in told(&bound, &media.advertised) {
+        match told {
+            IpAddr::V4(ip) => config.relay_ipv4 = Some(ip),
+            IpAddr::V6(ip) => config.relay_ipv6 = Some(ip),
         }
     }
     config.relay_ports = settings.relay_ports.clone();
@@ -48,6 +48,15 @@ fn turn(settings: &Settings, media: &MediaSockets, http: SocketAddr) -> Config {
     config.own_addresses = interface_addresses();
     config.allowed_peers = settings.relay_allow.clone();
     config
+}
+
+/// Under which addresses relays are given, at most one of each family, for what is bound and what
+/// browsers are told for media.
+pub(super) fn told(bound: &[SocketAddr], advertised: &[SocketAddr]) -> Vec<IpAddr> {
+    let ips = |at: &[SocketAddr]| -> Vec<IpAddr> { at.iter().map(SocketAddr::ip).collect() };
+    let (bound, advertised) = (ips(bound), ips(advertised));
+    let chosen = [true, false].map(|is_ipv4| choose(&bound, &advertised, is_ipv4));
+    chosen.into_iter().flatten().map(|one| one.told).collect()
 }
 
 /// A relay's address, as others see it and as it is bound here.

@@ -11,7 +11,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::http::router;
-use super::listen::{BindError, MediaSockets, bind_http, bind_media};
+use super::listen::{BindError, MediaSockets, advertised, bind_http, bind_media, outward};
+use super::public_address::{self, Seen};
+use super::relay_setup;
 use super::rim::Rim;
 use super::shard_handle::{MAILBOX_COMMANDS_MAX, ShardError, ShardHandle};
 use super::streams::{Streams, streams};
@@ -25,7 +27,7 @@ use crate::media::shard::{Question, ShardCommand};
 use crate::protocol::reason::Reason;
 
 /// TCP connections at once. Beyond, the newest is closed without a word.
-const CONNECTIONS_MAX: usize = 16_384;
+pub(super) const CONNECTIONS_MAX: usize = 16_384;
 /// TCP connections of one address at once, for every WebSocket it may have. Beyond, the newest is
 /// closed without a word. A browser opens six beside its WebSocket.
 const CONNECTIONS_PER_WEBSOCKET: u32 = 4;
@@ -89,10 +91,11 @@ impl Server {
         let settings = Arc::new(settings);
         let limits = settings.limits();
         let listener = bind_http(settings.http_listen)?;
-        let sockets = bind_media(&settings)?;
+        let mut sockets = bind_media(&settings)?;
         let tls = tls::start(&settings)?;
         let http = listener.local_addr()?;
         let media: Vec<SocketAddr> = sockets.sockets.iter().map(|socket| socket.local).collect();
+        let seen = find_address(&settings, &media, &mut sockets).await;
         let advertised = sockets.advertised.clone();
         let rim = Arc::new(Rim::new(1, &limits));
         let (stream_port, streams) = streams(settings.turn == OnOff::On);
@@ -112,6 +115,9 @@ impl Server {
             tls: tls.clone(),
             streams: stream_port,
         };
+        if let Some(seen) = seen {
+            tokio::spawn(follow_address(Arc::clone(&node), seen, media.clone()));
+        }
         tokio::spawn(take_connections(Arc::clone(&node), listener, port));
         Ok(RunningServer {
             node,
@@ -226,6 +232,41 @@ fn start_shard(
     };
     let worker = worker::spawn(config, (mailbox, streams), Arc::clone(rim))?;
     Ok((ShardHandle::new(sender, Arc::clone(rim)), worker))
+}
+
+/// Takes what STUN servers see into what browsers are told, if one answers soon.
+async fn find_address(
+    settings: &Settings,
+    media: &[SocketAddr],
+    sockets: &mut MediaSockets,
+) -> Option<Seen> {
+    if settings.stun_server.is_empty() {
+        return None;
+    }
+    let from = outward(media).iter().map(SocketAddr::ip).collect();
+    let mut seen = public_address::follow(settings.stun_server.clone(), from);
+    let first = public_address::at_start(&mut seen).await;
+    sockets.advertised = advertised(media, &settings.public_ip, &first);
+    Some(seen)
+}
+
+/// Tells the shards of other addresses of the node, until it stops.
+async fn follow_address(node: Arc<Node>, mut seen: Seen, media: Vec<SocketAddr>) {
+    let mut stopping = node.stopping.subscribe();
+    loop {
+        tokio::select! {
+            changed = seen.changed() => if changed.is_err() { return },
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+        let candidates = {
+            let seen = seen.borrow_and_update();
+            advertised(&media, &node.settings.public_ip, &seen)
+        };
+        for shard in &node.shards {
+            let (candidates, relays) = (candidates.clone(), relay_setup::told(&media, &candidates));
+            let _ = shard.send(ShardCommand::Moved { candidates, relays }).await;
+        }
+    }
 }
 
 async fn take_connections(node: Arc<Node>, listener: TcpListener, port: Port) {

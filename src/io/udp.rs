@@ -34,6 +34,8 @@ const SEGMENTS_BYTES_MAX: usize = 65_000;
 /// All media sockets of the node, on one port, and its relay sockets.
 pub struct UdpSockets {
     sockets: Vec<UdpSocket>,
+    /// Which of them are for IPv6.
+    are_ipv6: Vec<bool>,
     relays: Option<Relays>,
     received: Received,
     sent: MultiHeaders<SockaddrStorage>,
@@ -44,7 +46,9 @@ pub struct UdpSockets {
 
 /// Where a batch is received.
 struct Received {
-    headers: MultiHeaders<SockaddrStorage>,
+    /// For IPv4 and for IPv6: the kernel leaves the length of a source's address in each, and cuts
+    /// the next longer one to that.
+    headers: [MultiHeaders<SockaddrStorage>; 2],
     buffer: Box<[u8]>,
 }
 
@@ -55,14 +59,16 @@ impl UdpSockets {
         sockets: Vec<std::net::UdpSocket>,
         relays: Option<RelayBinding>,
     ) -> io::Result<Self> {
+        let are_ipv6 = sockets.iter().map(is_ipv6).collect::<io::Result<_>>()?;
         Ok(Self {
+            are_ipv6,
             sockets: sockets
                 .into_iter()
                 .map(UdpSocket::from_std)
                 .collect::<io::Result<_>>()?,
             relays: relays.map(Relays::new),
             received: Received {
-                headers: MultiHeaders::preallocate(RECEIVE_BATCH, None),
+                headers: [(); 2].map(|()| MultiHeaders::preallocate(RECEIVE_BATCH, None)),
                 buffer: vec![0; RECEIVE_BATCH * DATAGRAM_BYTES_MAX].into_boxed_slice(),
             },
             sent: MultiHeaders::preallocate(SEND_BATCH, None),
@@ -100,11 +106,15 @@ impl UdpSockets {
     pub fn receive(&mut self, mut each: impl FnMut(Path, &mut [u8])) -> usize {
         let received = &mut self.received;
         let mut count = 0;
-        for (index, socket) in self.sockets.iter().enumerate() {
-            count += received.batch(LocalSocket(index as u32), socket, &mut each);
+        for (index, (socket, is_ipv6)) in self.sockets.iter().zip(&self.are_ipv6).enumerate() {
+            let name = LocalSocket(index as u32);
+            count += received.batch(name, *is_ipv6, socket, &mut each);
         }
         if let Some(relays) = &mut self.relays {
-            relays.each_ready(|name, socket| count += received.batch(name, socket, &mut each));
+            relays.each_ready(|name, socket| {
+                let is_ipv6 = name.as_relay().is_some_and(|(is_ipv6, _)| is_ipv6);
+                count += received.batch(name, is_ipv6, socket, &mut each);
+            });
         }
         count
     }
@@ -226,6 +236,7 @@ impl Received {
     fn batch(
         &mut self,
         local: LocalSocket,
+        is_ipv6: bool,
         socket: &UdpSocket,
         each: &mut impl FnMut(Path, &mut [u8]),
     ) -> usize {
@@ -235,7 +246,7 @@ impl Received {
             .chunks_mut(DATAGRAM_BYTES_MAX)
             .map(|chunk| [IoSliceMut::new(chunk)])
             .collect();
-        let headers = &mut self.headers;
+        let headers = &mut self.headers[usize::from(is_ipv6)];
         let taken = socket.try_io(Interest::READABLE, || {
             let messages = recvmmsg(
                 socket.as_raw_fd(),
@@ -263,6 +274,10 @@ impl Received {
         }
         taken
     }
+}
+
+fn is_ipv6(socket: &std::net::UdpSocket) -> io::Result<bool> {
+    socket.local_addr().map(|at| at.is_ipv6())
 }
 
 /// How many datagrams from the front can leave in one segmented send: the same destination and
@@ -321,6 +336,37 @@ mod tests {
                 .map(|&(port, bytes)| (path(port), bytes))
                 .collect();
             assert_eq!(run_length(&datagrams), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_is_whole_whatever_came_before_it() {
+        let (v4, v6) = ("127.0.0.1:0", "[::1]:0");
+        if std::net::UdpSocket::bind(v6).is_err() {
+            eprintln!("nothing to see here: needs IPv6 on loopback");
+            return;
+        }
+        let bound = |at| {
+            let socket = std::net::UdpSocket::bind(at).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            socket
+        };
+        let ours = vec![bound(v4), bound(v6)];
+        let at: Vec<_> = ours.iter().map(|one| one.local_addr().unwrap()).collect();
+        let mut sockets = UdpSockets::new(ours, None).unwrap();
+        for (local, from) in [(0, v4), (1, v6), (0, v4), (0, v4), (1, v6), (1, v6)] {
+            let other = std::net::UdpSocket::bind(from).unwrap();
+            other.send_to(b"hello", at[local]).unwrap();
+            let mut seen = Vec::new();
+            while seen.is_empty() {
+                sockets.readable().await;
+                sockets.receive(|path, _| seen.push(path));
+            }
+            let path = Path {
+                local: LocalSocket(local as u32),
+                remote: other.local_addr().unwrap(),
+            };
+            assert_eq!(seen, [path]);
         }
     }
 

@@ -1,7 +1,7 @@
 //! STUN and TURN on the media port: what the [server](motet_turn::Server) decides becomes datagrams,
 //! relay sockets and, towards the node's own media, paths without a socket.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -254,6 +254,18 @@ impl Relay {
         self.server.table_entries()
     }
 
+    /// The node is seen at other addresses from now on, besides those from before: `media` at best
+    /// ones, and relays under those of `relays`, one of each family.
+    pub fn add_own(&mut self, media: &[SocketAddr], relays: &[IpAddr]) {
+        // Paths without a socket go by the place in this list: it only grows.
+        for &at in media {
+            if !self.own_media.contains(&at) {
+                self.own_media.push(at);
+            }
+        }
+        self.server.add_own(media, relays);
+    }
+
     /// What the server has counted.
     pub fn counters(&self) -> Counters {
         self.server.counters()
@@ -401,5 +413,14 @@ mod tests {
         assert_eq!(name(relay.grant(later, member)), expected);
         relay.revoke(later, member);
         assert_eq!(relay.next_to_renew(later + RENEWED_AFTER), None);
+    }
+
+    #[test]
+    fn media_that_moved_keeps_the_places_of_the_paths_that_there_are() {
+        let mut relay = relay(Instant::now());
+        let [one, two, three] = [1, 2, 3].map(|last| ([203, 0, 113, last], 3478).into());
+        relay.add_own(&[one, two], &[]);
+        relay.add_own(&[three, one], &[IpAddr::from([203, 0, 113, 3])]);
+        assert_eq!(relay.own_media, [one, two, three]);
     }
 }

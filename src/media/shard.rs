@@ -4,6 +4,7 @@
 //! shared: from a datagram in to datagrams out there is no channel, no lock and no await.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -87,6 +88,13 @@ pub enum ShardCommand {
         ticket: Ticket,
         /// What.
         question: Question,
+    },
+    /// The node is seen at other addresses: told in every answer from now on.
+    Moved {
+        /// Where clients reach its media, best first.
+        candidates: Vec<SocketAddr>,
+        /// Under which addresses relays are given, at most one of each family.
+        relays: Vec<IpAddr>,
     },
     /// The node stops: everyone is told.
     Shutdown,
@@ -447,6 +455,12 @@ impl Shard {
             ShardCommand::Ask { ticket, question } => {
                 let answer = self.answer(now, question, out);
                 out.effects.push(ShardEffect::Reply { ticket, answer });
+            }
+            ShardCommand::Moved { candidates, relays } => {
+                if let Some(relay) = &mut self.relay {
+                    relay.add_own(&candidates, &relays);
+                }
+                self.transport.candidates = candidates.into();
             }
             ShardCommand::Shutdown => {
                 let slots: Vec<_> = self.by_name.values().copied().collect();

@@ -62,6 +62,10 @@ export const PAGES = {
       const { endedPage } = await import('/ui/ended.js');
       document.querySelector('#app').replaceChildren(endedPage({ reason: null, error: { code: 'roomFull' } }, () => {}));
     }),
+  check: async (page, url) => {
+    await page.goto(`${url}/check`);
+    await page.waitForSelector('.check-actions .primary:enabled', { timeout: 40_000 });
+  },
   offline: async (page, url) => {
     await page.goto(`${url}/offline.html`);
     await page.waitForSelector('section:not([hidden])');

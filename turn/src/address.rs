@@ -53,6 +53,15 @@ impl Policy {
         }
     }
 
+    /// The node is seen at other addresses from now on, besides those from before.
+    pub(crate) fn add_own(&mut self, media: &[SocketAddr], relay_addresses: &[IpAddr]) {
+        add_new(&mut self.own_media, media);
+        add_new(&mut self.relay_addresses, relay_addresses);
+        let ips: Vec<IpAddr> = media.iter().map(SocketAddr::ip).collect();
+        add_new(&mut self.own_addresses, &ips);
+        add_new(&mut self.own_addresses, relay_addresses);
+    }
+
     /// Where a payload for this address goes; `None` if it must not go anywhere.
     pub(crate) fn destination(&self, peer: SocketAddr) -> Option<Destination> {
         if peer.port() == 0 {
@@ -112,6 +121,14 @@ impl Policy {
         }
         let is_listed = self.allowed.iter().any(|cidr| cidr.contains(ip));
         is_listed || is_global_unicast(ip) && !self.own_addresses.contains(&ip)
+    }
+}
+
+fn add_new<T: Copy + PartialEq>(known: &mut Vec<T>, more: &[T]) {
+    for one in more {
+        if !known.contains(one) {
+            known.push(*one);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::stun::{self, BINDING_REQUEST, Message, Writer};
+use crate::xor_address;
 
 /// Answers a Binding request that names no user, in the fewest bytes: XOR-MAPPED-ADDRESS alone, so
 /// that the answer never serves to flood a forged source. No SOFTWARE, no reason phrase.
@@ -30,6 +31,24 @@ pub fn answer_binding(request: &[u8], from: SocketAddr, out: &mut Vec<u8>) -> bo
         answer.unknown_attributes(&unknown);
     }
     true
+}
+
+/// The question: a Binding request without attributes (RFC 8489 §6.1).
+pub fn binding_request(transaction: &[u8; 12]) -> Vec<u8> {
+    let mut request = Vec::with_capacity(stun::HEADER_LEN);
+    Writer::new(&mut request, BINDING_REQUEST, transaction);
+    request
+}
+
+/// The address that an answer to [`binding_request`] tells. `None` if it is no success, of another
+/// transaction, or has no XOR-MAPPED-ADDRESS; that of old servers (RFC 3489) is not believed, as
+/// translators on the way may have changed it.
+pub fn mapped_address(answer: &[u8], transaction: &[u8; 12]) -> Option<SocketAddr> {
+    let answer = Message::parse(answer).ok()?;
+    if answer.kind() != stun::BINDING_SUCCESS || answer.transaction() != transaction {
+        return None;
+    }
+    xor_address::read(answer.attribute(stun::XOR_MAPPED_ADDRESS)?, transaction)
 }
 
 fn names_a_user(request: &Message<'_>) -> bool {
@@ -80,6 +99,24 @@ mod tests {
                 SocketAddr::new(address.ip, address.port),
                 from.parse().unwrap()
             );
+        }
+    }
+
+    #[test]
+    fn an_answer_is_read_by_whoever_asked() {
+        for from in ["192.0.2.1:32853", "[2001:db8::1]:9"] {
+            let answer = answer(&binding_request(&TRANSACTION), from).unwrap();
+            let told = mapped_address(&answer, &TRANSACTION);
+            assert_eq!(told, Some(from.parse().unwrap()));
+            assert_eq!(mapped_address(&answer, b"another one!"), None);
+            assert_eq!(
+                mapped_address(&answer[..answer.len() - 4], &TRANSACTION),
+                None
+            );
+        }
+        let error = answer(&request(&[(0x0003, &[0; 4])]), "192.0.2.1:1").unwrap();
+        for bytes in [error, binding_request(&TRANSACTION), vec![]] {
+            assert_eq!(mapped_address(&bytes, &TRANSACTION), None);
         }
     }
 

@@ -5,7 +5,7 @@
 //! the quota's total, permissions and channels per allocation, revoked names by [`REVOKED_MAX`].
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rtc_crypto::CryptoError;
@@ -128,6 +128,19 @@ impl Server {
     pub fn set_unix_time(&mut self, now: Instant, unix: Duration) {
         let age = now.saturating_duration_since(self.started_at);
         self.started_unix = unix.saturating_sub(age);
+    }
+
+    /// The node is seen at other addresses from now on: relays are told under those in
+    /// `relay_addresses`, of each family the last, and `media` is the node's own. What was its own
+    /// before stays so.
+    pub fn add_own(&mut self, media: &[SocketAddr], relay_addresses: &[IpAddr]) {
+        for ip in relay_addresses {
+            match *ip {
+                IpAddr::V4(ip) => self.config.relay_ipv4 = Some(ip),
+                IpAddr::V6(ip) => self.config.relay_ipv6 = Some(ip),
+            }
+        }
+        self.policy.add_own(media, relay_addresses);
     }
 
     /// Takes what a client sent: one datagram, or one frame of a stream. What is to be answered is

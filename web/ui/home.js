@@ -1,5 +1,5 @@
 import { ownedRooms } from '../owner.js';
-import { strings } from '../strings.js';
+import { checks, strings } from '../strings.js';
 import { h } from './dom.js';
 import { textField } from './form.js';
 import { focusSoon, pageOf } from './page.js';
@@ -24,6 +24,7 @@ export function homePage({ create, go }) {
     h('p', { className: 'or' }, strings.or),
     entrance(go),
     yourRooms(),
+    h('a', { href: '/check', className: 'plain small to-check' }, checks.link),
   );
   focusSoon(button);
   return pageOf({ isHome: true, kind: 'one', content: [card] });

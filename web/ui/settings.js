@@ -1,5 +1,5 @@
 import { settings } from '../settings.js';
-import { languages, strings } from '../strings.js';
+import { checks, languages, strings } from '../strings.js';
 import { DeviceControls } from './devices.js';
 import { h, icon } from './dom.js';
 import { picker, toggle } from './form.js';
@@ -61,6 +61,7 @@ export class SettingsDialog {
         toggle(strings.mirror, settings.get('mirror'), (mirror) => settings.set({ mirror })),
         h('div', { className: 'side-by-side' }, languagePicker(), themePicker()),
         this.#inRoom && h('p', { className: 'quiet small' }, strings.languageLater),
+        h('a', { href: '/check', className: 'plain small to-check', target: '_blank', rel: 'noopener' }, checks.link),
       ),
       h('footer', {}, h('button', { type: 'button', className: 'primary', onclick: done }, strings.done)),
     );

@@ -58,6 +58,11 @@ pub(super) async fn page(headers: HeaderMap) -> Response {
     serve("index.html", &headers)
 }
 
+/// The page that tries every way between a browser and the node, for `/check`.
+pub(super) async fn check_page(headers: HeaderMap) -> Response {
+    serve("check.html", &headers)
+}
+
 /// Any other file of the web client; 404 for what is none.
 pub(super) async fn file(uri: Uri, headers: HeaderMap) -> Response {
     serve(uri.path().trim_start_matches('/'), &headers)

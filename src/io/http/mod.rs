@@ -34,6 +34,7 @@ pub fn router(node: Arc<Node>) -> Router {
     Router::new()
         .route("/", get(assets::page))
         .route("/r/{room}", get(assets::page))
+        .route("/check", get(assets::check_page))
         .route("/ws", get(ws::upgrade))
         .route("/health", get(rest::health))
         .route("/ready", get(rest::ready))

@@ -94,6 +94,15 @@ pub fn facts(key: &CertifiedKey) -> Option<Facts> {
     })
 }
 
+/// Whether the first certificate of a chain names itself as its authority.
+pub fn is_self_issued(key: &CertifiedKey) -> bool {
+    let first = key
+        .cert
+        .first()
+        .and_then(|der| X509Certificate::from_der(der).ok());
+    first.is_some_and(|(_, certificate)| certificate.issuer() == certificate.subject())
+}
+
 /// SHA-256 of the certificate, as browsers show it.
 pub fn fingerprint(key: &CertifiedKey) -> Option<String> {
     let digest = ring::digest::digest(&ring::digest::SHA256, key.cert.first()?);

@@ -4,6 +4,7 @@ pub mod acme;
 mod acme_client;
 pub mod certificate;
 pub mod files;
+pub mod https;
 pub mod resolver;
 pub mod self_signed;
 mod store;

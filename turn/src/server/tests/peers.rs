@@ -160,6 +160,48 @@ fn a_permission_for_the_node_reaches_its_media_port_alone() {
 }
 
 #[test]
+fn a_server_that_moved_is_at_both_addresses_and_tells_the_new_one() {
+    let mut world = World::new(config());
+    let (before, _) = world.allocated(client(1), "ann");
+    let (old, new) = ("203.0.114.1:7882", "203.0.115.2:7882");
+    let relay = "203.0.115.2".parse().unwrap();
+    world.server.add_own(&addresses(&[new]), &[relay]);
+    world.allocated(client(2), "ben");
+    let told: Vec<_> = world.relays().iter().map(|relay| relay.ip()).collect();
+    assert_eq!(told, [relay, "2a00::1".parse().unwrap()]);
+    for media in [old, new] {
+        let allowed = world.ask(client(2), "ben", CREATE_PERMISSION_REQUEST, &[peer(media)]);
+        assert_eq!(allowed, 0, "{media}");
+        let send = indication(&[peer(media), (words::DATA, b"hello".to_vec())]);
+        let route = world.send(client(2), &send);
+        let at = media.parse().unwrap();
+        assert!(
+            matches!(route, Some(Route::Own { media, .. }) if media == at),
+            "{route:?}"
+        );
+    }
+    let ann = format!("203.0.114.1:{before}");
+    let send = indication(&[peer(&ann), (words::DATA, b"hello".to_vec())]);
+    assert_eq!(world.send(client(2), &send), None, "ann permitted nobody");
+    assert_eq!(
+        world.ask(
+            client(2),
+            "ben",
+            CREATE_PERMISSION_REQUEST,
+            &[peer("203.0.115.2:22")]
+        ),
+        0,
+        "for its media and its relays"
+    );
+    let send = indication(&[peer("203.0.115.2:22"), (words::DATA, b"hello".to_vec())]);
+    assert_eq!(
+        world.send(client(2), &send),
+        None,
+        "nothing else of the node"
+    );
+}
+
+#[test]
 fn what_peers_an_allocation_can_have() {
     let mut world = World::new(config());
     world.ask(client(1), "ann", words::ALLOCATE_REQUEST, &[udp()]);
