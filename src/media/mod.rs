@@ -11,6 +11,8 @@ pub mod fingerprint;
 mod forwarding;
 pub mod grants;
 pub mod ice;
+pub mod matroska;
+pub mod ogg;
 pub mod outlet;
 pub mod participant;
 pub mod peer;
