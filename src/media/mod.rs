@@ -4,6 +4,7 @@
 pub mod bindings;
 pub mod conference;
 pub mod demux;
+pub mod depacketize;
 pub mod dtls;
 pub mod egress;
 mod feedback;

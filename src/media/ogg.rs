@@ -124,7 +124,8 @@ impl OggWriter {
     }
 
     fn put_packet(&mut self, packet: &[u8]) {
-        self.lacing.resize(self.lacing.len() + packet.len() / 255, 255);
+        self.lacing
+            .resize(self.lacing.len() + packet.len() / 255, 255);
         self.lacing.push((packet.len() % 255) as u8);
         self.content.extend_from_slice(packet);
     }
@@ -144,7 +145,13 @@ impl OggWriter {
     fn end_page(&mut self, flags: u8, out: &mut Vec<u8>) {
         let before = out.len();
         let place = (self.serial, self.pages);
-        put_page(out, flags, self.samples, place, (&self.lacing, &self.content));
+        put_page(
+            out,
+            flags,
+            self.samples,
+            place,
+            (&self.lacing, &self.content),
+        );
         self.pages += 1;
         self.written += (out.len() - before) as u64;
         self.since = self.samples;
@@ -367,7 +374,12 @@ mod tests {
         assert_eq!(granules, [0, 0, 48_000, 96_000, 115_200]);
         let flags: Vec<_> = pages.iter().map(|page| page.flags).collect();
         assert_eq!(flags, [FIRST, 0, 0, 0, LAST]);
-        assert!(pages.iter().zip(0..).all(|(page, number)| page.number == number));
+        assert!(
+            pages
+                .iter()
+                .zip(0..)
+                .all(|(page, number)| page.number == number)
+        );
     }
 
     #[test]

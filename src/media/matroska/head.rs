@@ -126,11 +126,7 @@ fn put_sound(out: &mut Vec<u8>) {
     put_uint(out, element::CODEC_DELAY, 0);
     put_uint(out, element::SEEK_PRE_ROLL, OPUS_PRE_ROLL);
     put_master(out, element::AUDIO, |out| {
-        put(
-            out,
-            element::SAMPLING_FREQUENCY,
-            &48_000_f32.to_be_bytes(),
-        );
+        put(out, element::SAMPLING_FREQUENCY, &48_000_f32.to_be_bytes());
         put_uint(out, element::CHANNELS, 2);
     });
 }

@@ -44,11 +44,17 @@ impl Index {
     /// Takes a block into account. A file with pictures is entered at their key frames, one
     /// without at any cluster.
     pub(super) fn see(&mut self, seen: Seen) {
-        let (last, _) = self.last.get(&seen.track).copied().unwrap_or((seen.at_ms, 0));
+        let (last, _) = self
+            .last
+            .get(&seen.track)
+            .copied()
+            .unwrap_or((seen.at_ms, 0));
         let step = seen.at_ms.saturating_sub(last);
         self.last.insert(seen.track, (seen.at_ms, step));
         let is_entry = if self.pictures.is_empty() {
-            self.cues.last().is_none_or(|cue| cue.cluster != seen.cluster)
+            self.cues
+                .last()
+                .is_none_or(|cue| cue.cluster != seen.cluster)
         } else {
             seen.key && self.pictures.contains(&seen.track)
         };

@@ -88,7 +88,9 @@ impl<F: Read + Seek> Reader<'_, F> {
     fn element(&mut self, at: u64) -> io::Result<Option<(Head, u64)>> {
         let bytes = self.read(at, Head::LENGTH_MAX)?;
         let whole = Head::read(&bytes).and_then(|head| {
-            let end = at.checked_add(head.length as u64)?.checked_add(head.size?)?;
+            let end = at
+                .checked_add(head.length as u64)?
+                .checked_add(head.size?)?;
             (end <= self.length).then_some((head, end))
         });
         Ok(whole)
@@ -171,7 +173,9 @@ impl<F: Read + Seek> Reader<'_, F> {
                 }
                 _ => {}
             }
-            next = next.saturating_add(child.length as u64).saturating_add(size);
+            next = next
+                .saturating_add(child.length as u64)
+                .saturating_add(size);
         }
         Ok((next == end).then_some(end))
     }

@@ -25,22 +25,23 @@ fn entry(codec: Codec) -> TrackEntry {
 
 /// Sound every 20 ms, a picture every 40 ms, a key frame every two seconds.
 fn blocks(frames: u64) -> impl Iterator<Item = Block<'static>> {
-    (0..frames).flat_map(|frame| {
-        let sound = Block {
-            track: SOUND,
-            at_ms: frame * 20,
-            key: true,
-            data: &[0xfc, 0xff, 0xfe],
-        };
-        let picture = Block {
-            track: PICTURE,
-            at_ms: frame * 20,
-            key: frame % 100 == 0,
-            data: &[0x55; 300],
-        };
-        [Some(sound), (frame % 2 == 0).then_some(picture)]
-    })
-    .flatten()
+    (0..frames)
+        .flat_map(|frame| {
+            let sound = Block {
+                track: SOUND,
+                at_ms: frame * 20,
+                key: true,
+                data: &[0xfc, 0xff, 0xfe],
+            };
+            let picture = Block {
+                track: PICTURE,
+                at_ms: frame * 20,
+                key: frame % 100 == 0,
+                data: &[0x55; 300],
+            };
+            [Some(sound), (frame % 2 == 0).then_some(picture)]
+        })
+        .flatten()
 }
 
 fn apply(file: &mut [u8], patches: &[Patch]) {
@@ -78,12 +79,18 @@ struct Found {
 }
 
 fn list(content: &[u8]) -> Vec<(u32, Vec<u8>)> {
-    children(content).map(|(id, value)| (id, value.to_vec())).collect()
+    children(content)
+        .map(|(id, value)| (id, value.to_vec()))
+        .collect()
 }
 
 fn value(content: &[u8], id: u32) -> Vec<u8> {
     let mut found = children(content).filter(|(found, _)| *found == id);
-    found.next().unwrap_or_else(|| panic!("no {id:x}")).1.to_vec()
+    found
+        .next()
+        .unwrap_or_else(|| panic!("no {id:x}"))
+        .1
+        .to_vec()
 }
 
 fn block_at(cluster: &[u8], relative: usize, cluster_ms: u64) -> (u64, u64, bool) {
@@ -98,7 +105,8 @@ fn read(file: &[u8]) -> Found {
     let mut found = Found::default();
     let ebml = Head::read(file).unwrap();
     let segment_at = ebml.length + ebml.size.unwrap() as usize;
-    found.doc_type = String::from_utf8(value(&file[ebml.length..segment_at], element::DOC_TYPE)).unwrap();
+    found.doc_type =
+        String::from_utf8(value(&file[ebml.length..segment_at], element::DOC_TYPE)).unwrap();
     let segment = Head::read(&file[segment_at..]).unwrap();
     let content = &file[segment_at + segment.length..];
     assert_eq!(segment.id, element::SEGMENT);
@@ -158,7 +166,11 @@ fn cues(segment: &[u8], cues: &[u8]) -> Vec<(u64, u64, (u64, u64, bool))> {
         let inside = &segment[cluster_at + head.length..];
         let cluster_ms = big_endian(&value(inside, element::TIMESTAMP));
         let relative = number(element::CUE_RELATIVE_POSITION) as usize;
-        (at_ms, number(element::CUE_TRACK), block_at(inside, relative, cluster_ms))
+        (
+            at_ms,
+            number(element::CUE_TRACK),
+            block_at(inside, relative, cluster_ms),
+        )
     };
     children(cues).map(cue).collect()
 }
@@ -166,12 +178,19 @@ fn cues(segment: &[u8], cues: &[u8]) -> Vec<(u64, u64, (u64, u64, bool))> {
 #[test]
 fn every_frame_is_there_at_its_time_and_in_order() {
     let found = read(&both(251));
-    let blocks: Vec<_> = found.clusters.iter().flat_map(|(_, blocks)| blocks.clone()).collect();
+    let blocks: Vec<_> = found
+        .clusters
+        .iter()
+        .flat_map(|(_, blocks)| blocks.clone())
+        .collect();
     let written: Vec<_> = self::blocks(251)
         .map(|block| (block.track as u64 + 1, block.at_ms, block.key))
         .collect();
     assert_eq!(blocks, written);
-    assert_eq!(found.duration_ms, 5_040.0, "the last picture is as long as the one before");
+    assert_eq!(
+        found.duration_ms, 5_040.0,
+        "the last picture is as long as the one before"
+    );
 }
 
 #[test]
@@ -221,7 +240,10 @@ fn the_head_says_what_is_in_the_file() {
         (Codec::H264, "V_MPEG4/ISO/AVC", "matroska"),
     ] {
         let private = vec![1, 2, 3];
-        let picture = TrackEntry { private, ..entry(codec) };
+        let picture = TrackEntry {
+            private,
+            ..entry(codec)
+        };
         let found = read(&file(&[entry(Codec::Opus), picture], blocks(10)));
         assert_eq!(found.doc_type, doc_type);
         let of = |track: usize, id| {
@@ -229,7 +251,11 @@ fn the_head_says_what_is_in_the_file() {
             values.next().map(|(_, value)| value.clone())
         };
         assert_eq!(of(0, element::CODEC_ID).unwrap(), b"A_OPUS");
-        assert!(of(0, element::CODEC_PRIVATE).unwrap().starts_with(b"OpusHead"));
+        assert!(
+            of(0, element::CODEC_PRIVATE)
+                .unwrap()
+                .starts_with(b"OpusHead")
+        );
         assert_eq!(of(1, element::CODEC_ID).unwrap(), id.as_bytes());
         assert_eq!(of(1, element::CODEC_PRIVATE).unwrap(), [1, 2, 3]);
         let video = of(1, element::VIDEO).unwrap();
