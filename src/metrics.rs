@@ -42,10 +42,13 @@ pub struct RimCounters {
     pub messages_dropped: Counter,
     /// Messages from clients that were refused: malformed, too large, too fast.
     pub violations: Counter,
+    /// Frames of recordings that the disk was too slow for.
+    pub frames_not_recorded: Counter,
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 12] = [
+const GAUGES: [(&str, &str); 13] = [
+    ("recordings", "Recordings that go on now."),
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
     ("waiting", "Those who wait to be let into a room now."),
@@ -152,7 +155,7 @@ pub fn render(rim: &RimCounters, open_websockets: usize, shard: &Value) -> Strin
 }
 
 impl RimCounters {
-    fn all(&self) -> [(&'static str, &'static str, &Counter); 9] {
+    fn all(&self) -> [(&'static str, &'static str, &Counter); 10] {
         [
             ("connections", "TCP connections taken.", &self.connections),
             (
@@ -182,6 +185,11 @@ impl RimCounters {
                 "violations",
                 "Messages from clients that were refused by the rim.",
                 &self.violations,
+            ),
+            (
+                "frames_not_recorded",
+                "Frames of recordings that the disk was too slow for.",
+                &self.frames_not_recorded,
             ),
         ]
     }

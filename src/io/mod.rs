@@ -6,6 +6,7 @@ pub mod http;
 pub mod listen;
 pub mod outbox;
 pub mod probe;
+pub mod recorder;
 mod relay_setup;
 pub mod relays;
 pub mod rim;

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::http::router;
 use super::listen::{BindError, MediaSockets, bind_http, bind_media};
+use super::recorder::RecorderHandle;
 use super::rim::Rim;
 use super::shard_handle::{MAILBOX_COMMANDS_MAX, ShardError, ShardHandle};
 use super::tcp::{self, Port};
@@ -159,9 +160,14 @@ impl RunningServer {
                 "closing without the last words"
             );
         }
+        let rim = Arc::clone(&self.node.rim);
         drop(self.node);
         let joined = tokio::task::spawn_blocking(move || {
-            self.workers.into_iter().all(|worker| worker.join().is_ok())
+            let ended = self.workers.into_iter().all(|worker| worker.join().is_ok());
+            if let Some(recorder) = rim.recorder.get() {
+                recorder.finish();
+            }
+            ended
         });
         // A thread that still waits for its mailbox to close ends with the process.
         let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, joined).await;
@@ -217,6 +223,10 @@ fn start_shard(
         settings: Arc::clone(settings),
         seed: rand::random(),
     };
+    let recorder = RecorderHandle::start(&settings.tls.data_dir, settings.recordings_keep)?;
+    recorder.report_to(&sender);
+    // A rim has one shard here, and gets one recorder.
+    let _ = rim.recorder.set(recorder);
     let worker = worker::spawn(config, mailbox, Arc::clone(rim))?;
     Ok((ShardHandle::new(sender, Arc::clone(rim)), worker))
 }

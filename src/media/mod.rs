@@ -17,6 +17,7 @@ pub mod ogg;
 pub mod outlet;
 pub mod participant;
 pub mod peer;
+pub mod recording;
 pub mod relay;
 pub mod rtcp;
 pub mod sdp;

@@ -9,6 +9,7 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::access::check_manager;
@@ -113,7 +114,7 @@ pub(super) async fn create_room(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let wanted = new_room(&headers, &body)?;
+    let wanted: NewRoom = read_json(&headers, &body)?;
     let name = match wanted.name {
         Some(name) => check_name(&name).map_err(|error| bad_request(error.to_string()))?,
         None => random_room_name(),
@@ -154,10 +155,10 @@ pub(super) async fn delete_room(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn ask_room(
+pub(super) async fn ask_room(
     node: &Node,
     id: &str,
-    question: fn(String) -> Question,
+    question: impl FnOnce(String) -> Question,
 ) -> Result<Value, Problem> {
     let missing = || Problem::new(StatusCode::NOT_FOUND, "There is no room of that name.");
     let name = check_name(id).map_err(|_| missing())?;
@@ -168,9 +169,13 @@ async fn ask_room(
     }
 }
 
-fn new_room(headers: &HeaderMap, body: &[u8]) -> Result<NewRoom, Problem> {
+/// What a body says; nothing says what is said by default.
+pub(super) fn read_json<T: Default + DeserializeOwned>(
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<T, Problem> {
     if body.is_empty() {
-        return Ok(NewRoom::default());
+        return Ok(T::default());
     }
     let content_type = headers.get(header::CONTENT_TYPE);
     let content_type = content_type
@@ -200,7 +205,7 @@ impl From<ShardError> for Problem {
 }
 
 /// RFC 3986 §2.1: everything but unreserved characters.
-fn percent_encode(text: &str) -> String {
+pub(super) fn percent_encode(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
             char::from(byte).to_string()

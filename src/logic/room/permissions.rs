@@ -85,6 +85,7 @@ fn open_to(message: &ClientMessage) -> Open {
         | ClientMessage::Lobby { .. }
         | ClientMessage::Admit { .. }
         | ClientMessage::Deny { .. }
+        | ClientMessage::Record { .. }
         | ClientMessage::End {} => Open::Owners,
     }
 }
