@@ -1,6 +1,6 @@
 import { settings } from './settings.js';
 
-/** @import { Cause, ErrorCode, Mode, PathReason, Reach, Reaction, Reason } from './protocol' */
+/** @import { Cause, ErrorCode, Mode, PathReason, Reach, Reaction, Reason, RecordingEnd } from './protocol' */
 
 // Everything that people read, one table for each language.
 
@@ -192,6 +192,17 @@ const en = {
   search: 'Search people',
   nobodyFound: 'Nobody of that name.',
   theRoom: 'The room',
+  recordRoom: 'Record the room',
+  recorded: 'Recording',
+  recordedHint: 'What people say and show here is recorded on the server.',
+  recordingEnds: /** @type {Record<RecordingEnd, string>} */ ({
+    stopped: 'The recording has ended.',
+    roomClosed: 'The recording has ended.',
+    limit: 'The recording has ended: it was as long as it may be.',
+    diskFull: 'The recording has ended: the disk is full.',
+    diskFailed: 'The recording has ended: it cannot be written.',
+    interrupted: 'The recording has ended: the server was stopped.',
+  }),
   lockRoom: 'Let nobody new in',
   useLobby: 'Newcomers wait for you',
   wantsIn: (/** @type {string} */ name) => `${name} would like to come in.`,
@@ -500,6 +511,17 @@ const de = {
   search: 'Personen suchen',
   nobodyFound: 'Niemand heißt so.',
   theRoom: 'Der Raum',
+  recordRoom: 'Den Raum aufzeichnen',
+  recorded: 'Aufzeichnung',
+  recordedHint: 'Was hier gesagt und gezeigt wird, wird auf dem Server aufgezeichnet.',
+  recordingEnds: {
+    stopped: 'Die Aufzeichnung ist beendet.',
+    roomClosed: 'Die Aufzeichnung ist beendet.',
+    limit: 'Die Aufzeichnung ist beendet: Sie hat die größte Länge erreicht.',
+    diskFull: 'Die Aufzeichnung ist beendet: Der Speicher ist voll.',
+    diskFailed: 'Die Aufzeichnung ist beendet: Sie lässt sich nicht schreiben.',
+    interrupted: 'Die Aufzeichnung ist beendet: Der Server wurde angehalten.',
+  },
   lockRoom: 'Niemanden mehr hereinlassen',
   useLobby: 'Neue warten auf Sie',
   wantsIn: (name) => `${name} möchte hereinkommen.`,
@@ -808,6 +830,17 @@ const fr = {
   search: 'Chercher quelqu’un',
   nobodyFound: 'Personne de ce nom.',
   theRoom: 'La salle',
+  recordRoom: 'Enregistrer la salle',
+  recorded: 'Enregistrement',
+  recordedHint: 'Ce qui est dit et montré ici est enregistré sur le serveur.',
+  recordingEnds: {
+    stopped: 'L’enregistrement est terminé.',
+    roomClosed: 'L’enregistrement est terminé.',
+    limit: 'L’enregistrement est terminé : il a atteint sa durée maximale.',
+    diskFull: 'L’enregistrement est terminé : le disque est plein.',
+    diskFailed: 'L’enregistrement est terminé : il ne peut pas être écrit.',
+    interrupted: 'L’enregistrement est terminé : le serveur a été arrêté.',
+  },
   lockRoom: 'Ne plus laisser entrer personne',
   useLobby: 'Les nouveaux attendent votre accord',
   wantsIn: (name) => `${name} voudrait entrer.`,

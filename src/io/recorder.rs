@@ -4,6 +4,7 @@
 //! happens to files is decided by [`Recorder`](crate::media::recording::Recorder); here it is done.
 
 mod folder;
+mod merging;
 mod repair;
 mod store;
 mod thread;

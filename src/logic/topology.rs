@@ -389,6 +389,9 @@ impl Topology {
     fn tap(&mut self, now: Instant, is_tapped: bool) -> bool {
         let is_news = std::mem::replace(&mut self.is_tapped, is_tapped) != is_tapped;
         self.stir(now);
+        if self.members.is_empty() {
+            self.start_over(now);
+        }
         is_news
     }
 

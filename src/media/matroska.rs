@@ -10,11 +10,15 @@ mod ebml;
 mod element;
 mod head;
 mod index;
+mod merge;
 mod muxer;
+mod reader;
 mod repair;
 
 pub use head::{TrackEntry, doc_type};
+pub use merge::{Part, is_web, merge};
 pub use muxer::{Block, Muxer};
+pub use reader::{Reader, StoredFrame};
 pub use repair::{Repair, Verdict, repair};
 
 /// Bytes to be written over what is there.

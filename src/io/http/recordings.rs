@@ -15,6 +15,7 @@ use super::rest::{self, Manager};
 use crate::ids::MemberId;
 use crate::io::server::Node;
 use crate::logic::names::check_name;
+use crate::logic::record::manifest::Layout;
 use crate::logic::room::RecordingScope;
 use crate::media::shard::Question;
 
@@ -31,6 +32,9 @@ struct NewRecording {
     /// These members alone.
     #[serde(default)]
     members: Vec<MemberId>,
+    /// Which files there are to be; `both` if nothing is said.
+    #[serde(default)]
+    layout: Layout,
 }
 
 /// `POST /api/rooms/{id}/recordings`: begins to record.
@@ -49,6 +53,7 @@ pub(super) async fn begin(
     let scope = RecordingScope {
         audio_only: wanted.audio_only,
         members: wanted.members.into_iter().collect(),
+        layout: wanted.layout,
     };
     let question = |name| Question::Record { name, scope };
     let answer = rest::ask_room(&node, &id, question).await?;

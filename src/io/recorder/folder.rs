@@ -37,6 +37,11 @@ impl Folder {
         &self.path
     }
 
+    /// Whether it is still there: files that are open do not notice.
+    pub(super) fn is_there(&self) -> bool {
+        self.path.is_dir()
+    }
+
     /// Does what is wanted.
     pub(super) fn execute(&mut self, command: FileCommand) -> io::Result<()> {
         match command {

@@ -5,6 +5,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::folder::{release_reserve, replace};
+use super::merging::merge_recording;
 use super::store::read_manifest;
 use crate::logic::record::manifest::{FileRecord, MANIFEST, Manifest};
 use crate::logic::record::subtitles::{SUBTITLES, subtitles};
@@ -15,8 +16,13 @@ use crate::protocol::server::RecordingEnd;
 /// Repairs what a former run of the node left behind.
 pub(super) fn repair_all(folders: &[PathBuf]) {
     for folder in folders {
-        match repair(folder, RecordingEnd::Interrupted) {
-            Ok(()) => tracing::info!(folder = %folder.display(), "recording repaired"),
+        let is_ended = read_manifest(folder).is_some_and(|manifest| manifest.ended.is_some());
+        let repaired = match is_ended {
+            true => Ok(()),
+            false => repair(folder, RecordingEnd::Interrupted),
+        };
+        match repaired {
+            Ok(()) => merge_recording(folder),
             Err(error) => {
                 tracing::warn!(folder = %folder.display(), %error, "a recording cannot be repaired");
             }
@@ -42,7 +48,9 @@ pub(super) fn repair(folder: &Path, why: RecordingEnd) -> io::Result<()> {
     end(&mut manifest, why);
     replace(&folder.join(SUBTITLES), subtitles(&manifest).as_bytes())?;
     let text = serde_json::to_vec_pretty(&manifest)?;
-    replace(&folder.join(MANIFEST), &text)
+    replace(&folder.join(MANIFEST), &text)?;
+    tracing::info!(recording = manifest.id, "recording repaired");
+    Ok(())
 }
 
 fn end(manifest: &mut Manifest, why: RecordingEnd) {

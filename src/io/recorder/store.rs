@@ -40,10 +40,11 @@ impl RecordingStore {
         found
     }
 
-    /// The folders of those that were begun and not ended.
+    /// The folders of those that were begun and not ended, or not merged.
     pub(super) fn unfinished(&self) -> Vec<PathBuf> {
         let is_unfinished = |folder: &PathBuf| {
-            read_manifest(folder).is_some_and(|manifest| manifest.ended.is_none())
+            read_manifest(folder)
+                .is_some_and(|manifest| manifest.ended.is_none() || manifest.awaits_merge())
         };
         self.folders().filter(is_unfinished).collect()
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::WeakSender;
 
 use super::folder::{Folder, release_reserve};
+use super::merging::merge_in_background;
 use super::repair::repair;
 use super::store::RecordingStore;
 use super::{Job, weight};
@@ -106,6 +107,9 @@ impl Writer {
         if let Some(why) = ended {
             tracing::info!(recording = %id, ?why, "recording ended");
             let ended = self.active.remove(id);
+            if let Some(ended) = ended.as_ref().filter(|_| why != RecordingEnd::Interrupted) {
+                merge_in_background(ended.folder.path());
+            }
             if let Some(ended) = ended.filter(|_| !told_to_end) {
                 self.report(id, ended.recorder.manifest().room.clone(), why);
             }
@@ -132,10 +136,16 @@ impl Writer {
     fn tick(&mut self, now: Instant) {
         let ids: Vec<_> = self.active.keys().cloned().collect();
         for id in ids {
-            if let Some(active) = self.active.get_mut(&id) {
-                active.recorder.handle_timeout(now, &mut self.commands);
-                self.execute(&id);
+            let Some(active) = self.active.get_mut(&id) else {
+                continue;
+            };
+            if !active.folder.is_there() {
+                let error = io::Error::new(io::ErrorKind::NotFound, "the folder is gone");
+                self.fail(&id, &error);
+                continue;
             }
+            active.recorder.handle_timeout(now, &mut self.commands);
+            self.execute(&id);
         }
     }
 

@@ -31,12 +31,31 @@ pub struct Manifest {
     /// Why it is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<RecordingEnd>,
+    /// Which files there are to be.
+    #[serde(default)]
+    pub layout: Layout,
+    /// The file of all tracks, once it is there. Its time is the recording's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_file: Option<String>,
     /// Everyone who was recorded, in the order of their coming.
     pub members: Vec<Person>,
     /// Every track, in the order of its coming.
     pub tracks: Vec<TrackRecord>,
     /// Who spoke when, in the order of its beginning.
     pub speech: Vec<Speech>,
+}
+
+/// Which files there are to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Layout {
+    /// One, or several in a row, for every track.
+    Tracks,
+    /// One with all tracks; made of the others when the recording is over.
+    Room,
+    /// Both.
+    #[default]
+    Both,
 }
 
 /// Somebody who was recorded.
@@ -124,6 +143,18 @@ pub struct Speech {
 }
 
 impl Manifest {
+    /// Whether the file of all tracks is still to be made: not from Ogg, nor where the disk failed.
+    pub fn awaits_merge(&self) -> bool {
+        let has_room = self.ended.is_some_and(|ended| {
+            !matches!(ended, RecordingEnd::DiskFull | RecordingEnd::DiskFailed)
+        });
+        let mut files = self.tracks.iter().flat_map(|track| &track.files);
+        let is_ogg = |file: &FileRecord| file.name.ends_with(".ogg");
+        let is_possible = files.clone().next().is_some() && !files.any(is_ogg);
+        let is_wanted = self.layout != Layout::Tracks && self.room_file.is_none();
+        has_room && is_possible && is_wanted
+    }
+
     /// Notes somebody under their present name.
     pub fn meet(&mut self, member: MemberId, name: &str) {
         if !self.members.iter().any(|person| person.member == member) {

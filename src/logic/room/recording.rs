@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::ids::MemberId;
+use crate::logic::record::manifest::Layout;
 use crate::logic::topology::TopologyInput;
 use crate::protocol::client::Source;
 use crate::protocol::server::{RecordingEnd, RecordingSign, ServerMessage};
@@ -17,6 +18,8 @@ pub struct RecordingScope {
     pub audio_only: bool,
     /// These alone; nobody named: everyone.
     pub members: BTreeSet<MemberId>,
+    /// Which files there are to be.
+    pub layout: Layout,
 }
 
 impl RecordingScope {
@@ -76,6 +79,7 @@ mod tests {
         let one = RecordingScope {
             audio_only: true,
             members: BTreeSet::from([ada]),
+            layout: Layout::Both,
         };
         assert!(one.includes(ada, Source::ScreenAudio));
         assert!(!one.includes(ada, Source::Camera));

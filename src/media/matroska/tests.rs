@@ -342,6 +342,62 @@ fn an_end_that_was_interrupted_is_made_again() {
     }
 }
 
+#[test]
+fn files_are_merged_in_the_order_of_time_each_as_a_track() {
+    let sound = file(
+        &[entry(Codec::Opus)],
+        blocks(150).filter(|block| block.track == SOUND),
+    );
+    let avcc = TrackEntry {
+        private: vec![1, 66],
+        ..entry(Codec::H264)
+    };
+    let moved = |block: Block<'static>| Block { track: 0, ..block };
+    let picture = blocks(150)
+        .filter(|block| block.track == PICTURE)
+        .map(moved);
+    let picture = file(std::slice::from_ref(&avcc), picture);
+    let parts = vec![
+        Part::new(Cursor::new(&sound), 1_010).unwrap(),
+        Part::new(Cursor::new(&picture), 0).unwrap(),
+    ];
+    assert!(!is_web(&parts));
+    let mut merged = Vec::new();
+    let write = |bytes: &[u8]| {
+        merged.extend_from_slice(bytes);
+        Ok(())
+    };
+    let patches = merge(parts, BEGAN_MS, write).unwrap();
+    apply(&mut merged, &patches);
+    let found = read(&merged);
+    let mut expected: Vec<_> = blocks(150)
+        .map(|block| match block.track {
+            SOUND => (block.at_ms + 1_010, 1, true),
+            _ => (block.at_ms, 2, block.key),
+        })
+        .collect();
+    expected.sort();
+    let all = found.clusters.iter().flat_map(|(_, blocks)| blocks);
+    let all: Vec<_> = all
+        .map(|&(track, at_ms, key)| (at_ms, track, key))
+        .collect();
+    assert_eq!(all, expected);
+    assert_eq!(found.duration_ms, 4_010.0);
+    assert_eq!(found.doc_type, "matroska");
+    let alone = read(&picture).tracks.remove(0);
+    let id = element::CODEC_PRIVATE;
+    let private = |entry: &[(u32, Vec<u8>)]| entry.iter().find(|(found, _)| *found == id).cloned();
+    assert_eq!(private(&found.tracks[1]), private(&alone));
+    assert_eq!(found.cues.len(), 2, "the key frames");
+}
+
+#[test]
+fn what_is_no_file_of_ours_is_not_merged() {
+    for bytes in [&b""[..], b"no", &both(5)[..40]] {
+        assert!(Part::new(Cursor::new(bytes), 0).is_err());
+    }
+}
+
 proptest! {
     /// Wherever a file ends: what is left of it is whole, and lacks at most the cluster that was cut.
     #[test]

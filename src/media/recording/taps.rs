@@ -73,6 +73,8 @@ impl Recording {
             began_room_ms: room.age_ms,
             duration_ms: None,
             ended: None,
+            layout: scope.layout,
+            room_file: None,
             members: Vec::new(),
             tracks: Vec::new(),
             speech: Vec::new(),

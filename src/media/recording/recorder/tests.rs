@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use super::*;
 use crate::logic::forward::codec::Codec;
+use crate::logic::record::manifest::Layout;
 use crate::media::depacketize::PictureFormat;
 use crate::media::{matroska, ogg};
 
@@ -22,7 +23,10 @@ impl Disk {
         for command in commands.drain(..) {
             match command {
                 FileCommand::Open { name } => {
-                    assert!(self.files.insert(name.clone(), Vec::new()).is_none(), "{name}");
+                    assert!(
+                        self.files.insert(name.clone(), Vec::new()).is_none(),
+                        "{name}"
+                    );
                     self.open.push(name);
                 }
                 FileCommand::Append { name, bytes } => {
@@ -72,6 +76,8 @@ impl Bench {
             began_room_ms: 7,
             duration_ms: None,
             ended: None,
+            layout: Layout::Both,
+            room_file: None,
             members: Vec::new(),
             tracks: Vec::new(),
             speech: Vec::new(),
@@ -96,7 +102,12 @@ impl Bench {
 
     fn track(&mut self, track: u32, member: MemberId, source: Source) {
         let name = format!("<{member}>");
-        self.say(Word::Track { track, member, name, source });
+        self.say(Word::Track {
+            track,
+            member,
+            name,
+            source,
+        });
     }
 
     fn sound(&mut self, track: u32, at_ms: u64) -> Option<RecordingEnd> {
@@ -156,16 +167,30 @@ fn every_track_gets_a_file_and_the_manifest_says_where_it_belongs() {
         bench.picture(2, 700 + frame * 20, Codec::Vp8, private);
     }
     bench.end(3_000);
-    assert_eq!(bench.names(), ["track-1-microphone-1.webm", "track-2-camera-1.webm"]);
+    assert_eq!(
+        bench.names(),
+        ["track-1-microphone-1.webm", "track-2-camera-1.webm"]
+    );
     assert!(bench.names().iter().all(|name| bench.disk.is_whole(name)));
     let manifest = bench.disk.manifest();
     assert_eq!(manifest, *bench.recorder.manifest());
-    assert_eq!((manifest.duration_ms, manifest.ended), (Some(3_000), Some(RecordingEnd::Stopped)));
+    assert_eq!(
+        (manifest.duration_ms, manifest.ended),
+        (Some(3_000), Some(RecordingEnd::Stopped))
+    );
     assert_eq!(manifest.members.len(), 1);
-    let [sound, picture] = &manifest.tracks[..] else { panic!() };
+    let [sound, picture] = &manifest.tracks[..] else {
+        panic!()
+    };
     let told = |track: &TrackRecord| {
         let file = &track.files[0];
-        (file.codec.clone(), file.at_ms, file.duration_ms, file.width, file.bytes)
+        (
+            file.codec.clone(),
+            file.at_ms,
+            file.duration_ms,
+            file.width,
+            file.bytes,
+        )
     };
     let size = |name: &str| bench.disk.files[name].len() as u64;
     let bytes = size("track-1-microphone-1.webm");
@@ -186,7 +211,11 @@ fn a_picture_begins_with_a_key_frame_and_another_format_with_another_file() {
     bench.picture(1, 80, Codec::H264, Some(&[2]));
     bench.picture(1, 100, Codec::Vp9, Some(&[]));
     bench.end(200);
-    let names = ["track-1-screen-1.mkv", "track-1-screen-2.mkv", "track-1-screen-3.webm"];
+    let names = [
+        "track-1-screen-1.mkv",
+        "track-1-screen-2.mkv",
+        "track-1-screen-3.webm",
+    ];
     assert_eq!(bench.names(), names);
     assert!(names.iter().all(|name| bench.disk.is_whole(name)));
     let began: Vec<_> = bench.disk.manifest().tracks[0]
@@ -243,21 +272,38 @@ fn what_came_is_in_the_file_within_a_second() {
     bench.wait(1);
     assert!(bench.disk.files[name].len() > before);
     let mut file = Cursor::new(&bench.disk.files[name]);
-    assert!(matches!(matroska::repair(&mut file).unwrap(), matroska::Verdict::Repair(_)));
+    assert!(matches!(
+        matroska::repair(&mut file).unwrap(),
+        matroska::Verdict::Repair(_)
+    ));
 }
 
 #[test]
 fn gaps_have_a_place_and_a_cause() {
     let mut bench = Bench::new(false, RecorderLimits::default());
     bench.track(1, ADA, Source::Microphone);
-    bench.say(Word::Absent { track: 1, cause: GapCause::Lost });
+    bench.say(Word::Absent {
+        track: 1,
+        cause: GapCause::Lost,
+    });
     bench.sound(1, 100);
     bench.sound(1, 120);
-    bench.say(Word::Absent { track: 1, cause: GapCause::Muted });
+    bench.say(Word::Absent {
+        track: 1,
+        cause: GapCause::Muted,
+    });
     bench.sound(1, 5_000);
     bench.end(6_000);
-    let gap = Gap { from_ms: 120, to_ms: 5_000, cause: GapCause::Muted };
-    assert_eq!(bench.disk.manifest().tracks[0].gaps, [gap], "none before the first frame");
+    let gap = Gap {
+        from_ms: 120,
+        to_ms: 5_000,
+        cause: GapCause::Muted,
+    };
+    assert_eq!(
+        bench.disk.manifest().tracks[0].gaps,
+        [gap],
+        "none before the first frame"
+    );
 }
 
 #[test]
@@ -265,18 +311,29 @@ fn who_spoke_when_is_in_the_manifest_and_in_subtitles() {
     let mut bench = Bench::new(false, RecorderLimits::default());
     bench.track(1, ADA, Source::Microphone);
     bench.track(2, BOB, Source::Microphone);
-    for (at_ms, members) in [(1_000, vec![ADA]), (2_500, vec![BOB, ADA]), (4_000, vec![BOB])] {
+    for (at_ms, members) in [
+        (1_000, vec![ADA]),
+        (2_500, vec![BOB, ADA]),
+        (4_000, vec![BOB]),
+    ] {
         bench.say(Word::Speakers { at_ms, members });
     }
     bench.end(3_723_004);
-    let speech: Vec<_> = bench.disk.manifest().speech.iter()
+    let speech: Vec<_> = bench
+        .disk
+        .manifest()
+        .speech
+        .iter()
         .map(|span| (span.member, span.from_ms, span.to_ms))
         .collect();
     assert_eq!(speech, [(ADA, 1_000, 4_000), (BOB, 2_500, 3_723_004)]);
     let expected = "WEBVTT\n\
         \n00:00:01.000 --> 00:00:04.000\n<v &lt;0000000000001&gt;>&lt;0000000000001&gt;</v>\n\
         \n00:00:02.500 --> 01:02:03.004\n<v &lt;0000000000002&gt;>&lt;0000000000002&gt;</v>\n";
-    assert_eq!(String::from_utf8_lossy(&bench.disk.files[SUBTITLES]), expected);
+    assert_eq!(
+        String::from_utf8_lossy(&bench.disk.files[SUBTITLES]),
+        expected
+    );
 }
 
 #[test]
@@ -299,10 +356,35 @@ fn a_manifest_is_written_when_a_file_begins_and_when_it_is_old() {
     assert!(bench.disk.manifest().tracks.is_empty());
     bench.track(1, ADA, Source::Microphone);
     bench.sound(1, 0);
-    assert_eq!(bench.disk.manifest().tracks[0].files.len(), 1, "or nobody would repair it");
-    bench.say(Word::Speakers { at_ms: 5, members: vec![ADA] });
+    assert_eq!(
+        bench.disk.manifest().tracks[0].files.len(),
+        1,
+        "or nobody would repair it"
+    );
+    bench.say(Word::Speakers {
+        at_ms: 5,
+        members: vec![ADA],
+    });
     bench.wait(9_000);
     assert!(bench.disk.manifest().speech.is_empty());
     bench.wait(1_000);
     assert_eq!(bench.disk.manifest().speech.len(), 1);
+}
+
+#[test]
+fn what_is_whole_and_no_ogg_can_be_merged() {
+    for (ogg, why, awaits) in [
+        (false, RecordingEnd::Stopped, true),
+        (false, RecordingEnd::Interrupted, true),
+        (false, RecordingEnd::DiskFull, false),
+        (true, RecordingEnd::Stopped, false),
+    ] {
+        let mut bench = Bench::new(ogg, RecorderLimits::default());
+        bench.track(1, ADA, Source::Microphone);
+        assert!(!bench.recorder.manifest().awaits_merge());
+        bench.sound(1, 0);
+        assert!(!bench.recorder.manifest().awaits_merge(), "it goes on");
+        bench.say(Word::End { at_ms: 20, why });
+        assert_eq!(bench.recorder.manifest().awaits_merge(), awaits);
+    }
 }
