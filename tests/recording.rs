@@ -237,6 +237,10 @@ async fn a_folder_that_vanishes_ends_the_recording_and_not_the_call() {
     let mut ada = studio.enter("Ada", Loss::None).await;
     assert_eq!(studio.post(&json!({})).await.0, 201);
     ada.hear_of_recording().await;
+    // Until there is something to vanish.
+    while studio.list().await[0]["tracks"][1]["files"][0].is_null() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     std::fs::remove_dir_all(studio.data.path()).unwrap();
     let ended = ada.hear_of_recording().await;
     assert_eq!(ended, (None, Some(RecordingEnd::DiskFailed)));

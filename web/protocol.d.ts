@@ -471,6 +471,28 @@ export type Knock = {
     /** Their name. */
     name: string, };
 
+/** A recording that goes on. */
+export type RecordingSign = {
+    /** Which. */
+    id: string,
+    /** When it began, in milliseconds since the room came to be. */
+    sinceMs: number, };
+
+/** Why a recording is over. */
+export type RecordingEnd =
+  /** Somebody stopped it. */
+  | "stopped"
+  /** The room is no more. */
+  | "roomClosed"
+  /** It was as long as it may be. */
+  | "limit"
+  /** There is no room on the disk. */
+  | "diskFull"
+  /** Its files cannot be written. */
+  | "diskFailed"
+  /** The node was stopped before it was over; what there was is whole. */
+  | "interrupted";
+
 /** One source that a member sends. */
 export type Published = {
     /** What it is. */
