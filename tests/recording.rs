@@ -301,6 +301,27 @@ fn umount(folder: &Path) {
     assert!(umount.arg("-l").arg(folder).status().unwrap().success());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_can_be_recorded_from_its_beginning() {
+    let studio = Studio::open(&[]);
+    let rooms = studio.http.post(studio.node.url("/api/rooms"));
+    let made = rooms
+        .json(&json!({"name": ROOM, "record": true}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(made.status().as_u16(), 201);
+    let room: Value = made.json().await.unwrap();
+    let (_ada, joined) = common::Client::join(&studio.node, ROOM, "Ada").await;
+    assert_eq!(joined["recording"], room["recording"]);
+    assert_eq!(joined["topology"]["mode"], "sfu");
+    let gone = studio
+        .http
+        .delete(studio.node.url(&format!("/api/rooms/{ROOM}")));
+    assert_eq!(gone.send().await.unwrap().status().as_u16(), 204);
+    assert_eq!(studio.ended().await["ended"], "roomClosed");
+}
+
 /// What happens to the packets of a picture on their way.
 #[derive(Clone, Copy, PartialEq)]
 enum Loss {

@@ -18,6 +18,7 @@ use crate::io::room_name::random_room_name;
 use crate::io::server::Node;
 use crate::io::shard_handle::ShardError;
 use crate::logic::names::check_name;
+use crate::logic::room::RecordingScope;
 use crate::media::shard::Question;
 use crate::metrics;
 use crate::protocol::owner_key::OwnerKey;
@@ -105,6 +106,9 @@ struct NewRoom {
     name: Option<String>,
     /// What makes its owners; never shown again.
     owner_key: Option<OwnerKey>,
+    /// It is recorded from its beginning; where that cannot be, `recording.refused` says so.
+    #[serde(default)]
+    record: bool,
 }
 
 /// `POST /api/rooms`: makes a room that waits for its members.
@@ -133,7 +137,13 @@ pub(super) async fn create_room(
             let detail = format!("There is a room called {name:?} already.");
             Err(Problem::new(StatusCode::CONFLICT, detail))
         }
-        room => {
+        mut room => {
+            if wanted.record {
+                let scope = RecordingScope::default();
+                let named = name.clone();
+                let question = Question::Record { name: named, scope };
+                room["recording"] = node.shard(shard).ask(question).await?;
+            }
             let location = format!("/api/rooms/{}", percent_encode(&name));
             Ok((
                 StatusCode::CREATED,

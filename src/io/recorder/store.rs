@@ -84,3 +84,54 @@ pub(super) fn read_manifest(folder: &Path) -> Option<Manifest> {
     let bytes = fs::read(folder.join(MANIFEST)).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::logic::record::manifest::Layout;
+    use crate::protocol::server::RecordingEnd;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    fn put(store: &RecordingStore, id: &str, began_unix_ms: i64, ended: Option<RecordingEnd>) {
+        let manifest = Manifest {
+            id: id.into(),
+            room: "choir".into(),
+            began_unix_ms,
+            began_room_ms: 0,
+            duration_ms: ended.map(|_| 1_000),
+            ended,
+            layout: Layout::Tracks,
+            room_file: None,
+            members: Vec::new(),
+            tracks: Vec::new(),
+            speech: Vec::new(),
+        };
+        fs::create_dir_all(store.folder(id)).unwrap();
+        let text = serde_json::to_vec(&manifest).unwrap();
+        fs::write(store.folder(id).join(MANIFEST), text).unwrap();
+    }
+
+    #[test]
+    fn what_ended_long_ago_is_removed_and_nothing_else() {
+        let data = tempfile::tempdir().unwrap();
+        let store = RecordingStore::new(data.path());
+        assert!(store.of_room("choir").is_empty(), "there is no folder yet");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let now = now.as_millis() as i64;
+        let stopped = Some(RecordingEnd::Stopped);
+        put(&store, "old", now - 8 * DAY_MS, stopped);
+        put(&store, "young", now - 6 * DAY_MS, stopped);
+        put(&store, "unfinished", now - 9 * DAY_MS, None);
+        fs::create_dir_all(store.folder("other")).unwrap();
+        store.remove_older_than(Duration::from_secs(7 * 86_400));
+        let found = store.of_room("choir");
+        let ids: Vec<_> = found.iter().map(|manifest| manifest.id.as_str()).collect();
+        assert_eq!(ids, ["young", "unfinished"], "newest first");
+        assert!(store.folder("other").exists());
+        assert_eq!(store.unfinished(), [store.folder("unfinished")]);
+        assert!(store.of_room("hall").is_empty());
+    }
+}

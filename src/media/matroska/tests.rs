@@ -66,6 +66,9 @@ fn both(frames: u64) -> Vec<u8> {
     file(&[entry(Codec::Opus), entry(Codec::Vp8)], blocks(frames))
 }
 
+/// A block by track, time and whether it is a key frame.
+type Place = (u64, u64, bool);
+
 /// What a reader finds: every check of the structure is made on the way.
 #[derive(Debug, Default, PartialEq)]
 struct Found {
@@ -73,9 +76,9 @@ struct Found {
     duration_ms: f64,
     tracks: Vec<Vec<(u32, Vec<u8>)>>,
     /// By cluster: its time and its blocks by track, time and flag.
-    clusters: Vec<(u64, Vec<(u64, u64, bool)>)>,
+    clusters: Vec<(u64, Vec<Place>)>,
     /// Time, track, and the block that is at that place.
-    cues: Vec<(u64, u64, (u64, u64, bool))>,
+    cues: Vec<(u64, u64, Place)>,
 }
 
 fn list(content: &[u8]) -> Vec<(u32, Vec<u8>)> {
@@ -93,7 +96,7 @@ fn value(content: &[u8], id: u32) -> Vec<u8> {
         .to_vec()
 }
 
-fn block_at(cluster: &[u8], relative: usize, cluster_ms: u64) -> (u64, u64, bool) {
+fn block_at(cluster: &[u8], relative: usize, cluster_ms: u64) -> Place {
     let head = Head::read(&cluster[relative..]).unwrap();
     assert_eq!(head.id, element::SIMPLE_BLOCK);
     let block = &cluster[relative + head.length..];
@@ -155,7 +158,7 @@ fn read(file: &[u8]) -> Found {
     found
 }
 
-fn cues(segment: &[u8], cues: &[u8]) -> Vec<(u64, u64, (u64, u64, bool))> {
+fn cues(segment: &[u8], cues: &[u8]) -> Vec<(u64, u64, Place)> {
     let cue = |(_, point): (u32, &[u8])| {
         let at_ms = big_endian(&value(point, element::CUE_TIME));
         let positions = value(point, element::CUE_TRACK_POSITIONS);
