@@ -62,6 +62,15 @@ async fn a_recording_holds_every_frame_at_its_time_and_everyone_knows_of_it() {
         (None, Some(RecordingEnd::Stopped))
     );
     assert_eq!(studio.delete("").await, 404, "it is not recorded any more");
+    let one = studio
+        .http
+        .get(studio.url(&format!("/{id}")))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(one.json::<Value>().await.unwrap()["id"], json!(id));
+    let none = studio.http.get(studio.url("/0")).send().await.unwrap();
+    assert_eq!(none.status().as_u16(), 404);
 
     let manifest = studio.ended().await;
     assert_eq!(manifest["ended"], "stopped");
@@ -119,21 +128,27 @@ async fn a_recording_holds_every_frame_at_its_time_and_everyone_knows_of_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_node_leaves_files_that_the_next_start_makes_whole() {
+    for moment in [2_700, 3_450, 5_300] {
+        kill_after(Duration::from_millis(moment)).await;
+    }
+}
+
+async fn kill_after(moment: Duration) {
     let mut studio = Studio::open(&[]);
     let _ada = studio.enter("Ada", Loss::None).await;
     assert_eq!(studio.post(&json!({})).await.0, 201);
     let began = Instant::now();
-    tokio::time::sleep(Duration::from_millis(5_300)).await;
+    tokio::time::sleep(moment).await;
     studio.kill();
     let recorded = began.elapsed();
     studio.reopen();
-    let manifest = studio.ended().await;
+    let manifest = studio.merged().await;
     assert_eq!(manifest["ended"], "interrupted");
-    assert_eq!(studio.merged().await["roomFile"], "room.webm");
+    assert_eq!(manifest["roomFile"], "room.webm");
     for source in ["camera", "microphone"] {
         let file = studio.file(&manifest, source);
-        let end =
-            file.record["atMs"].as_u64().unwrap() + file.record["durationMs"].as_u64().unwrap();
+        let begin = file.record["atMs"].as_u64().unwrap();
+        let end = begin + file.record["durationMs"].as_u64().unwrap();
         let lacks = recorded.saturating_sub(Duration::from_millis(end));
         assert!(lacks < Duration::from_secs(2), "{source} lacks {lacks:?}");
         assert!(!file.blocks().is_empty());

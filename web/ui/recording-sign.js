@@ -21,7 +21,7 @@ export class RecordingSign {
     this.#say = say;
     this.element.title = strings.recordedHint;
     room.on('recording', (ended) => {
-      if (ended) this.#say(strings.recordingEnds[ended]);
+      if (ended) this.#say(strings.recordingEnds(ended));
     });
     this.update();
   }

@@ -16,7 +16,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::get;
 
 use self::problem::Problem;
 pub use self::secure::Arrival;
@@ -47,7 +47,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/api/rooms/{id}/recordings", recordings)
         .route(
             "/api/rooms/{id}/recordings/{recording}",
-            delete(recordings::end_one),
+            get(recordings::one).delete(recordings::end_one),
         )
         .route("/{*file}", get(assets::file))
         .method_not_allowed_fallback(method_not_allowed)

@@ -89,6 +89,19 @@ pub(super) async fn list(
     Ok(Json(json!(listed.unwrap_or_default())))
 }
 
+/// `GET /api/rooms/{id}/recordings/{recording}`: the manifest of one.
+pub(super) async fn one(
+    manager: Manager,
+    state: State<Arc<Node>>,
+    Path((id, recording)): Path<(String, String)>,
+) -> Result<Json<Value>, Problem> {
+    let Json(all) = list(manager, state, Path(id)).await?;
+    let mut all = all.as_array().into_iter().flatten();
+    let found = all.find(|manifest| manifest["id"] == recording.as_str());
+    let missing = || Problem::new(StatusCode::NOT_FOUND, "There is no recording of that id.");
+    found.cloned().map(Json).ok_or_else(missing)
+}
+
 /// `DELETE /api/rooms/{id}/recordings`: ends the recording of the room.
 pub(super) async fn end(
     _: Manager,

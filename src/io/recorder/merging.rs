@@ -1,7 +1,8 @@
 //! One file of all tracks, once a recording is over.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::folder::replace;
@@ -71,7 +72,9 @@ fn merge_files(folder: &Path, manifest: &Manifest) -> io::Result<String> {
         "room.mkv"
     };
     let unfinished = folder.join(UNFINISHED);
-    let mut out = File::create(&unfinished)?;
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let mut out = options.open(&unfinished)?;
     let patches = merge(parts, manifest.began_unix_ms, |bytes| out.write_all(bytes))?;
     for patch in patches {
         out.seek(SeekFrom::Start(patch.at))?;

@@ -1,5 +1,6 @@
 //! One tap: a leg, and behind it a jitter buffer, whole frames, and their time.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -17,6 +18,9 @@ use crate::media::depacketize::{Assembled, Assembler, Frame, Piece};
 
 /// How long the first frames of a track wait for a report that places them.
 const PLACE_WITHIN: Duration = Duration::from_secs(1);
+/// How long before its arrival a packet may say that it was captured, in nanoseconds; beyond that it
+/// means another clock. Clocks that run apart make it seem to come before it was captured.
+const ON_ITS_WAY_NS: Range<i64> = -100_000_000..2_000_000_000;
 /// How often a key frame is asked for, so that a player can seek.
 const SEEK_POINT_EVERY: Duration = Duration::from_secs(20);
 
@@ -140,13 +144,8 @@ impl Tap {
         };
         self.place_by.get_or_insert(now + PLACE_WITHIN);
         self.timeline.arrived(outgoing.timestamp, epoch.ns(now));
-        let captured = facts
-            .extension(Extension::AbsCaptureTime)
-            .and_then(|value| value.first_chunk())
-            .map(|ntp| NtpTime(u64::from_be_bytes(*ntp)));
-        if let Some(ntp) = captured.and_then(|captured| clock.to_node(captured)) {
-            self.timeline
-                .reported(outgoing.timestamp, epoch.ntp_ns(ntp));
+        if let Some(at_ns) = captured_ns(now, facts, (epoch, clock)) {
+            self.timeline.reported(outgoing.timestamp, at_ns);
         }
         if self.reorder.push(now, outgoing.sequence, held) {
             self.advance(now, out);
@@ -245,4 +244,20 @@ impl Tap {
             }));
         }
     }
+}
+
+/// When a packet was captured, if it says so by the clock that its sender's reports are by: one that
+/// was relayed may have been captured by another.
+fn captured_ns(
+    now: Instant,
+    facts: &Facts<'_>,
+    (epoch, clock): (&Epoch, &PublisherClock),
+) -> Option<i64> {
+    let value = facts.extension(Extension::AbsCaptureTime)?;
+    let ntp = u64::from_be_bytes(*value.first_chunk()?);
+    let at_ns = epoch.ntp_ns(clock.to_node(NtpTime(ntp))?);
+    let on_its_way = epoch.ns(now).checked_sub(at_ns)?;
+    (0..ON_ITS_WAY_NS_MAX)
+        .contains(&on_its_way)
+        .then_some(at_ns)
 }
