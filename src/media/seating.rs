@@ -114,6 +114,9 @@ impl Conference {
             return;
         };
         track.id = id;
+        if let Some(recording) = &mut self.recording {
+            recording.restarted(now, slot, track);
+        }
         let outlets = track.outlets.clone();
         self.take_off_air(now, slot);
         for outlet in outlets {

@@ -257,7 +257,165 @@ fn captured_ns(
     let ntp = u64::from_be_bytes(*value.first_chunk()?);
     let at_ns = epoch.ntp_ns(clock.to_node(NtpTime(ntp))?);
     let on_its_way = epoch.ns(now).checked_sub(at_ns)?;
-    (0..ON_ITS_WAY_NS_MAX)
-        .contains(&on_its_way)
-        .then_some(at_ns)
+    ON_ITS_WAY_NS.contains(&on_its_way).then_some(at_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::logic::forward::layer::LayerInfo;
+    use crate::logic::forward::packet::{Origin, RtpView, TrackId};
+    use crate::logic::forward::timestamp::SenderClock;
+
+    const TRACK: TrackId = TrackId(3);
+    const SECOND: u64 = 1 << 32;
+    /// The first bytes of a key frame of VP8 of 16x16 pixels, behind their descriptor.
+    const KEY: [u8; 11] = [0x10, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0];
+    const DELTA: [u8; 3] = [0x10, 0x11, 0];
+
+    struct Bench {
+        start: Instant,
+        epoch: Epoch,
+        clock: PublisherClock,
+        tap: Tap,
+        /// What the last report of the publisher said.
+        report: Option<SenderClock>,
+        out: Vec<Tapped>,
+    }
+
+    impl Bench {
+        fn new(kind: MediaKind) -> Self {
+            let start = Instant::now();
+            let mut tap = Tap::new(start, kind, &mut StdRng::seed_from_u64(1));
+            let layers = &[LayerInfo::default()];
+            let track = TRACK;
+            tap.set_source(start, SourceInfo { track, layers });
+            Self {
+                start,
+                epoch: Epoch {
+                    at: start,
+                    ntp: NtpTime(1_000 * SECOND),
+                },
+                clock: PublisherClock::default(),
+                tap,
+                report: None,
+                out: Vec::new(),
+            }
+        }
+
+        fn take(
+            &mut self,
+            at_ms: u64,
+            codec: Codec,
+            (sequence, timestamp): (u64, u32),
+            payload: &[u8],
+        ) {
+            let mut packet = vec![0x80, 0x80 | 96, 0, 0];
+            packet.extend_from_slice(&timestamp.to_be_bytes());
+            packet.extend_from_slice(&[0; 4]);
+            packet.extend_from_slice(payload);
+            let origin = Origin {
+                track: TRACK,
+                layer: 0,
+                codec,
+                sequence,
+                clock: self.report,
+            };
+            let view = RtpView::parse(&packet).unwrap();
+            let facts = Facts::gather(&view, origin, &ExtensionIds::default());
+            let now = self.start + Duration::from_millis(at_ms);
+            self.tap
+                .take(now, &facts, (&self.epoch, &self.clock), &mut self.out);
+        }
+
+        fn sound(&mut self, number: u32) {
+            let at_ms = 100 + 20 * u64::from(number);
+            let when = (70_000 + u64::from(number), number * 960);
+            self.take(at_ms, Codec::Opus, when, &[0xfc, 1]);
+        }
+
+        fn tick(&mut self, at_ms: u64) {
+            let now = self.start + Duration::from_millis(at_ms);
+            self.tap
+                .tick(now, (&self.epoch, &self.clock), &mut self.out);
+        }
+
+        /// The times of the frames that came out; `None` where something is missing.
+        fn times(&mut self) -> Vec<Option<u64>> {
+            let time = |tapped| match tapped {
+                Tapped::Frame(frame) => Some(frame.at_ms),
+                Tapped::Absent(_) => None,
+            };
+            self.out.drain(..).map(time).collect()
+        }
+    }
+
+    #[test]
+    fn a_report_places_what_came_before_it() {
+        let mut bench = Bench::new(MediaKind::Audio);
+        (0..3).for_each(|number| bench.sound(number));
+        bench.tick(150);
+        assert!(bench.times().is_empty());
+        // What was captured when the timestamp was 0 was captured 60 ms after the beginning.
+        let sent = NtpTime(500 * SECOND);
+        bench
+            .clock
+            .observe(NtpTime(1_000 * SECOND + SECOND * 6 / 100), sent);
+        bench.report = Some(SenderClock {
+            ntp: sent.0,
+            rtp: 0,
+        });
+        bench.sound(3);
+        bench.tick(170);
+        assert_eq!(bench.times(), [Some(60), Some(80), Some(100), Some(120)]);
+        bench.sound(4);
+        assert_eq!(bench.times(), [Some(140)], "at once from now on");
+    }
+
+    #[test]
+    fn without_a_report_the_arrival_places_after_a_second() {
+        let mut bench = Bench::new(MediaKind::Audio);
+        (0..3).for_each(|number| bench.sound(number));
+        bench.tick(1_099);
+        assert!(bench.times().is_empty());
+        bench.tick(1_100);
+        assert_eq!(bench.times(), [Some(100), Some(120), Some(140)]);
+    }
+
+    #[test]
+    fn after_a_loss_a_picture_waits_for_a_key_frame_and_asks_for_it() {
+        let mut bench = Bench::new(MediaKind::Video);
+        let frame = |bench: &mut Bench, number: u32, payload: &[u8]| {
+            let when = (u64::from(number), number * 3_600);
+            bench.take(40 * u64::from(number), Codec::Vp8, when, payload);
+        };
+        frame(&mut bench, 1, &KEY);
+        bench.tick(1_100);
+        assert_eq!(bench.times(), [Some(40)]);
+        assert_eq!(bench.tap.leg.wants_key_frame(bench.start), None);
+        frame(&mut bench, 30, &DELTA);
+        bench.tick(2_199);
+        assert!(bench.times().is_empty(), "what is missing may still come");
+        bench.tick(2_200);
+        assert_eq!(bench.times(), [None]);
+        let now = bench.start + Duration::from_millis(2_200);
+        assert_eq!(bench.tap.leg.wants_key_frame(now), Some(0));
+        frame(&mut bench, 31, &DELTA);
+        assert!(bench.times().is_empty());
+        frame(&mut bench, 32, &KEY);
+        assert_eq!(bench.times(), [Some(1_280)]);
+    }
+
+    #[test]
+    fn the_end_gives_out_what_waits() {
+        let mut bench = Bench::new(MediaKind::Audio);
+        (0..2).for_each(|number| bench.sound(number));
+        bench.sound(3);
+        bench.tap.finish(&mut bench.out);
+        assert_eq!(bench.times(), [Some(100), Some(120), None, Some(160)]);
+    }
 }

@@ -170,6 +170,23 @@ impl Recording {
 
     /// Its numbers may have begun anew, and it may be muted.
     fn follow(&mut self, now: Instant, slot: TrackSlot, track: &Track, out: &mut Vec<ShardEffect>) {
+        self.restarted(now, slot, track);
+        let Some(tapping) = self.taps.get_mut(&slot) else {
+            return;
+        };
+        if tapping.muted != track.muted {
+            tapping.muted = track.muted;
+            tapping.tap.leg.set_paused(now, track.muted);
+            let cause = GapCause::Muted;
+            let track = tapping.number;
+            if tapping.muted {
+                self.say(Word::Absent { track, cause }, out);
+            }
+        }
+    }
+
+    /// A track's numbers may have begun anew: the tap begins again with its next packet.
+    pub(in crate::media) fn restarted(&mut self, now: Instant, slot: TrackSlot, track: &Track) {
         let Some(tapping) = self.taps.get_mut(&slot) else {
             return;
         };
@@ -182,15 +199,6 @@ impl Recording {
             };
             tapping.tap.set_source(now, source);
             tapping.tap.leg.set_paused(now, track.muted);
-        }
-        if tapping.muted != track.muted {
-            tapping.muted = track.muted;
-            tapping.tap.leg.set_paused(now, track.muted);
-            let cause = GapCause::Muted;
-            let track = tapping.number;
-            if tapping.muted {
-                self.say(Word::Absent { track, cause }, out);
-            }
         }
     }
 
