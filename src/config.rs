@@ -259,6 +259,17 @@ pub struct Settings {
     )]
     pub resume_grace: u32,
 
+    /// Recordings are removed that many days after their end; 0: never
+    #[arg(
+        long,
+        value_name = "DAYS",
+        env = "MOTET_RECORDINGS_KEEP",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(0..=36_500),
+        help_heading = "Rooms"
+    )]
+    pub recordings_keep: u32,
+
     /// WebSockets from one address at once; the next one is refused
     #[arg(
         long,

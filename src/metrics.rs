@@ -46,10 +46,13 @@ pub struct RimCounters {
     pub streams: Counter,
     /// Datagrams for them that were lost because their client read too slowly.
     pub stream_drops: Counter,
+    /// Frames of recordings that the disk was too slow for.
+    pub frames_not_recorded: Counter,
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 12] = [
+const GAUGES: [(&str, &str); 13] = [
+    ("recordings", "Recordings that go on now."),
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
     ("waiting", "Those who wait to be let into a room now."),
@@ -156,7 +159,7 @@ pub fn render(rim: &RimCounters, open_websockets: usize, shard: &Value) -> Strin
 }
 
 impl RimCounters {
-    fn all(&self) -> [(&'static str, &'static str, &Counter); 11] {
+    fn all(&self) -> [(&'static str, &'static str, &Counter); 12] {
         [
             ("connections", "TCP connections taken.", &self.connections),
             (
@@ -196,6 +199,11 @@ impl RimCounters {
                 "stream_drops",
                 "Datagrams for them that were lost because their client read too slowly.",
                 &self.stream_drops,
+            ),
+            (
+                "frames_not_recorded",
+                "Frames of recordings that the disk was too slow for.",
+                &self.frames_not_recorded,
             ),
         ]
     }

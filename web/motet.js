@@ -16,7 +16,7 @@ export { RequestError } from './signaling.js';
  * @import { LocalMedia } from './media.js'
  * @import { Incoming } from './mesh.js'
  * @import { ChatLine, ClientMessage, ErrorCode, Feed, Knock, Member, MemberId, Mode, Reaction, Role, Rules,
- *   PathException, ServerMessage, Source, Want } from './protocol'
+ *   PathException, RecordingEnd, RecordingSign, ServerMessage, Source, Want } from './protocol'
  * @import { End, Joined } from './session.js'
  *
  * @typedef {'connecting' | 'unreachable' | 'waiting' | 'joined' | 'reconnecting' | 'ended'} RoomState
@@ -29,6 +29,7 @@ export { RequestError } from './signaling.js';
  * @property {void} topology
  * @property {void} speakers
  * @property {void} rules what the owner decided changed
+ * @property {RecordingEnd | null} recording it began, or why it is over
  * @property {void} knocks who waits to be let in changed; owners alone learn of it
  * @property {ChatLine} chat
  * @property {{from: MemberId, reaction: Reaction}} reaction
@@ -85,6 +86,8 @@ export class Room extends Emitter {
   chat = [];
   /** @type {Rules} */
   rules = { locked: false, lobby: false };
+  /** @type {RecordingSign | null} the recording that goes on */
+  recording = null;
   /** @type {Knock[]} */
   waiting = [];
 
@@ -236,6 +239,11 @@ export class Room extends Emitter {
     return this.#ask({ type: 'lobby', enabled });
   }
 
+  /** @param {boolean} active everyone sees that the room is recorded */
+  record(active) {
+    return this.#ask({ type: 'record', active });
+  }
+
   /** @param {MemberId} member who waits */
   admit(member) {
     return this.#ask({ type: 'admit', member });
@@ -297,13 +305,14 @@ export class Room extends Emitter {
   }
 
   /** @param {Joined} joined */
-  #settle({ you, members, topology, exceptions, iceServers, limits, history, rules, waiting }) {
+  #settle({ you, members, topology, exceptions, iceServers, limits, history, rules, waiting, recording }) {
     this.#dropPaths();
     this.you = you;
     this.members = new Map(members.map((member) => [member.id, member]));
     this.#seeYourself();
     this.chat = history;
     this.rules = rules;
+    this.recording = recording ?? null;
     this.waiting = waiting;
     this.#seatsMax = limits.seats;
     this.#iceServers = iceServers;
@@ -317,6 +326,7 @@ export class Room extends Emitter {
     this.#reconcile();
     this.#setState('joined');
     for (const name of /** @type {const} */ (['members', 'topology', 'rules', 'knocks'])) this.emit(name, undefined);
+    this.emit('recording', null);
   }
 
   /**
@@ -395,6 +405,9 @@ export class Room extends Emitter {
       case 'rules':
         this.rules = { locked: message.locked, lobby: message.lobby };
         return this.emit('rules', undefined);
+      case 'recording':
+        this.recording = message.recording ?? null;
+        return this.emit('recording', message.ended ?? null);
       case 'knocks':
         this.waiting = message.waiting;
         return this.emit('knocks', undefined);

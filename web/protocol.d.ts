@@ -132,6 +132,10 @@ export type ClientMessage =
   | { "type": "deny",
     /** Who. */
     member: MemberId, }
+  /** The owner has the room recorded, or no more. While it is, media travels over the node. */
+  | { "type": "record",
+    /** From now on. */
+    active: boolean, }
   /** The owner ends the room for everyone. */
   | { "type": "end", }
   /** A line of text to everyone in the room. */
@@ -183,7 +187,9 @@ export type ServerMessage =
     /** What the client must keep to. */
     limits: ClientLimits,
     /** The room's last lines of chat, oldest first. */
-    history: Array<ChatLine>, }
+    history: Array<ChatLine>,
+    /** The room is recorded. */
+    recording?: RecordingSign, }
   /** The answer to `join` where newcomers wait for the owner: `joined` or `bye` follows. Until then only `ping` and `bye` may be said. */
   | { "type": "waiting",
     /** The request's id. */
@@ -270,6 +276,12 @@ export type ServerMessage =
   | { "type": "knocks",
     /** In the order of their coming. */
     waiting: Array<Knock>, }
+  /** The room is recorded from now on, or no more. */
+  | { "type": "recording",
+    /** By which recording. */
+    recording?: RecordingSign,
+    /** Why it is over. */
+    ended?: RecordingEnd, }
   /** A passing sign. */
   | { "type": "reaction",
     /** Whose. */
@@ -459,6 +471,28 @@ export type Knock = {
     /** Their name. */
     name: string, };
 
+/** A recording that goes on. */
+export type RecordingSign = {
+    /** Which. */
+    id: string,
+    /** When it began, in milliseconds since the room came to be. */
+    sinceMs: number, };
+
+/** Why a recording is over. */
+export type RecordingEnd =
+  /** Somebody stopped it. */
+  | "stopped"
+  /** The room is no more. */
+  | "roomClosed"
+  /** It was as long as it may be. */
+  | "limit"
+  /** There is no room on the disk. */
+  | "diskFull"
+  /** Its files cannot be written. */
+  | "diskFailed"
+  /** The node was stopped before it was over; what there was is whole. */
+  | "interrupted";
+
 /** One source that a member sends. */
 export type Published = {
     /** What it is. */
@@ -508,7 +542,9 @@ export type Cause =
   /** A member's processor is too slow for a mesh. */
   | "cpu"
   /** A mesh was tried, and somebody could not follow. */
-  | "failed";
+  | "failed"
+  /** The room is recorded. */
+  | "recording";
 
 /** How media travels between two members. */
 export type PairPath =

@@ -80,15 +80,16 @@ pub struct TlsSettings {
     )]
     pub acme_roots: Option<PathBuf>,
 
-    /// The folder for what outlives a restart: certificates, keys, the ACME account
+    /// The folder for what outlives a restart: recordings, certificates, keys, the ACME account
     #[arg(
         long,
+        alias = "data",
         value_name = "DIR",
-        env = "MOTET_DATA",
+        env = "MOTET_DATA_DIR",
         default_value = "motet-data",
         help_heading = "General"
     )]
-    pub data: PathBuf,
+    pub data_dir: PathBuf,
 }
 
 /// Where the certificate comes from.

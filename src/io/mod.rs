@@ -8,6 +8,7 @@ pub mod listen;
 pub mod outbox;
 pub mod probe;
 pub mod public_address;
+pub mod recorder;
 mod relay_setup;
 pub mod relays;
 pub mod rim;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::outbox::{Outbox, OutboxReader, outbox};
+use super::recorder::RecorderHandle;
 use crate::ids::{ConnectionId, Ticket};
 use crate::logic::limits::Limits;
 use crate::logic::lobby::{Lobby, Refusal, ShardIndex};
@@ -23,6 +24,8 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
 /// Everything that a shard's thread and the sockets' tasks share.
 #[derive(Debug)]
 pub struct Rim {
+    /// Writes recordings, once it is there.
+    pub recorder: OnceLock<RecorderHandle>,
     /// Counters of the rim.
     pub counters: RimCounters,
     next: AtomicU64,
@@ -89,6 +92,7 @@ impl Rim {
     /// For a node with that many shards.
     pub fn new(shards: usize, limits: &Limits) -> Self {
         Self {
+            recorder: OnceLock::new(),
             counters: RimCounters::default(),
             next: AtomicU64::new(1),
             outbox_bytes_max: limits.outgoing_queue_bytes as usize,
@@ -243,6 +247,12 @@ impl Rim {
                 if let Some(asker) = lock(&self.tickets).remove(&ticket) {
                     // Who asked may have given up.
                     let _ = asker.send(answer);
+                }
+            }
+            ShardEffect::Record { recording, word } => {
+                let recorder = self.recorder.get();
+                if recorder.is_some_and(|recorder| !recorder.record(recording, word)) {
+                    self.counters.frames_not_recorded.add(1);
                 }
             }
             ShardEffect::RoomClosed { room } => {

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::http::router;
 use super::listen::{BindError, MediaSockets, advertised, bind_http, bind_media, outward};
 use super::public_address::{self, Seen};
+use super::recorder::RecorderHandle;
 use super::relay_setup;
 use super::rim::Rim;
 use super::shard_handle::{MAILBOX_COMMANDS_MAX, ShardError, ShardHandle};
@@ -171,9 +172,14 @@ impl RunningServer {
                 "closing without the last words"
             );
         }
+        let rim = Arc::clone(&self.node.rim);
         drop(self.node);
         let joined = tokio::task::spawn_blocking(move || {
-            self.workers.into_iter().all(|worker| worker.join().is_ok())
+            let ended = self.workers.into_iter().all(|worker| worker.join().is_ok());
+            if let Some(recorder) = rim.recorder.get() {
+                recorder.finish();
+            }
+            ended
         });
         // A thread that still waits for its mailbox to close ends with the process.
         let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, joined).await;
@@ -230,6 +236,10 @@ fn start_shard(
         settings: Arc::clone(settings),
         seed: rand::random(),
     };
+    let recorder = RecorderHandle::start(&settings.tls.data_dir, settings.recordings_keep)?;
+    recorder.report_to(&sender);
+    // A rim has one shard here, and gets one recorder.
+    let _ = rim.recorder.set(recorder);
     let worker = worker::spawn(config, (mailbox, streams), Arc::clone(rim))?;
     Ok((ShardHandle::new(sender, Arc::clone(rim)), worker))
 }

@@ -5,5 +5,6 @@ pub mod limits;
 pub mod lobby;
 pub mod names;
 pub mod owner_keys;
+pub mod record;
 pub mod room;
 pub mod topology;

@@ -10,6 +10,7 @@ mod moderation;
 mod owner;
 mod paths;
 pub mod permissions;
+mod recording;
 mod resume;
 mod signal;
 mod waiting;
@@ -26,11 +27,14 @@ use crate::logic::topology::{Tally, Topology, TopologyConfig, TopologyEffect, To
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{IceServer, Mode, ResumeTicket, Rules, ServerFrame, ServerMessage};
+use crate::protocol::server::{
+    IceServer, Mode, RecordingSign, ResumeTicket, Rules, ServerFrame, ServerMessage,
+};
 
 use chat::History;
 use members::{Attendee, Roster};
 use permissions::{NotAllowed, Standing};
+pub use recording::RecordingScope;
 use resume::Comeback;
 use waiting::Waiting;
 pub use words::{MediaFact, MediaOrder, Newcomer, RoomEffect, RoomInput, SeatOrder};
@@ -77,6 +81,7 @@ pub struct Room {
     waiting: Waiting,
     history: History,
     speakers: Vec<MemberId>,
+    recording: Option<RecordingSign>,
 }
 
 impl Room {
@@ -98,6 +103,7 @@ impl Room {
             waiting: Waiting::default(),
             history: History::default(),
             speakers: Vec::new(),
+            recording: None,
             config,
         }
     }
@@ -140,6 +146,7 @@ impl Room {
             }
             RoomInput::Gone { member, reason } => self.gone(now, member, reason, out),
             RoomInput::Media(fact) => self.learn(now, fact, out),
+            RoomInput::Recording { sign, ended } => self.be_recorded(now, sign, ended, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
     }
@@ -201,7 +208,7 @@ impl Room {
     }
 
     /// The room as REST shows it: `{name, mode, epoch, switching, why, exceptions, ageMs, locked,
-    /// lobby, ownerPresent, waiting, members}`, an exception as `{members: [a, b], path, reason}`,
+    /// lobby, ownerPresent, waiting, members, recording}`, an exception as `{members: [a, b], path, reason}`,
     /// `waiting` as a number, the members as in `joined`.
     pub fn describe(&self, now: Instant) -> serde_json::Value {
         let topology = self.topology.view();
@@ -218,10 +225,12 @@ impl Room {
             "ownerPresent": self.has_owner(),
             "waiting": self.waiting.len(),
             "members": self.roster.list(),
+            "recording": self.recording,
         })
     }
 
-    fn age_ms(&self, now: Instant) -> u64 {
+    /// How long the room has been, in milliseconds.
+    pub fn age_ms(&self, now: Instant) -> u64 {
         let age = now.saturating_duration_since(self.created);
         u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
     }
@@ -295,6 +304,7 @@ impl Room {
             ice_servers: self.config.ice_servers.clone(),
             limits: self.config.limits.for_client(),
             history: self.history.lines(),
+            recording: self.recording.clone(),
         }
     }
 
@@ -365,6 +375,13 @@ impl Room {
             | ClientMessage::Lobby { .. }
             | ClientMessage::Admit { .. }
             | ClientMessage::Deny { .. } => self.moderate(now, message, out)?,
+            ClientMessage::Record { active } => {
+                if active && !self.can_be_recorded() {
+                    let message = "Media travels between the members here, never over the node.";
+                    return Err(Refusal::new(ErrorCode::Limit, message));
+                }
+                out.push(RoomEffect::Media(MediaOrder::Record { active }));
+            }
             ClientMessage::End {} => {
                 out.extend(acknowledge(member, id));
                 self.close(now, Reason::RoomClosed, out);

@@ -108,6 +108,8 @@ pub enum TopologyInput {
         /// It does.
         reached: bool,
     },
+    /// Something that is no member, a recorder, is to get everyone's media, or is gone.
+    Tapped(bool),
     /// A mesh is too much for them, or is no more.
     Strain {
         /// Who.
@@ -177,6 +179,8 @@ pub struct Topology {
     /// The epoch in which the path that holds was agreed on.
     held_since: Epoch,
     members: BTreeMap<MemberId, Standing>,
+    /// Something that is no member takes part, by way of the node.
+    is_tapped: bool,
     /// Those whom the node does not reach.
     unreachable: BTreeSet<MemberId>,
     reports: PairReports,
@@ -221,6 +225,7 @@ impl Topology {
             held_why: why,
             held_since: 0,
             members: BTreeMap::new(),
+            is_tapped: false,
             unreachable: BTreeSet::new(),
             reports: PairReports::default(),
             told: BTreeMap::new(),
@@ -306,6 +311,11 @@ impl Topology {
             || (!sfu_only && members < self.config.mesh_max.max(1) as usize)
     }
 
+    /// Whether what is no member can take part.
+    pub fn can_be_tapped(&self) -> bool {
+        self.config.policy != Policy::Mesh
+    }
+
     /// Whether an offer to the node belongs to a connection that is wanted. In a mesh it keeps the
     /// way to the node warm.
     pub fn is_node_epoch(&self, epoch: Epoch) -> bool {
@@ -335,6 +345,7 @@ impl Topology {
                 }
             }
             TopologyInput::Reach { .. } => false,
+            TopologyInput::Tapped(is_tapped) => self.tap(now, is_tapped),
             TopologyInput::Strain { member, strain } => match self.members.get_mut(&member) {
                 Some(standing) => {
                     standing.strains.say(now, strain);
@@ -373,6 +384,15 @@ impl Topology {
             self.start_over(now);
         }
         true
+    }
+
+    fn tap(&mut self, now: Instant, is_tapped: bool) -> bool {
+        let is_news = std::mem::replace(&mut self.is_tapped, is_tapped) != is_tapped;
+        self.stir(now);
+        if self.members.is_empty() {
+            self.start_over(now);
+        }
+        is_news
     }
 
     fn be_ready(&mut self, member: MemberId, epoch: Epoch) -> bool {

@@ -15,10 +15,13 @@ use crate::logic::forward::packet::TrackId;
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::forward::speakers::Speakers;
 use crate::logic::limits::Limits;
-use crate::logic::room::{MediaFact, MediaOrder, Room, RoomEffect, RoomInput, SeatOrder};
+use crate::logic::room::{
+    MediaFact, MediaOrder, RecordingScope, Room, RoomEffect, RoomInput, SeatOrder,
+};
 use crate::media::outlet::{Outlet, OutletId};
 use crate::media::participant::Participant;
 use crate::media::peer::{Arrived, Peer, PeerState, Transport};
+use crate::media::recording::Recording;
 use crate::media::relay::Relay;
 use crate::media::sdp::Line;
 use crate::media::shard::{Counters, ShardEffect, ShardOutput};
@@ -26,7 +29,7 @@ use crate::media::slots::Slots;
 use crate::media::switchboard::{Place, Switchboard};
 use crate::media::track::{Track, TrackSlot};
 use crate::protocol::client::{Epoch, RequestId, Source};
-use crate::protocol::server::ServerMessage;
+use crate::protocol::server::{RecordingEnd, ServerMessage};
 
 /// What a conference works with and does not own.
 pub struct Surroundings<'a> {
@@ -83,6 +86,7 @@ pub struct Conference {
     /// By viewer: who is to sit where.
     pub(super) plans: BTreeMap<MemberId, Vec<Option<SeatOrder>>>,
     pub(super) speakers: Speakers,
+    pub(super) recording: Option<Recording>,
     next_track: u32,
     room_wake: Option<(Instant, &'static str)>,
     transport_wake: Option<(Instant, &'static str)>,
@@ -105,6 +109,7 @@ impl Conference {
             outlets: Slots::default(),
             plans: BTreeMap::new(),
             speakers: Speakers::new(),
+            recording: None,
             next_track: 0,
             transport_wake: None,
             tick_at: None,
@@ -215,6 +220,12 @@ impl Conference {
                 muted,
             } => self.mute(now, member, source, muted),
             MediaOrder::Unpublish { member, source } => self.unpublish(now, member, source, around),
+            MediaOrder::Record { active: true } => {
+                self.record(now, RecordingScope::default(), around);
+            }
+            MediaOrder::Record { active: false } => {
+                self.stop_recording(now, None, RecordingEnd::Stopped, around);
+            }
             MediaOrder::Seat { viewer, seats } => {
                 self.plans.insert(viewer, seats);
                 self.reseat(now, viewer, around);
@@ -367,6 +378,7 @@ impl Conference {
         }
         self.plans.remove(&member);
         self.speakers.remove(member);
+        self.retap(now, around);
     }
 
     fn publish(
@@ -538,6 +550,7 @@ impl Conference {
 
     /// Says goodbye on every connection: the node stops or the room was closed.
     pub fn close_all(&mut self, now: Instant, around: &mut Surroundings<'_>) {
+        self.stop_recording(now, None, RecordingEnd::RoomClosed, around);
         let members: Vec<_> = self.by_member.keys().copied().collect();
         for member in members {
             self.close_peer(now, member, around);

@@ -202,6 +202,11 @@ impl Conference {
                 *wanted = true;
             }
         }
+        let tapped = self.recording.as_ref();
+        let tapped = tapped.and_then(|recording| recording.wants_key_frame(now, slot));
+        if let Some(wanted) = tapped.and_then(|layer| wanted.get_mut(usize::from(layer))) {
+            *wanted = true;
+        }
         let mut due = Vec::new();
         for (layer, wanted) in track.layers_mut().iter_mut().zip(wanted) {
             if !wanted {
@@ -221,8 +226,12 @@ impl Conference {
         }
         if let Some(speakers) = self.speakers.handle_timeout(now) {
             let speakers = speakers.to_vec();
+            if let Some(recording) = &self.recording {
+                recording.speakers(now, &speakers, &mut around.out.effects);
+            }
             self.handle(now, RoomInput::Media(MediaFact::Speakers(speakers)), around);
         }
+        self.tick_recording(now, around);
         let pause = if std::mem::take(&mut self.busy) {
             TICK_BUSY
         } else {
@@ -302,6 +311,9 @@ impl Conference {
             if layer.stream.take_lost_for_good() {
                 lost_layers.push(index as u8);
             }
+        }
+        if let Some(recording) = &mut self.recording {
+            recording.lost_for_good(slot, &lost_layers);
         }
         for id in track.outlets.iter().filter(|_| !lost_layers.is_empty()) {
             if let Some(outlet) = self.outlets.get_mut(id.0)

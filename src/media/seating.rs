@@ -39,6 +39,7 @@ impl Conference {
 
     /// Applies every viewer's plan: a track came or went.
     pub(super) fn reseat_everyone(&mut self, now: Instant, around: &mut Surroundings<'_>) {
+        self.retap(now, around);
         let viewers: Vec<_> = self.plans.keys().copied().collect();
         for viewer in viewers {
             self.reseat(now, viewer, around);
@@ -113,6 +114,9 @@ impl Conference {
             return;
         };
         track.id = id;
+        if let Some(recording) = &mut self.recording {
+            recording.restarted(now, slot, track);
+        }
         let outlets = track.outlets.clone();
         self.take_off_air(now, slot);
         for outlet in outlets {

@@ -3,6 +3,8 @@
 //! Datagrams, words and the time come in; datagrams and words go out. Nothing waits, nothing is
 //! shared: from a datagram in to datagrams out there is no channel, no lock and no await.
 
+mod recordings;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,20 +19,21 @@ use serde_json::{Value, json};
 use crate::ids::{ConnectionId, MemberId, Path, StreamKind, Ticket};
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::owner_keys::OwnerKeys;
-use crate::logic::room::{Newcomer, Origin, Room, RoomConfig, RoomInput};
+use crate::logic::room::{Newcomer, Origin, RecordingScope, Room, RoomConfig, RoomInput};
 use crate::logic::topology::{Switches, Tally};
 use crate::media::conference::{Conference, Sizes, Surroundings, earlier};
 use crate::media::demux::{Kind, classify};
 use crate::media::egress::SendArena;
 use crate::media::ice;
 use crate::media::peer::Transport;
+use crate::media::recording::Word;
 use crate::media::relay::{Inside, Relay, RelayConfig, RelaySockets};
 use crate::media::slots::Slots;
 use crate::media::switchboard::Switchboard;
 use crate::protocol::client::{ClientFrame, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{Mode, ServerFrame, ServerMessage};
+use crate::protocol::server::{Mode, RecordingEnd, ServerFrame, ServerMessage};
 
 /// What the rim tells a shard, besides datagrams and the time.
 #[derive(Debug)]
@@ -82,6 +85,15 @@ pub enum ShardCommand {
         /// Why, for those who stay.
         reason: Reason,
     },
+    /// A recording cannot go on.
+    RecordingFailed {
+        /// The room's name.
+        room: String,
+        /// Its id.
+        recording: String,
+        /// Why.
+        why: RecordingEnd,
+    },
     /// A question from REST; answered by [`ShardEffect::Reply`] with the same ticket.
     Ask {
         /// To answer by.
@@ -114,6 +126,21 @@ pub enum Question {
         /// What makes its owners; without one, the key that the last room of that name left, if any.
         owner_key: Option<OwnerKey>,
     },
+    /// Records a room; its recording as `{id, sinceMs}`, `null` if there is no such room, or why not as
+    /// `{refused}`: `recorded` already, or always a `mesh`.
+    Record {
+        /// The room's name.
+        name: String,
+        /// What of it.
+        scope: RecordingScope,
+    },
+    /// Ends a room's recording; `null` if there is no room, `false` if it is not recorded by that one.
+    StopRecording {
+        /// The room's name.
+        name: String,
+        /// Which; whichever there is.
+        recording: Option<String>,
+    },
     /// Ends a room for everyone in it; `null` if there is none of that name.
     DeleteRoom(String),
     /// Counters and gauges of the shard.
@@ -143,6 +170,13 @@ pub enum ShardEffect {
         ticket: Ticket,
         /// The answer.
         answer: serde_json::Value,
+    },
+    /// Something for the writer of a recording.
+    Record {
+        /// Which.
+        recording: Arc<str>,
+        /// What.
+        word: Word,
     },
     /// A room is gone: its name is free.
     RoomClosed {
@@ -452,6 +486,13 @@ impl Shard {
                     });
                 }
             }
+            ShardCommand::RecordingFailed {
+                room,
+                recording,
+                why,
+            } => {
+                self.stop_recording(now, &room, (Some(&recording), why), out);
+            }
             ShardCommand::Ask { ticket, question } => {
                 let answer = self.answer(now, question, out);
                 out.effects.push(ShardEffect::Reply { ticket, answer });
@@ -627,6 +668,11 @@ impl Shard {
                 }
                 None => Value::Null,
             },
+            Question::Record { name, scope } => self.record(now, &name, scope, out),
+            Question::StopRecording { name, recording } => {
+                let how = (recording.as_deref(), RecordingEnd::Stopped);
+                self.stop_recording(now, &name, how, out)
+            }
             Question::Stats => self.stats(),
         }
     }
@@ -659,6 +705,7 @@ impl Shard {
             "connectedPeers": sizes.connected,
             "tracks": sizes.tracks,
             "legs": sizes.legs,
+            "recordings": self.recordings(),
             "sendFailures": self.send_failures,
             "relayAllocations": allocations,
             "relayAllocated": relay.allocated,

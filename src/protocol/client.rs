@@ -211,6 +211,11 @@ pub enum ClientMessage {
         /// Who.
         member: MemberId,
     },
+    /// The owner has the room recorded, or no more. While it is, media travels over the node.
+    Record {
+        /// From now on.
+        active: bool,
+    },
     /// The owner ends the room for everyone.
     End {},
     /// A line of text to everyone in the room.

@@ -76,6 +76,10 @@ pub enum ServerMessage {
         limits: ClientLimits,
         /// The room's last lines of chat, oldest first.
         history: Vec<ChatLine>,
+        /// The room is recorded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        recording: Option<RecordingSign>,
     },
     /// The answer to `join` where newcomers wait for the owner: `joined` or `bye` follows. Until
     /// then only `ping` and `bye` may be said.
@@ -192,6 +196,17 @@ pub enum ServerMessage {
         /// In the order of their coming.
         waiting: Vec<Knock>,
     },
+    /// The room is recorded from now on, or no more.
+    Recording {
+        /// By which recording.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        recording: Option<RecordingSign>,
+        /// Why it is over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        ended: Option<RecordingEnd>,
+    },
     /// A passing sign.
     Reaction {
         /// Whose.
@@ -218,6 +233,37 @@ pub enum ServerMessage {
         /// Why.
         reason: Reason,
     },
+}
+
+/// A recording that goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct RecordingSign {
+    /// Which.
+    pub id: String,
+    /// When it began, in milliseconds since the room came to be.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub since_ms: u64,
+}
+
+/// Why a recording is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum RecordingEnd {
+    /// Somebody stopped it.
+    Stopped,
+    /// The room is no more.
+    RoomClosed,
+    /// It was as long as it may be.
+    Limit,
+    /// There is no room on the disk.
+    DiskFull,
+    /// Its files cannot be written.
+    DiskFailed,
+    /// The node was stopped before it was over; what there was is whole.
+    Interrupted,
 }
 
 /// A member as others see them.
@@ -392,6 +438,8 @@ pub enum Cause {
     Cpu,
     /// A mesh was tried, and somebody could not follow.
     Failed,
+    /// The room is recorded.
+    Recording,
 }
 
 /// How media travels between two members.

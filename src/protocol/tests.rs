@@ -35,6 +35,7 @@ fn client_messages() -> Vec<Value> {
         json!({"type": "lobby", "enabled": true}),
         json!({"type": "admit", "member": SOMEONE}),
         json!({"type": "deny", "member": SOMEONE}),
+        json!({"type": "record", "active": true}),
         json!({"type": "end"}),
         json!({"type": "chat", "text": "a \u{1F60A}"}),
         json!({"type": "ping", "after": 4}),
@@ -412,6 +413,10 @@ fn what_the_node_says_is_spelled_like_this() {
                     silence_seconds: 4,
                 },
                 history: vec![line.clone()],
+                recording: Some(RecordingSign {
+                    id: "r".into(),
+                    since_ms: 5,
+                }),
             },
             json!({"type": "joined", "id": 1, "you": SOMEONE, "members": [member_json],
                 "resume": {"token": "t", "seconds": 60}, "rules": {"locked": true, "lobby": false},
@@ -420,7 +425,7 @@ fn what_the_node_says_is_spelled_like_this() {
                 "exceptions": [exception_json],
                 "iceServers": [{"urls": ["stun:h"]}],
                 "limits": {"messageBytes": 1, "sdpBytes": 2, "seats": 3, "silenceSeconds": 4},
-                "history": [line_json]}),
+                "history": [line_json], "recording": {"id": "r", "sinceMs": 5}}),
         ),
         (
             ServerMessage::IceServers {
@@ -464,6 +469,23 @@ fn what_the_node_says_is_spelled_like_this() {
                 waiting: vec![knock],
             },
             json!({"type": "knocks", "waiting": [{"member": SOMEONE, "name": "Ada"}]}),
+        ),
+        (
+            ServerMessage::Recording {
+                recording: Some(RecordingSign {
+                    id: "r".into(),
+                    since_ms: 5,
+                }),
+                ended: None,
+            },
+            json!({"type": "recording", "recording": {"id": "r", "sinceMs": 5}}),
+        ),
+        (
+            ServerMessage::Recording {
+                recording: None,
+                ended: Some(RecordingEnd::DiskFull),
+            },
+            json!({"type": "recording", "ended": "diskFull"}),
         ),
         (
             ServerMessage::Reaction {

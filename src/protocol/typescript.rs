@@ -49,6 +49,8 @@ fn module() -> String {
         declare::<ResumeTicket>(),
         declare::<Rules>(),
         declare::<Knock>(),
+        declare::<RecordingSign>(),
+        declare_enum::<RecordingEnd>(),
         declare::<Published>(),
         declare_enum::<Mode>(),
         declare::<Topology>(),

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import test from 'node:test';
 import { House, sleep } from './harness.mjs';
 
-const CHANGED = '/strings.js';
+const CHANGED = '/strings/en.js';
 
 /**
  * The node under an address at which its files can be changed, and which can be shut.

@@ -445,7 +445,9 @@ impl World {
                         .push(format!("browser {who} is thrown out"));
                 }
             }
-            ShardEffect::Reply { .. } | ShardEffect::RoomClosed { .. } => {}
+            ShardEffect::Reply { .. }
+            | ShardEffect::Record { .. }
+            | ShardEffect::RoomClosed { .. } => {}
         }
     }
 

@@ -13,6 +13,7 @@ import { OwnLevel } from './own-level.js';
 import { People } from './people.js';
 import { reactionItems } from './reactions.js';
 import { handsOf } from './member.js';
+import { RecordingSign } from './recording-sign.js';
 import { SettingsDialog } from './settings.js';
 import { openHelp, Shortcuts } from './shortcuts.js';
 import { Sounds } from './sound.js';
@@ -54,6 +55,7 @@ export class Call {
   #notices = new Notices();
   #outside = new PictureInPicture(() => this.#attention?.check());
   #dot = h('span', { className: 'state-dot', 'aria-hidden': 'true' });
+  #recording;
   #status = h('p', { className: 'status', role: 'status' });
   #hear = h('button', { type: 'button', className: 'hear', hidden: true });
   #alone;
@@ -95,6 +97,7 @@ export class Call {
     this.#hear.title = strings.clickToHearHint;
     this.#hear.onclick = () => this.#sounds.resume();
     const say = (/** @type {string} */ text) => this.notice(text);
+    this.#recording = new RecordingSign(room, say);
     this.#alone = h('div', { className: 'waiting' }, h('p', {}, strings.alone), h('p', { className: 'quiet' }, strings.aloneHint), linkButton(say));
     this.#panels = {
       chat: this.#panelOf('chat', strings.chat, this.#chat.element),
@@ -107,7 +110,7 @@ export class Call {
     this.element = h(
       'div',
       { className: 'call' },
-      h('header', { className: 'top' }, mark, h('h1', { title: name }, name), this.#dot, this.#status, linkButton(say)),
+      h('header', { className: 'top' }, mark, h('h1', { title: name }, name), this.#dot, this.#status, this.#recording.element, linkButton(say)),
       h('div', { className: 'middle' }, this.#stage.element, this.#panels.chat, this.#panels.people),
       this.#bar.element,
       this.#hear,
@@ -136,7 +139,7 @@ export class Call {
 
   #listen() {
     const room = this.#room;
-    for (const name of /** @type {const} */ (['media', 'members', 'speakers', 'topology', 'state', 'rules', 'knocks'])) {
+    for (const name of /** @type {const} */ (['media', 'members', 'speakers', 'topology', 'state', 'rules', 'knocks', 'recording'])) {
       room.on(name, () => this.#schedule());
     }
     room.on('reaction', ({ from, reaction }) => this.#reacted(from, reaction));
@@ -191,6 +194,7 @@ export class Call {
     this.#status.title = text;
     this.#dot.dataset.tone = tone;
     this.#dot.hidden = text === '';
+    this.#recording.update();
     this.#outside.follow(this.#activeTrack());
   }
 

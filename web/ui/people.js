@@ -32,6 +32,7 @@ export class People {
   #waitingSaid = '';
   #lock;
   #lobby;
+  #record;
   #rules;
   element;
 
@@ -44,7 +45,8 @@ export class People {
     this.#menu = menu;
     this.#lock = toggle(strings.lockRoom, (on) => room.lock(on));
     this.#lobby = toggle(strings.useLobby, (on) => room.setLobby(on));
-    this.#rules = h('section', { className: 'rules', hidden: true }, h('h3', {}, strings.theRoom), this.#lock, this.#lobby);
+    this.#record = toggle(strings.recordRoom, (on) => room.record(on));
+    this.#rules = h('section', { className: 'rules', hidden: true }, h('h3', {}, strings.theRoom), this.#lock, this.#lobby, this.#record);
     this.#search.oninput = () => this.update();
     this.element = h('div', { className: 'people' }, this.#waiting, this.#rules, this.#count, this.#searchField, this.#nobody, this.#list);
   }
@@ -90,10 +92,11 @@ export class People {
   }
 
   #updateOwner() {
-    const { role, rules, waiting } = this.#room;
+    const { role, rules, waiting, recording } = this.#room;
     this.#rules.hidden = role !== 'owner';
     this.#lock.setAttribute('aria-checked', String(rules.locked));
     this.#lobby.setAttribute('aria-checked', String(rules.lobby));
+    this.#record.setAttribute('aria-checked', String(recording !== null));
     this.#waiting.hidden = waiting.length === 0;
     setText(this.#waitingTitle, strings.knocksTitle(waiting.length));
     const said = JSON.stringify(waiting);

@@ -10,7 +10,7 @@ use crate::config::{Settings, TlsMode};
 use crate::doctor::disk::DiskFacts;
 
 pub(super) fn look(settings: &Settings) -> DiskFacts {
-    let path = &settings.tls.data;
+    let path = &settings.tls.data_dir;
     let nearest = nearest(path);
     DiskFacts {
         path: path.display().to_string(),

@@ -4,6 +4,7 @@ mod access;
 mod assets;
 mod ice_servers;
 mod problem;
+mod recordings;
 mod rest;
 mod secure;
 pub mod ws;
@@ -31,6 +32,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub fn router(node: Arc<Node>) -> Router {
     let rooms = get(rest::rooms).post(rest::create_room);
     let room = get(rest::room).delete(rest::delete_room);
+    let recordings = get(recordings::list)
+        .post(recordings::begin)
+        .delete(recordings::end);
     Router::new()
         .route("/", get(assets::page))
         .route("/r/{room}", get(assets::page))
@@ -42,6 +46,11 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/api/stats", get(rest::stats))
         .route("/api/rooms", rooms)
         .route("/api/rooms/{id}", room)
+        .route("/api/rooms/{id}/recordings", recordings)
+        .route(
+            "/api/rooms/{id}/recordings/{recording}",
+            get(recordings::one).delete(recordings::end_one),
+        )
         .route("/{*file}", get(assets::file))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -9,6 +9,7 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::access::check_manager;
@@ -17,6 +18,7 @@ use crate::io::room_name::random_room_name;
 use crate::io::server::Node;
 use crate::io::shard_handle::ShardError;
 use crate::logic::names::check_name;
+use crate::logic::room::RecordingScope;
 use crate::media::shard::Question;
 use crate::metrics;
 use crate::protocol::owner_key::OwnerKey;
@@ -104,6 +106,9 @@ struct NewRoom {
     name: Option<String>,
     /// What makes its owners; never shown again.
     owner_key: Option<OwnerKey>,
+    /// It is recorded from its beginning; where that cannot be, `recording.refused` says so.
+    #[serde(default)]
+    record: bool,
 }
 
 /// `POST /api/rooms`: makes a room that waits for its members.
@@ -113,7 +118,7 @@ pub(super) async fn create_room(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let wanted = new_room(&headers, &body)?;
+    let wanted: NewRoom = read_json(&headers, &body)?;
     let name = match wanted.name {
         Some(name) => check_name(&name).map_err(|error| bad_request(error.to_string()))?,
         None => random_room_name(),
@@ -132,7 +137,13 @@ pub(super) async fn create_room(
             let detail = format!("There is a room called {name:?} already.");
             Err(Problem::new(StatusCode::CONFLICT, detail))
         }
-        room => {
+        mut room => {
+            if wanted.record {
+                let scope = RecordingScope::default();
+                let named = name.clone();
+                let question = Question::Record { name: named, scope };
+                room["recording"] = node.shard(shard).ask(question).await?;
+            }
             let location = format!("/api/rooms/{}", percent_encode(&name));
             Ok((
                 StatusCode::CREATED,
@@ -154,10 +165,10 @@ pub(super) async fn delete_room(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn ask_room(
+pub(super) async fn ask_room(
     node: &Node,
     id: &str,
-    question: fn(String) -> Question,
+    question: impl FnOnce(String) -> Question,
 ) -> Result<Value, Problem> {
     let missing = || Problem::new(StatusCode::NOT_FOUND, "There is no room of that name.");
     let name = check_name(id).map_err(|_| missing())?;
@@ -168,9 +179,13 @@ async fn ask_room(
     }
 }
 
-fn new_room(headers: &HeaderMap, body: &[u8]) -> Result<NewRoom, Problem> {
+/// What a body says; nothing says what is said by default.
+pub(super) fn read_json<T: Default + DeserializeOwned>(
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<T, Problem> {
     if body.is_empty() {
-        return Ok(NewRoom::default());
+        return Ok(T::default());
     }
     let content_type = headers.get(header::CONTENT_TYPE);
     let content_type = content_type
@@ -200,7 +215,7 @@ impl From<ShardError> for Problem {
 }
 
 /// RFC 3986 §2.1: everything but unreserved characters.
-fn percent_encode(text: &str) -> String {
+pub(super) fn percent_encode(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
             char::from(byte).to_string()

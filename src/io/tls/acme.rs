@@ -40,7 +40,7 @@ type Why = String;
 /// If the folder or the roots cannot be used. An authority that does not answer is asked again later.
 pub fn start(settings: &TlsSettings) -> Result<Arc<Resolver>, TlsError> {
     let keeper = Keeper {
-        store: Store::open(&settings.data, "acme")?,
+        store: Store::open(&settings.data_dir, "acme")?,
         settings: settings.clone(),
     };
     // Read once here, so that a wrong file is told at the start.

@@ -22,7 +22,7 @@ const LEFT_MIN: Duration = Duration::from_secs(30 * 86_400);
 /// # Errors
 /// If it cannot be made or kept.
 pub fn load_or_make(settings: &TlsSettings) -> Result<CertifiedKey, TlsError> {
-    let store = Store::open(&settings.data, "self-signed")?;
+    let store = Store::open(&settings.data_dir, "self-signed")?;
     let now = SystemTime::now();
     let kept = store.pem().and_then(|pem| pem.certified_key().ok());
     if let Some(kept) = kept

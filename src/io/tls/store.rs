@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::TlsError;
 use super::certificate::Pem;
 
-/// A folder below `--data`.
+/// A folder below `--data-dir`.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
     folder: PathBuf,

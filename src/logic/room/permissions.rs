@@ -85,6 +85,7 @@ fn open_to(message: &ClientMessage) -> Open {
         | ClientMessage::Lobby { .. }
         | ClientMessage::Admit { .. }
         | ClientMessage::Deny { .. }
+        | ClientMessage::Record { .. }
         | ClientMessage::End {} => Open::Owners,
     }
 }
@@ -155,6 +156,7 @@ mod tests {
         Lobby       r#""enabled":true"#:                                NotJoined  NotJoined      Forbidden      Yes;
         Admit       r#""member":"M""#:                                  NotJoined  NotJoined      Forbidden      Yes;
         Deny        r#""member":"M""#:                                  NotJoined  NotJoined      Forbidden      Yes;
+        Record      r#""active":true"#:                                 NotJoined  NotJoined      Forbidden      Yes;
         End         "":                                                 NotJoined  NotJoined      Forbidden      Yes;
         Chat        r#""text":"t""#:                                    NotJoined  NotJoined      Yes            Yes;
         Ping        "":                                                 NotJoined  Yes            Yes            Yes;

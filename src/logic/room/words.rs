@@ -4,7 +4,7 @@ use crate::ids::{ConnectionId, MemberId};
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::Reason;
-use crate::protocol::server::ServerFrame;
+use crate::protocol::server::{RecordingEnd, RecordingSign, ServerFrame};
 
 /// What happens to a room.
 #[derive(Debug, Clone)]
@@ -57,6 +57,13 @@ pub enum RoomInput {
     },
     /// Something happened to the media.
     Media(MediaFact),
+    /// The room is recorded from now on, or no more.
+    Recording {
+        /// By which recording.
+        sign: Option<RecordingSign>,
+        /// Why it is over.
+        ended: Option<RecordingEnd>,
+    },
     /// Everyone is sent away; the room is over.
     Close {
         /// Why.
@@ -198,6 +205,12 @@ pub enum MediaOrder {
         member: MemberId,
         /// Which.
         source: Source,
+    },
+    /// Record the room, all of it, from now on; or end its recording. [`RoomInput::Recording`]
+    /// follows where that changes something.
+    Record {
+        /// From now on.
+        active: bool,
     },
     /// Who sits on the viewer's seats: the whole plan, by seat number.
     Seat {

@@ -31,6 +31,10 @@ impl Topology {
         }
         let sfu_only = self.members.iter().find(|(_, standing)| standing.sfu_only);
         Some(match sfu_only {
+            None if self.is_tapped => Why {
+                cause: Cause::Recording,
+                member: None,
+            },
             Some((member, _)) => Why {
                 cause: Cause::SfuOnly,
                 member: Some(*member),
@@ -121,6 +125,7 @@ impl Topology {
             Policy::Sfu => false,
         };
         is_mesh_possible
+            && !self.is_tapped
             && self.members.len() <= members_max as usize
             && !self.members.values().any(|standing| standing.sfu_only)
     }

@@ -31,7 +31,9 @@ impl Topology {
             }
             Phase::ToSfu { .. } => self.commit_if_ready(now, newcomer, out),
             Phase::Sfu { .. } => {}
-            Phase::ToMesh { .. } if newcomer.is_some() || self.is_strained(now) => {
+            Phase::ToMesh { .. }
+                if newcomer.is_some() || self.is_strained(now) || self.is_tapped =>
+            {
                 self.roll_back(now, Vec::new(), out);
             }
             Phase::ToMesh { .. } => self.commit_if_ready(now, newcomer, out),

@@ -30,6 +30,8 @@ pub struct Switches {
     pub cpu: u64,
     /// A mesh most of whose pairs failed.
     pub failed: u64,
+    /// A recording.
+    pub recording: u64,
 }
 
 impl Tally {
@@ -54,6 +56,7 @@ impl Switches {
             Cause::Uplink => self.uplink += 1,
             Cause::Cpu => self.cpu += 1,
             Cause::Failed => self.failed += 1,
+            Cause::Recording => self.recording += 1,
         }
     }
 }
@@ -66,5 +69,6 @@ impl std::ops::AddAssign for Switches {
         self.uplink += other.uplink;
         self.cpu += other.cpu;
         self.failed += other.failed;
+        self.recording += other.recording;
     }
 }

@@ -64,6 +64,10 @@ impl Scene {
         self.feed(TopologyInput::Reach { member, reached })
     }
 
+    fn tap(&mut self, is_tapped: bool) -> Vec<String> {
+        self.feed(TopologyInput::Tapped(is_tapped))
+    }
+
     fn strain(&mut self, member: u64, strain: Option<Strain>) -> Vec<String> {
         let member = MemberId(member);
         self.feed(TopologyInput::Strain { member, strain })

@@ -10,7 +10,7 @@ use crate::logic::topology::{Policy, TopologyConfig};
 use crate::protocol::client::Source;
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{Role, Rules, ServerMessage};
+use crate::protocol::server::{RecordingEnd, RecordingSign, Role, Rules, ServerMessage};
 
 fn id(member: u64) -> MemberId {
     MemberId(member)
@@ -582,4 +582,59 @@ fn a_reserved_room_waits_for_its_owner() {
             .to_string()
             .contains("0123456789abcdef")
     );
+}
+
+#[test]
+fn the_owner_has_the_room_recorded_and_everyone_hears_of_it() {
+    let mut table = Table::owned_of(2);
+    table.says(2, r#"{"type":"record","id":9,"active":true}"#);
+    assert_eq!(table.refusal(2), Some(ErrorCode::Forbidden));
+    table.forget();
+    table.says(1, r#"{"type":"record","id":9,"active":true}"#);
+    assert_eq!(table.orders, [MediaOrder::Record { active: true }]);
+    let sign = RecordingSign {
+        id: "r".into(),
+        since_ms: 0,
+    };
+    table.feed(RoomInput::Recording {
+        sign: Some(sign.clone()),
+        ended: None,
+    });
+    for member in [1, 2] {
+        let heard = table.types_heard(member);
+        assert!(heard.contains(&"recording".to_owned()), "{heard:?}");
+        assert!(heard.contains(&"switch".to_owned()), "{heard:?}");
+    }
+    assert_eq!(table.room.recording(), Some(&sign));
+    table.join(3);
+    let joined = table.heard(3).iter().find_map(|message| match message {
+        ServerMessage::Joined { recording, .. } => Some(recording.clone()),
+        _ => None,
+    });
+    assert_eq!(joined, Some(Some(sign)));
+    table.feed(RoomInput::Recording {
+        sign: None,
+        ended: Some(RecordingEnd::DiskFull),
+    });
+    let message = table.heard(3).iter().find_map(|message| match message {
+        ServerMessage::Recording { recording, ended } => Some((recording.clone(), *ended)),
+        _ => None,
+    });
+    assert_eq!(message, Some((None, Some(RecordingEnd::DiskFull))));
+    assert_eq!(table.room.recording(), None);
+}
+
+#[test]
+fn a_room_that_is_always_a_mesh_is_not_recorded() {
+    let mut table = Table::owned(RoomConfig {
+        topology: TopologyConfig {
+            policy: Policy::Mesh,
+            ..TopologyConfig::default()
+        },
+        ..RoomConfig::default()
+    });
+    table.arrive(1, false, Some(owner_key()), None);
+    table.says(1, r#"{"type":"record","id":9,"active":true}"#);
+    assert_eq!(table.refusal(1), Some(ErrorCode::Limit));
+    assert!(!table.orders.contains(&MediaOrder::Record { active: true }));
 }

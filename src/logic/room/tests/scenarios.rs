@@ -674,7 +674,7 @@ fn rest_sees_the_room() {
     let expected = json!({
         "name": "room", "mode": "mesh", "epoch": 1, "switching": false, "ageMs": 2000,
         "locked": false, "lobby": false, "ownerPresent": false, "waiting": 0,
-        "why": {"cause": "few"}, "exceptions": [],
+        "why": {"cause": "few"}, "exceptions": [], "recording": null,
         "members": [a_guest(1, &json!([{"source": "microphone", "muted": false}]))],
     });
     assert_eq!(table.room.describe(table.now), expected);

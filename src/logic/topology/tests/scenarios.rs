@@ -34,6 +34,40 @@ fn a_member_who_needs_the_node_starts_the_switch_alone() {
 }
 
 #[test]
+fn a_recording_needs_the_node_for_as_long_as_it_goes_on() {
+    let mut scene = Scene::joined_by(TopologyConfig::default(), 2);
+    assert_eq!(scene.tap(true), ["switch sfu 2"]);
+    assert_eq!(scene.topology.view().why.cause, Cause::Recording);
+    scene.ready(1, 2);
+    assert_eq!(scene.ready(2, 2), ["commit sfu 2"]);
+    assert_eq!(scene.pass(60 * SECOND), NOTHING);
+    assert_eq!(scene.tap(false), NOTHING, "not at once");
+    assert_eq!(scene.pass(10 * SECOND), ["switch mesh 3"]);
+    assert_eq!(scene.tap(true), ["rollback sfu 4"]);
+}
+
+#[test]
+fn a_recording_that_ends_before_anybody_moved_changes_nothing() {
+    let mut scene = Scene::joined_by(TopologyConfig::default(), 2);
+    assert_eq!(scene.tap(true), ["switch sfu 2"]);
+    assert_eq!(scene.tap(false), ["rollback mesh 3"]);
+    scene.tap(true);
+    assert_eq!(scene.pass(10 * SECOND), ["commit sfu 4 without 1 2"]);
+}
+
+#[test]
+fn an_empty_room_that_is_recorded_begins_over_the_node() {
+    let mut scene = Scene::new(TopologyConfig::default());
+    scene.tap(true);
+    assert_eq!(scene.join(1), NOTHING);
+    assert_eq!(scene.topology.view().mode, Mode::Sfu);
+    scene.leave(1);
+    assert_eq!(scene.topology.view().mode, Mode::Sfu);
+    scene.tap(false);
+    assert_eq!(scene.topology.view().mode, Mode::Mesh);
+}
+
+#[test]
 fn the_first_member_to_need_the_node_finds_it_at_once() {
     let mut scene = Scene::new(TopologyConfig::default());
     assert_eq!(scene.join_bot(1), ["switch sfu 2", "commit sfu 2"]);

@@ -255,7 +255,7 @@ impl World {
                 bond.has_failed |= state == PairState::Failed;
                 bond.has_failed &= bond.said != [Some(PairState::Connected); 2];
             }
-            TopologyInput::Strain { .. } => {}
+            TopologyInput::Strain { .. } | TopologyInput::Tapped(_) => {}
         }
     }
 

@@ -1,0 +1,186 @@
+//! RTP timestamps of one track on the clock of a recording.
+//!
+//! At first a track is placed by the arrival of its packets. Sender reports then say when what they
+//! carry was captured (RFC 3550 §6.4.1), so that all tracks of a member are in sync.
+
+/// How far a report may move what was placed already, in nanoseconds: less than is noticed.
+const STEP_NS_MAX: i64 = 5_000_000;
+/// A report that is further off than this is right: the clocks were set, in nanoseconds.
+const JUMP_NS_MIN: i64 = 1_000_000_000;
+const NS_PER_SECOND: i64 = 1_000_000_000;
+
+/// Places the timestamps of one track. All times are nanoseconds since the recording began.
+#[derive(Debug, Clone)]
+pub struct TrackTimeline {
+    rate: i64,
+    /// The timestamp that was seen last, unwrapped.
+    last: Option<(u32, i64)>,
+    /// A moment by both clocks.
+    anchor: Option<Anchor>,
+    given_out_ns: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    ticks: i64,
+    at_ns: i64,
+    /// By a report, not by arrival.
+    reported: bool,
+}
+
+impl TrackTimeline {
+    /// For timestamps that count so many ticks in a second.
+    pub fn new(clock_rate: u32) -> Self {
+        Self {
+            rate: i64::from(clock_rate).max(1),
+            last: None,
+            anchor: None,
+            given_out_ns: None,
+        }
+    }
+
+    /// A packet of that timestamp came. The one that was quickest on its way counts, until a report
+    /// says better or a frame was given out.
+    pub fn arrived(&mut self, timestamp: u32, at_ns: i64) {
+        let ticks = self.unwrap(timestamp);
+        let earlier = |anchor: Anchor| at_ns < self.place(anchor, ticks);
+        let is_open = self.given_out_ns.is_none();
+        let is_better = self
+            .anchor
+            .is_none_or(|anchor| is_open && !anchor.reported && earlier(anchor));
+        if is_better {
+            let reported = false;
+            self.anchor = Some(Anchor {
+                ticks,
+                at_ns,
+                reported,
+            });
+        }
+    }
+
+    /// A report says when that timestamp was captured.
+    pub fn reported(&mut self, timestamp: u32, at_ns: i64) {
+        let ticks = self.unwrap(timestamp);
+        let placed = self.anchor.map(|anchor| self.place(anchor, ticks));
+        let at_ns = match placed {
+            Some(placed) if self.given_out_ns.is_some() => {
+                let error = at_ns.saturating_sub(placed);
+                match error.saturating_abs() >= JUMP_NS_MIN {
+                    true => at_ns,
+                    false => placed + error.clamp(-STEP_NS_MAX, STEP_NS_MAX),
+                }
+            }
+            _ => at_ns,
+        };
+        let reported = true;
+        self.anchor = Some(Anchor {
+            ticks,
+            at_ns,
+            reported,
+        });
+    }
+
+    /// Whether a report placed the track.
+    pub fn is_reported(&self) -> bool {
+        self.anchor.is_some_and(|anchor| anchor.reported)
+    }
+
+    /// When a frame of that timestamp is, in milliseconds; never before the one that was asked about
+    /// last.
+    pub fn at_ms(&mut self, timestamp: u32) -> u64 {
+        let ticks = self.unwrap(timestamp);
+        let at_ns = self.anchor.map_or(0, |anchor| self.place(anchor, ticks));
+        let at_ns = at_ns.max(self.given_out_ns.unwrap_or(0));
+        self.given_out_ns = Some(at_ns);
+        // Rounded: audio of 20 ms stays at steps of 20 ms.
+        ((at_ns + 500_000) / 1_000_000).unsigned_abs()
+    }
+
+    fn place(&self, anchor: Anchor, ticks: i64) -> i64 {
+        let passed = i128::from(ticks - anchor.ticks) * i128::from(NS_PER_SECOND);
+        let passed = (passed / i128::from(self.rate)) as i64;
+        anchor.at_ns.saturating_add(passed)
+    }
+
+    fn unwrap(&mut self, timestamp: u32) -> i64 {
+        let ticks = match self.last {
+            Some((last, ticks)) => ticks + i64::from(timestamp.wrapping_sub(last) as i32),
+            None => i64::from(timestamp),
+        };
+        self.last = Some((timestamp, ticks));
+        ticks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: i64 = 1_000_000;
+
+    #[test]
+    fn the_quickest_packet_places_the_track() {
+        let mut timeline = TrackTimeline::new(48_000);
+        for (timestamp, at_ms) in [(0, 130), (960, 120), (1_920, 175)] {
+            timeline.arrived(timestamp, at_ms * MS);
+        }
+        assert_eq!(timeline.at_ms(0), 100);
+        timeline.arrived(2_880, 100 * MS);
+        assert_eq!(timeline.at_ms(960), 120, "what was given out stays");
+    }
+
+    #[test]
+    fn timestamps_wrap_and_go_on() {
+        let mut timeline = TrackTimeline::new(90_000);
+        let first = u32::MAX - 4_000;
+        timeline.arrived(first, 1_000 * MS);
+        let times: Vec<_> = (0..5)
+            .map(|frame| timeline.at_ms(first.wrapping_add(frame * 3_600)))
+            .collect();
+        assert_eq!(times, [1_000, 1_040, 1_080, 1_120, 1_160]);
+    }
+
+    #[test]
+    fn a_report_before_the_first_frame_is_taken_as_it_is() {
+        let (mut sound, mut picture) = (TrackTimeline::new(48_000), TrackTimeline::new(90_000));
+        // The picture takes 80 ms longer; the reports know.
+        sound.arrived(1_000, 500 * MS);
+        picture.arrived(7_000, 580 * MS);
+        assert!(!picture.is_reported());
+        sound.reported(1_000 + 48_000, 1_490 * MS);
+        picture.reported(7_000 + 90_000, 1_490 * MS);
+        assert!(picture.is_reported());
+        assert_eq!((sound.at_ms(1_000), picture.at_ms(7_000)), (490, 490));
+    }
+
+    #[test]
+    fn a_report_after_it_moves_the_track_gently_and_never_back() {
+        let mut timeline = TrackTimeline::new(90_000);
+        timeline.arrived(0, 0);
+        assert_eq!(timeline.at_ms(90_000), 1_000);
+        timeline.reported(90_000, 1_012 * MS);
+        timeline.reported(180_000, 2_012 * MS);
+        timeline.reported(270_000, 3_012 * MS);
+        assert_eq!(timeline.at_ms(270_000), 3_012);
+        timeline.reported(270_000, 2_900 * MS);
+        assert_eq!(timeline.at_ms(270_000), 3_012);
+        assert_eq!(timeline.at_ms(273_600), 3_047);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_followed_at_once() {
+        let mut timeline = TrackTimeline::new(48_000);
+        timeline.arrived(0, 0);
+        timeline.at_ms(0);
+        timeline.reported(48_000, 61_000 * MS);
+        assert_eq!(timeline.at_ms(48_000), 61_000);
+    }
+
+    #[test]
+    fn what_was_captured_before_the_recording_is_at_its_beginning() {
+        let mut timeline = TrackTimeline::new(48_000);
+        timeline.reported(960, -40 * MS);
+        assert_eq!(timeline.at_ms(960), 0);
+        assert_eq!(timeline.at_ms(960 * 4), 20);
+    }
+}

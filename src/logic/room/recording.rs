@@ -1,0 +1,88 @@
+//! A room that is recorded.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::ids::MemberId;
+use crate::logic::record::manifest::Layout;
+use crate::logic::topology::TopologyInput;
+use crate::protocol::client::Source;
+use crate::protocol::server::{RecordingEnd, RecordingSign, ServerMessage};
+
+use super::{Room, RoomEffect};
+
+/// What of a room is recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordingScope {
+    /// Sound alone.
+    pub audio_only: bool,
+    /// These alone; nobody named: everyone.
+    pub members: BTreeSet<MemberId>,
+    /// Which files there are to be.
+    pub layout: Layout,
+}
+
+impl RecordingScope {
+    /// Whether that is recorded.
+    pub fn includes(&self, member: MemberId, source: Source) -> bool {
+        let is_sound = matches!(source, Source::Microphone | Source::ScreenAudio);
+        let is_meant = self.members.is_empty() || self.members.contains(&member);
+        is_meant && (is_sound || !self.audio_only)
+    }
+}
+
+impl Room {
+    /// A recording began or ended: everyone is told, and media travels over the node meanwhile.
+    pub(super) fn be_recorded(
+        &mut self,
+        now: Instant,
+        sign: Option<RecordingSign>,
+        ended: Option<RecordingEnd>,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        self.recording.clone_from(&sign);
+        let recording = sign;
+        let is_tapped = recording.is_some();
+        let message = ServerMessage::Recording { recording, ended };
+        self.roster.tell_all_but(None, &message, out);
+        let mut effects = Vec::new();
+        let input = TopologyInput::Tapped(is_tapped);
+        self.topology.handle(now, input, &mut effects);
+        self.announce(now, effects, None, out);
+    }
+
+    /// The recording that goes on.
+    pub fn recording(&self) -> Option<&RecordingSign> {
+        self.recording.as_ref()
+    }
+
+    /// Whether the node gets media to record: never where it is to be a mesh.
+    pub fn can_be_recorded(&self) -> bool {
+        !self.is_closed && self.topology.can_be_tapped()
+    }
+
+    /// A member's name.
+    pub fn name_of(&self, member: MemberId) -> Option<&str> {
+        Some(&self.roster.get(member)?.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_about_members_and_kinds() {
+        let (ada, bob) = (MemberId(1), MemberId(2));
+        let all = RecordingScope::default();
+        assert!(all.includes(ada, Source::Screen));
+        let one = RecordingScope {
+            audio_only: true,
+            members: BTreeSet::from([ada]),
+            layout: Layout::Both,
+        };
+        assert!(one.includes(ada, Source::ScreenAudio));
+        assert!(!one.includes(ada, Source::Camera));
+        assert!(!one.includes(bob, Source::Microphone));
+    }
+}

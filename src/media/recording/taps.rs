@@ -1,0 +1,320 @@
+//! The taps of one room.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::Word;
+use super::tap::{Epoch, Tap, Tapped};
+use crate::ids::MemberId;
+use crate::logic::forward::leg::SourceInfo;
+use crate::logic::forward::packet::{Facts, TrackId};
+use crate::logic::forward::reports::{NtpClock, PublisherClock};
+use crate::logic::record::manifest::{GapCause, Manifest};
+use crate::logic::room::RecordingScope;
+use crate::media::shard::ShardEffect;
+use crate::media::slots::Slots;
+use crate::media::track::{Track, TrackSlot};
+use crate::protocol::client::Source;
+use crate::protocol::server::RecordingEnd;
+
+/// Seconds from the beginning of NTP's era to that of Unix (RFC 5905 figure 4).
+const NTP_TO_UNIX_SECONDS: i64 = 2_208_988_800;
+
+/// The recording of one room.
+pub struct Recording {
+    id: Arc<str>,
+    scope: RecordingScope,
+    epoch: Epoch,
+    rng: StdRng,
+    taps: BTreeMap<TrackSlot, Tapping>,
+    next_track: u32,
+    scratch: Vec<Tapped>,
+}
+
+/// A tap and what it is on.
+struct Tapping {
+    number: u32,
+    member: MemberId,
+    source: Source,
+    track: TrackId,
+    muted: bool,
+    tap: Tap,
+}
+
+/// The room that is recorded, as it is when that begins.
+pub struct Recorded<'a> {
+    /// Its name.
+    pub room: &'a str,
+    /// How long it has been, in milliseconds.
+    pub age_ms: u64,
+}
+
+impl Recording {
+    /// Begins a recording.
+    pub fn begin(
+        now: Instant,
+        (id, scope): (String, RecordingScope),
+        room: &Recorded<'_>,
+        wall: &NtpClock,
+        seed: [u8; 32],
+        out: &mut Vec<ShardEffect>,
+    ) -> Self {
+        let ntp = wall.ntp(now);
+        let unix_ms = ((ntp.0 >> 32) as i64 - NTP_TO_UNIX_SECONDS) * 1_000
+            + (((ntp.0 & 0xffff_ffff) * 1_000) >> 32) as i64;
+        let manifest = Manifest {
+            id: id.clone(),
+            room: room.room.to_owned(),
+            began_unix_ms: unix_ms,
+            began_room_ms: room.age_ms,
+            duration_ms: None,
+            ended: None,
+            layout: scope.layout,
+            room_file: None,
+            members: Vec::new(),
+            tracks: Vec::new(),
+            speech: Vec::new(),
+        };
+        let recording = Self {
+            id: id.into(),
+            epoch: Epoch { at: now, ntp },
+            rng: StdRng::from_seed(seed),
+            taps: BTreeMap::new(),
+            next_track: 0,
+            scratch: Vec::new(),
+            scope,
+        };
+        let begin = Word::Begin {
+            manifest: Box::new(manifest),
+            ogg: recording.scope.audio_only,
+        };
+        recording.say(begin, out);
+        recording
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Puts a tap on every track that is to be recorded and takes off the others. Safe to repeat.
+    pub(in crate::media) fn reconcile<'a>(
+        &mut self,
+        now: Instant,
+        tracks: &Slots<Track>,
+        name: impl Fn(MemberId) -> Option<&'a str>,
+        out: &mut Vec<ShardEffect>,
+    ) {
+        let present = |slot: TrackSlot, tapping: &Tapping| {
+            tracks.get(slot.0).is_some_and(|track| {
+                (track.member, track.source) == (tapping.member, Some(tapping.source))
+            })
+        };
+        let gone: Vec<_> = self
+            .taps
+            .iter()
+            .filter(|(slot, tapping)| !present(**slot, tapping))
+            .map(|(slot, _)| *slot)
+            .collect();
+        for slot in gone {
+            self.take_off(slot, out);
+        }
+        for slot in (0..tracks.bound()).map(TrackSlot) {
+            let Some((track, source)) = tracks
+                .get(slot.0)
+                .and_then(|track| Some((track, track.source?)))
+            else {
+                continue;
+            };
+            if self.scope.includes(track.member, source) {
+                if !self.taps.contains_key(&slot) {
+                    let name = name(track.member).unwrap_or_default();
+                    self.put_on(now, slot, (track, source), name, out);
+                }
+                self.follow(now, slot, track, out);
+            }
+        }
+    }
+
+    fn put_on(
+        &mut self,
+        now: Instant,
+        slot: TrackSlot,
+        (track, source): (&Track, Source),
+        name: &str,
+        out: &mut Vec<ShardEffect>,
+    ) {
+        self.next_track += 1;
+        let tapping = Tapping {
+            number: self.next_track,
+            member: track.member,
+            source,
+            // No track has this number: the first look at it puts it on.
+            track: TrackId(0),
+            muted: false,
+            tap: Tap::new(now, track.kind, &mut self.rng),
+        };
+        let word = Word::Track {
+            track: tapping.number,
+            member: track.member,
+            name: name.to_owned(),
+            source,
+        };
+        self.taps.insert(slot, tapping);
+        self.say(word, out);
+    }
+
+    /// Its numbers may have begun anew, and it may be muted.
+    fn follow(&mut self, now: Instant, slot: TrackSlot, track: &Track, out: &mut Vec<ShardEffect>) {
+        self.restarted(now, slot, track);
+        let Some(tapping) = self.taps.get_mut(&slot) else {
+            return;
+        };
+        if tapping.muted != track.muted {
+            tapping.muted = track.muted;
+            tapping.tap.leg.set_paused(now, track.muted);
+            let cause = GapCause::Muted;
+            let track = tapping.number;
+            if tapping.muted {
+                self.say(Word::Absent { track, cause }, out);
+            }
+        }
+    }
+
+    /// A track's numbers may have begun anew: the tap begins again with its next packet.
+    pub(in crate::media) fn restarted(&mut self, now: Instant, slot: TrackSlot, track: &Track) {
+        let Some(tapping) = self.taps.get_mut(&slot) else {
+            return;
+        };
+        if tapping.track != track.id {
+            tapping.track = track.id;
+            let infos = track.layer_infos();
+            let source = SourceInfo {
+                track: track.id,
+                layers: &infos[..track.layers().len()],
+            };
+            tapping.tap.set_source(now, source);
+            tapping.tap.leg.set_paused(now, track.muted);
+        }
+    }
+
+    fn take_off(&mut self, slot: TrackSlot, out: &mut Vec<ShardEffect>) {
+        if let Some(mut tapping) = self.taps.remove(&slot) {
+            let mut tapped = std::mem::take(&mut self.scratch);
+            tapping.tap.finish(&mut tapped);
+            let track = tapping.number;
+            self.tell(track, tapped, out);
+            self.say(Word::TrackOver { track }, out);
+        }
+    }
+
+    /// Takes a packet of a track.
+    pub(in crate::media) fn take(
+        &mut self,
+        now: Instant,
+        slot: TrackSlot,
+        facts: &Facts<'_>,
+        clock: &PublisherClock,
+        out: &mut Vec<ShardEffect>,
+    ) {
+        let Some(tapping) = self.taps.get_mut(&slot) else {
+            return;
+        };
+        let mut tapped = std::mem::take(&mut self.scratch);
+        tapping
+            .tap
+            .take(now, facts, (&self.epoch, clock), &mut tapped);
+        let track = tapping.number;
+        self.tell(track, tapped, out);
+    }
+
+    /// Does what is due by now on every tap.
+    pub(in crate::media) fn tick(
+        &mut self,
+        now: Instant,
+        clock_of: impl Fn(MemberId) -> PublisherClock,
+        out: &mut Vec<ShardEffect>,
+    ) {
+        let slots: Vec<_> = self.taps.keys().copied().collect();
+        for slot in slots {
+            let Some(tapping) = self.taps.get_mut(&slot) else {
+                continue;
+            };
+            let clock = clock_of(tapping.member);
+            let mut tapped = std::mem::take(&mut self.scratch);
+            tapping.tap.tick(now, (&self.epoch, &clock), &mut tapped);
+            let track = tapping.number;
+            self.tell(track, tapped, out);
+        }
+    }
+
+    /// The layer of a track that a key frame is needed of.
+    pub(in crate::media) fn wants_key_frame(&self, now: Instant, slot: TrackSlot) -> Option<u8> {
+        self.taps.get(&slot)?.tap.leg.wants_key_frame(now)
+    }
+
+    /// Something of these layers of a track is lost for good.
+    pub(in crate::media) fn lost_for_good(&mut self, slot: TrackSlot, layers: &[u8]) {
+        if let Some(tapping) = self.taps.get_mut(&slot)
+            && tapping
+                .tap
+                .leg
+                .layer()
+                .is_some_and(|layer| layers.contains(&layer))
+        {
+            tapping.tap.leg.ask_key_frame();
+        }
+    }
+
+    /// These speak from now on.
+    pub(in crate::media) fn speakers(
+        &self,
+        now: Instant,
+        members: &[MemberId],
+        out: &mut Vec<ShardEffect>,
+    ) {
+        let at_ms = self.at_ms(now);
+        let members = members.to_vec();
+        self.say(Word::Speakers { at_ms, members }, out);
+    }
+
+    /// Ends the recording.
+    pub(in crate::media) fn end(
+        mut self,
+        now: Instant,
+        why: RecordingEnd,
+        out: &mut Vec<ShardEffect>,
+    ) {
+        let slots: Vec<_> = self.taps.keys().copied().collect();
+        for slot in slots {
+            self.take_off(slot, out);
+        }
+        let at_ms = self.at_ms(now);
+        self.say(Word::End { at_ms, why }, out);
+    }
+
+    fn at_ms(&self, now: Instant) -> u64 {
+        self.epoch.ns(now).unsigned_abs() / 1_000_000
+    }
+
+    /// Passes on what a tap gave out and keeps the buffer.
+    fn tell(&mut self, track: u32, mut tapped: Vec<Tapped>, out: &mut Vec<ShardEffect>) {
+        for item in tapped.drain(..) {
+            let word = match item {
+                Tapped::Frame(frame) => Word::Frame { track, frame },
+                Tapped::Absent(cause) => Word::Absent { track, cause },
+            };
+            self.say(word, out);
+        }
+        self.scratch = tapped;
+    }
+
+    fn say(&self, word: Word, out: &mut Vec<ShardEffect>) {
+        let recording = Arc::clone(&self.id);
+        out.push(ShardEffect::Record { recording, word });
+    }
+}
