@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use motet::media::matroska::{Verdict, repair};
+use motet::media::matroska::repair;
 use motet::media::ogg;
+use motet::media::verdict::Verdict;
 use motet::protocol::server::{RecordingEnd, ServerMessage};
 use rtp::codec::vp8::Vp8Payloader;
 use rtp::header::Header;
@@ -202,7 +203,7 @@ async fn sound_alone_is_kept_as_ogg() {
     assert!(name.ends_with(".ogg"));
     let path = studio.folder(&manifest).join(name);
     let verdict = ogg::repair(&mut File::open(path).unwrap()).unwrap();
-    assert_eq!(verdict, ogg::Verdict::Whole);
+    assert_eq!(verdict, Verdict::Whole);
     studio.keep("sound");
 }
 

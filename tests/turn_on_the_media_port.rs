@@ -8,8 +8,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
+use common::turn::Account;
 use common::{Client, Node};
-use motet_turn::credentials::{self, Algorithm};
 use motet_turn::stun::{self, Message, Writer};
 use motet_turn::words;
 use serde_json::{Value, json};
@@ -23,11 +23,7 @@ const SILENCE: Duration = Duration::from_millis(300);
 /// A TURN client that asks one thing at a time.
 struct Turn {
     socket: UdpSocket,
-    name: String,
-    password: String,
-    realm: String,
-    nonce: Vec<u8>,
-    transactions: u8,
+    account: Account,
 }
 
 impl Turn {
@@ -42,47 +38,23 @@ impl Turn {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(node.media[0]).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        let text = |key: &str| relay[key].as_str().unwrap().to_owned();
-        Self {
-            socket,
-            name: text("username"),
-            password: text("credential"),
-            realm: String::new(),
-            nonce: vec![],
-            transactions: 0,
-        }
+        let account = Account::of_joined(joined);
+        Self { socket, account }
     }
 
     /// The answer to a signed request; a nonce is fetched first.
     fn ask(&mut self, kind: u16, fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
-        if self.nonce.is_empty() {
+        if self.account.needs_challenge() {
             let bare = self.request(kind, |_| {});
             let challenge = self.exchange(&bare);
-            let challenge = Message::parse(&challenge).unwrap();
-            let value = |kind| challenge.attribute(kind).unwrap().to_vec();
-            assert_eq!(value(stun::ERROR_CODE), [0, 0, 4, 1]);
-            self.nonce = value(stun::NONCE);
-            self.realm = String::from_utf8(value(stun::REALM)).unwrap();
+            self.account.challenged(&challenge);
         }
-        let (name, password) = (self.name.clone(), self.password.clone());
-        let (realm, nonce) = (self.realm.clone(), self.nonce.clone());
-        let request = self.request(kind, |writer| {
-            fill(writer);
-            writer.attribute(stun::USERNAME, name.as_bytes());
-            writer.attribute(stun::REALM, realm.as_bytes());
-            writer.attribute(stun::NONCE, &nonce);
-            let (name, password) = (name.as_bytes(), password.as_bytes());
-            let key = credentials::long_term_key(Algorithm::Md5, name, &realm, password);
-            writer.integrity(&key).unwrap();
-        });
+        let request = self.account.signed(kind, fill);
         self.exchange(&request)
     }
 
     fn request(&mut self, kind: u16, fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
-        self.transactions += 1;
-        let mut bytes = vec![];
-        fill(&mut Writer::new(&mut bytes, kind, &[self.transactions; 12]));
-        bytes
+        self.account.request(kind, fill)
     }
 
     fn exchange(&self, request: &[u8]) -> Vec<u8> {
@@ -251,13 +223,13 @@ async fn who_has_no_credentials_leaves_nothing_behind() {
     let node = Node::start(&[]);
     let (_ada, joined) = Client::join(&node, "room", "Ada").await;
     let mut turn = Turn::new(&node, &joined);
-    turn.password.push('x');
+    turn.account.password.push('x');
     assert_eq!(turn.refused(words::ALLOCATE_REQUEST, udp), [4, 1]);
     for _ in 0..100 {
         for _ in 0..20 {
             let request = turn.request(words::ALLOCATE_REQUEST, udp);
             turn.socket.send(&request).unwrap();
-            turn.transactions = 1;
+            turn.account.transactions = 1;
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -367,7 +339,7 @@ async fn to_peers_without_a_route_and_to_one_with() {
         }
         peer.send_to(&[round; 900], relay).unwrap();
         assert_eq!(turn.receive().unwrap(), in_channel(&[round; 900]));
-        turn.transactions = 10;
+        turn.account.transactions = 10;
     }
     let answer = turn.ask(words::REFRESH_REQUEST, |_| {});
     let kind = Message::parse(&answer).unwrap().kind();

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::turn::Account;
 use common::{Client, Node, PATIENCE, run};
-use motet_turn::credentials::{self, Algorithm};
 use motet_turn::stream::Deframer;
 use motet_turn::stun::{self, Message, Writer};
 use motet_turn::words;
@@ -115,58 +115,32 @@ struct Member {
 struct Turn {
     wire: Box<dyn Wire>,
     frames: Deframer,
-    name: String,
-    password: String,
-    realm: String,
-    nonce: Vec<u8>,
-    transactions: u8,
+    account: Account,
 }
 
 impl Turn {
     /// With the credentials of `joined`.
     fn new(wire: Box<dyn Wire>, joined: &Value) -> Self {
-        let (name, password) = of_joined(joined);
         Self {
             wire,
             frames: Deframer::new(),
-            name,
-            password,
-            realm: String::new(),
-            nonce: vec![],
-            transactions: 0,
+            account: Account::of_joined(joined),
         }
     }
 
     /// The answer to a signed request; a nonce is fetched first.
     async fn ask(&mut self, kind: u16, fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
-        if self.nonce.is_empty() {
+        if self.account.needs_challenge() {
             let bare = self.request(kind, |_| {});
             let challenge = self.exchange(&bare).await;
-            let challenge = Message::parse(&challenge).unwrap();
-            let value = |kind| challenge.attribute(kind).unwrap().to_vec();
-            assert_eq!(value(stun::ERROR_CODE), [0, 0, 4, 1]);
-            self.nonce = value(stun::NONCE);
-            self.realm = String::from_utf8(value(stun::REALM)).unwrap();
+            self.account.challenged(&challenge);
         }
-        let (name, password) = (self.name.clone(), self.password.clone());
-        let (realm, nonce) = (self.realm.clone(), self.nonce.clone());
-        let request = self.request(kind, |writer| {
-            fill(writer);
-            writer.attribute(stun::USERNAME, name.as_bytes());
-            writer.attribute(stun::REALM, realm.as_bytes());
-            writer.attribute(stun::NONCE, &nonce);
-            let (name, password) = (name.as_bytes(), password.as_bytes());
-            let key = credentials::long_term_key(Algorithm::Md5, name, &realm, password);
-            writer.integrity(&key).unwrap();
-        });
+        let request = self.account.signed(kind, fill);
         self.exchange(&request).await
     }
 
     fn request(&mut self, kind: u16, fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
-        self.transactions += 1;
-        let mut bytes = vec![];
-        fill(&mut Writer::new(&mut bytes, kind, &[self.transactions; 12]));
-        bytes
+        self.account.request(kind, fill)
     }
 
     async fn exchange(&mut self, request: &[u8]) -> Vec<u8> {
@@ -226,14 +200,6 @@ impl Turn {
     async fn say(&mut self, payload: &[u8]) {
         self.wire.write_all(&in_channel(payload)).await.unwrap();
     }
-}
-
-fn of_joined(joined: &Value) -> (String, String) {
-    let servers = joined["iceServers"].as_array().unwrap();
-    let relay = servers.iter().find(|server| server["username"].is_string());
-    let relay = relay.expect("credentials");
-    let text = |key: &str| relay[key].as_str().unwrap().to_owned();
-    (text("username"), text("credential"))
 }
 
 /// With the padding that a stream needs (RFC 8656 §12.5).
@@ -518,7 +484,7 @@ async fn clients_of_coturn_lose_nothing() {
         (Place::tls(&ALLOWED), &["-t", "-S"]),
     ] {
         let (_ada, joined) = Client::join(&place.node, "room", "Ada").await;
-        let (name, password) = of_joined(&joined);
+        let Account { name, password, .. } = Account::of_joined(&joined);
         let port = place.node.http.port().to_string();
         // Its channel numbers are those of RFC 5766, so it has to send indications.
         let (code, output, errors) = run(Command::new("turnutils_uclient")

@@ -13,7 +13,9 @@ import { Meter } from './stats.js';
 const PATIENCE_MS = 600;
 const RETRY_MS = 500;
 /** A connection that is not up after so long, restarts included, is said to be impossible. */
-const UNREACHABLE_MS = 10_000;
+const UNREACHABLE_MS = 8_000;
+/** The direct way has so long; then the relay is tried as well. */
+const DIRECT_MS = 2_500;
 /** The m-lines that we send on, in the order of the offer. */
 const SENT = /** @type {const} */ (['microphone', 'camera', 'screen', 'screenAudio']);
 
@@ -23,15 +25,17 @@ let generations = 0;
  * The one peer connection to the node. We always offer: our sending m-lines first, then the seats.
  * In a mesh it is kept warm: it is up, and nothing is sent on it.
  *
- * Of the node's servers it uses the relay over TCP and TLS alone, for networks that let no UDP through;
- * over UDP the node is reachable or it is not. From an address that Chromium knows as that of a STUN
- * server over UDP it takes no answers to checks, and the node's media comes from that very address.
+ * Of the node's servers it uses the relay over TCP and TLS alone, and only once the direct way does not
+ * come up or has been lost: for networks that let no UDP through. Over UDP the node is reachable or it
+ * is not; from an address that Chromium knows as that of a STUN server over UDP it takes no answers to
+ * checks, and the node's media comes from that very address.
  *
  * A camera that is off keeps its m-line and loses its track, never its direction: Firefox does not
  * come back with simulcast from `inactive`.
  */
 export class NodePeer {
   #media;
+  #iceServers;
   #request;
   #changed;
   #lost;
@@ -47,6 +51,7 @@ export class NodePeer {
   #next = null;
   #patience = 0;
   #failing = 0;
+  #directly = 0;
   /** Ends the pause before an offer is made again. */
   #retry = () => {};
   #closed = false;
@@ -74,17 +79,21 @@ export class NodePeer {
    */
   constructor({ media, iceServers, seats, isSending, expects, silent, request, changed, lost }) {
     this.#media = media;
+    this.#iceServers = iceServers;
     this.#isSending = isSending;
     this.#request = request;
     this.#changed = changed;
     this.#lost = lost;
-    this.#connection = new RTCPeerConnection(configurationWith(iceServers));
+    this.#connection = new RTCPeerConnection(configurationWith([]));
     this.#connection.onconnectionstatechange = () => this.#watch();
     this.#pulse = new Pulse(this.#connection, { patience: PATIENCE_MS, expects, doubt: silent, lost: () => this.restart() });
     this.meter = new Meter(this.#connection);
     for (const source of SENT) this.#addSender(source);
     this.#seats.grow(this.#connection, seats);
     this.#expectSuccess();
+    this.#directly = window.setTimeout(() => {
+      if (this.state !== 'connected') this.restart();
+    }, DIRECT_MS);
     this.#negotiate({ iceRestart: false });
   }
 
@@ -134,13 +143,15 @@ export class NodePeer {
 
   /** @param {RTCIceServer[]} iceServers from the next search for a path on */
   useServers(iceServers) {
-    if (this.#connection.signalingState !== 'closed') this.#connection.setConfiguration(configurationWith(iceServers));
+    this.#iceServers = iceServers;
+    if (this.restarts > 0) this.#useRelay();
   }
 
   /** Looks for another path; what plays goes on until there is one. */
   restart() {
     window.clearTimeout(this.#patience);
     this.restarts += 1;
+    this.#useRelay();
     this.#expectSuccess();
     this.#negotiate({ iceRestart: true });
   }
@@ -167,6 +178,7 @@ export class NodePeer {
     this.#closed = true;
     window.clearTimeout(this.#patience);
     window.clearTimeout(this.#failing);
+    window.clearTimeout(this.#directly);
     this.#pulse.stop();
     this.#connection.close();
   }
@@ -174,6 +186,10 @@ export class NodePeer {
   /** @param {Source} source */
   #trackOf(source) {
     return this.#isSending ? this.#media.track(source) : null;
+  }
+
+  #useRelay() {
+    if (this.#connection.signalingState !== 'closed') this.#connection.setConfiguration(configurationWith(this.#iceServers));
   }
 
   /** Gives the connection some time, and says what is missing if it is not up then. */

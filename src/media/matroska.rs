@@ -19,16 +19,7 @@ pub use head::{TrackEntry, doc_type};
 pub use merge::{Part, is_web, merge};
 pub use muxer::{Block, Muxer};
 pub use reader::{Reader, StoredFrame};
-pub use repair::{Repair, Verdict, repair};
-
-/// Bytes to be written over what is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Patch {
-    /// From the beginning of the file.
-    pub at: u64,
-    /// What.
-    pub bytes: Vec<u8>,
-}
+pub use repair::repair;
 
 #[cfg(test)]
 mod tests;

@@ -27,3 +27,4 @@ pub mod slots;
 pub mod srtp;
 pub mod switchboard;
 pub mod track;
+pub mod verdict;

@@ -5,6 +5,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::verdict::{Repair, Verdict};
+
 /// Opus counts in this, whatever it carries (RFC 7845 §4).
 const SAMPLES_PER_MS: u64 = 48;
 /// A page holds no more than this, in samples: one second.
@@ -218,28 +220,6 @@ const fn checksums() -> [u32; 256] {
     table
 }
 
-/// What a file needs.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing: it was finished.
-    Whole,
-    /// To be deleted: there is no sound in it, or it is not ours.
-    Empty,
-    /// This.
-    Repair(Repair),
-}
-
-/// What makes a file whole, to be done in this order.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Repair {
-    /// Cut it to this many bytes.
-    pub keep: u64,
-    /// Append this.
-    pub append: Vec<u8>,
-    /// How long it is, in milliseconds.
-    pub duration_ms: u64,
-}
-
 /// Says what a file of [`OggWriter`] needs. It may have ended anywhere: whole pages are kept.
 ///
 /// # Errors
@@ -266,6 +246,7 @@ pub fn repair(file: &mut (impl Read + Seek)) -> io::Result<Verdict> {
     Ok(Verdict::Repair(Repair {
         keep,
         append,
+        patches: Vec::new(),
         duration_ms: last.granule / SAMPLES_PER_MS,
     }))
 }

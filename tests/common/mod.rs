@@ -7,6 +7,8 @@
     clippy::disallowed_methods
 )]
 
+pub mod turn;
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};

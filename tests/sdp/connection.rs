@@ -183,7 +183,7 @@ pub(crate) fn sections(text: &str) -> Vec<Section<'_>> {
     }];
     for line in text.lines().map(str::trim_end) {
         if let Some(media) = line.strip_prefix("m=") {
-            let media = media.split(' ').collect();
+            let media = media.split_ascii_whitespace().collect();
             sections.push(Section {
                 media,
                 attributes: Vec::new(),

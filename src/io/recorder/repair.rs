@@ -9,8 +9,8 @@ use super::merging::merge_recording;
 use super::store::read_manifest;
 use crate::logic::record::manifest::{FileRecord, MANIFEST, Manifest};
 use crate::logic::record::subtitles::{SUBTITLES, subtitles};
-use crate::media::matroska::{self, Patch};
-use crate::media::ogg;
+use crate::media::verdict::Verdict;
+use crate::media::{matroska, ogg};
 use crate::protocol::server::RecordingEnd;
 
 /// Repairs what a former run of the node left behind.
@@ -69,16 +69,16 @@ fn repair_file(folder: &Path, record: &mut FileRecord) -> io::Result<bool> {
         Err(error) => return Err(error),
     };
     let needed = match record.name.ends_with(".ogg") {
-        true => of_ogg(ogg::repair(&mut file)?),
-        false => of_matroska(matroska::repair(&mut file)?),
+        true => ogg::repair(&mut file)?,
+        false => matroska::repair(&mut file)?,
     };
     match needed {
-        Needed::Nothing => {}
-        Needed::Removal => {
+        Verdict::Whole => {}
+        Verdict::Empty => {
             fs::remove_file(path)?;
             return Ok(false);
         }
-        Needed::This(repair) => {
+        Verdict::Repair(repair) => {
             file.set_len(repair.keep)?;
             file.seek(SeekFrom::End(0))?;
             file.write_all(&repair.append)?;
@@ -91,31 +91,4 @@ fn repair_file(folder: &Path, record: &mut FileRecord) -> io::Result<bool> {
         }
     }
     Ok(true)
-}
-
-enum Needed {
-    Nothing,
-    Removal,
-    This(matroska::Repair),
-}
-
-fn of_matroska(verdict: matroska::Verdict) -> Needed {
-    match verdict {
-        matroska::Verdict::Whole => Needed::Nothing,
-        matroska::Verdict::Empty => Needed::Removal,
-        matroska::Verdict::Repair(repair) => Needed::This(repair),
-    }
-}
-
-fn of_ogg(verdict: ogg::Verdict) -> Needed {
-    match verdict {
-        ogg::Verdict::Whole => Needed::Nothing,
-        ogg::Verdict::Empty => Needed::Removal,
-        ogg::Verdict::Repair(repair) => Needed::This(matroska::Repair {
-            keep: repair.keep,
-            append: repair.append,
-            patches: Vec::<Patch>::new(),
-            duration_ms: repair.duration_ms,
-        }),
-    }
 }

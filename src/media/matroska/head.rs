@@ -1,9 +1,9 @@
 //! What stands before the first cluster: what kind of file it is, and its tracks.
 
-use super::Patch;
 use super::ebml::{self, put, put_master, put_uint, put_void};
 use super::element;
 use crate::logic::forward::codec::{Codec, MediaKind};
+use crate::media::verdict::Patch;
 
 /// Bytes left for the seek head: three entries with positions in full, and a gap.
 const SEEK_SPACE: usize = 80;

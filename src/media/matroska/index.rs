@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Patch;
 use super::ebml::{put_master, put_uint};
 use super::element;
 use super::head::Places;
+use crate::media::verdict::Patch;
 
 /// A block by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek};
 
-use super::Patch;
 use super::ebml::{big_endian, children};
 use super::element;
 use super::head::TrackEntry;
 use super::muxer::{Block, Muxer};
 use super::reader::{Reader, StoredFrame};
 use crate::logic::forward::codec::Codec;
+use crate::media::verdict::Patch;
 
 /// A file on its way into another.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! Frames into bytes.
 
-use super::Patch;
 use super::ebml::{self, put_uint};
 use super::element;
 use super::head::{Places, TrackEntry, put_head};
 use super::index::{Index, Seen};
 use crate::logic::forward::codec::MediaKind;
+use crate::media::verdict::Patch;
 
 /// A cluster holds no more than this, in milliseconds.
 const CLUSTER_MS_MAX: u64 = 1_000;

@@ -2,41 +2,17 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::Patch;
 use super::ebml::{Head, big_endian, children};
 use super::element;
 use super::head::{Places, track_type};
 use super::index::{Index, Seen};
 use crate::logic::forward::codec::MediaKind;
+use crate::media::verdict::{Repair, Verdict};
 
 /// The most that is read of what stands before the first cluster, in bytes.
 const HEAD_MAX: u64 = 1 << 20;
 /// The most that is read of a block, in bytes: element, track, time and flags.
 const BLOCK_HEAD_MAX: usize = Head::LENGTH_MAX + 12;
-
-/// What a file needs.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing: it was finished.
-    Whole,
-    /// To be deleted: it was never begun, there is no whole cluster in it, or it is not ours.
-    Empty,
-    /// This.
-    Repair(Repair),
-}
-
-/// What makes a file whole, to be done in this order.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Repair {
-    /// Cut it to this many bytes.
-    pub keep: u64,
-    /// Append this.
-    pub append: Vec<u8>,
-    /// Write this over what is there.
-    pub patches: Vec<Patch>,
-    /// How long it is, in milliseconds.
-    pub duration_ms: u64,
-}
 
 /// Says what a file of [`Muxer`](super::Muxer) needs. It may have ended anywhere: whole clusters
 /// are kept.

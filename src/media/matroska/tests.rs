@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::ebml::{Head, big_endian, children};
 use super::*;
 use crate::logic::forward::codec::Codec;
+use crate::media::verdict::{Patch, Repair, Verdict};
 
 const SOUND: usize = 0;
 const PICTURE: usize = 1;

@@ -8,8 +8,9 @@ use crate::ids::MemberId;
 use crate::logic::forward::codec::{Codec, MediaKind};
 use crate::logic::record::manifest::{FileRecord, Gap, GapCause, MANIFEST, Manifest, TrackRecord};
 use crate::logic::record::subtitles::{SUBTITLES, subtitles};
-use crate::media::matroska::{Block, Muxer, Patch, TrackEntry, doc_type};
+use crate::media::matroska::{Block, Muxer, TrackEntry, doc_type};
 use crate::media::ogg::OggWriter;
+use crate::media::verdict::Patch;
 use crate::protocol::client::Source;
 use crate::protocol::server::RecordingEnd;
 

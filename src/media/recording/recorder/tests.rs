@@ -6,6 +6,7 @@ use super::*;
 use crate::logic::forward::codec::Codec;
 use crate::logic::record::manifest::Layout;
 use crate::media::depacketize::PictureFormat;
+use crate::media::verdict::Verdict;
 use crate::media::{matroska, ogg};
 
 const ADA: MemberId = MemberId(1);
@@ -54,8 +55,8 @@ impl Disk {
     fn is_whole(&self, name: &str) -> bool {
         let mut file = Cursor::new(&self.files[name]);
         match name.ends_with(".ogg") {
-            true => ogg::repair(&mut file).unwrap() == ogg::Verdict::Whole,
-            false => matroska::repair(&mut file).unwrap() == matroska::Verdict::Whole,
+            true => ogg::repair(&mut file).unwrap() == Verdict::Whole,
+            false => matroska::repair(&mut file).unwrap() == Verdict::Whole,
         }
     }
 }
@@ -274,7 +275,7 @@ fn what_came_is_in_the_file_within_a_second() {
     let mut file = Cursor::new(&bench.disk.files[name]);
     assert!(matches!(
         matroska::repair(&mut file).unwrap(),
-        matroska::Verdict::Repair(_)
+        Verdict::Repair(_)
     ));
 }
 
