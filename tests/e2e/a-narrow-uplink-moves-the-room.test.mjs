@@ -21,7 +21,7 @@ test('a member whose uplink cannot carry the mesh moves the room over the node, 
 });
 
 test('a switch that somebody cannot follow is taken back, and the pictures go on', { skip: isMissing() }, async (t) => {
-  const { network, ada, ben, members } = await narrowRoom(t);
+  const { network, ada, members } = await narrowRoom(t);
   await all(members, (member) => member.isWarm());
   const epoch = await ada.ask(() => window.motet.epoch);
   network.narrow(UPLINK_KBIT);
@@ -35,10 +35,6 @@ test('a switch that somebody cannot follow is taken back, and the pictures go on
   const gap = await ada.ask(() => window.recorder.read()[window.motet.members.find(({ name }) => name === 'Cem').id].gap);
   t.diagnostic(`Cem's picture stood still for ${gap} ms at Ada's`);
   assert.ok(gap < GAP_MAX_MS, 'it went on all the while');
-
-  network.mend(MEDIA);
-  await all(members, (member) => member.isIn('sfu', 90_000));
-  await ben.sees(['Ada', 'Cem'], { path: 'node' });
 });
 
 /** Ada and Cem beside the node, Ben where the uplink can become narrow, peer to peer. */
@@ -51,5 +47,5 @@ async function narrowRoom(t) {
   const [ada, ben, cem] = [await house.member(near, 'Ada'), await house.member(far, 'Ben'), await house.member(near, 'Cem')];
   const members = [ada, ben, cem];
   await all(members, (member) => member.sees(othersOf(members, member), { path: 'mesh' }));
-  return { network, ada, ben, cem, members };
+  return { network, ada, members };
 }
