@@ -43,7 +43,9 @@ async function connect(connection, offer, signal) {
   }, { patience: CONNECT_MS, signal });
   if (isUp) {
     const connectMs = performance.now() - started;
-    return { outcome: 'ok', connectMs, ...(await roundTrip(connection, signal)) };
+    const { protocol, rttMs } = await pathOf(connection, signal);
+    const result = { connectMs, ...(rttMs > 0 ? { rttMs } : {}) };
+    return protocol === 'tcp' ? { outcome: 'limited', why: 'tcp', ...result } : { outcome: 'ok', ...result };
   }
   const hasPath = ['connected', 'completed'].includes(connection.iceConnectionState);
   return { outcome: 'failed', why: hasPath ? 'dtls' : 'ice' };
@@ -52,15 +54,17 @@ async function connect(connection, offer, signal) {
 /**
  * @param {RTCPeerConnection} connection
  * @param {AbortSignal} signal
- * @returns {Promise<{rttMs?: number}>} the shortest, if the browser tells
+ * @returns {Promise<{protocol: string, rttMs: number}>} the shortest round trip; 0 if the browser does not tell
  */
-async function roundTrip(connection, signal) {
+async function pathOf(connection, signal) {
   const meter = new Meter(connection);
   const seen = [];
+  let protocol = '';
   for (let at = 0; at < SAMPLES; at += 1) {
     const { connection: pair } = await meter.sample();
     if (pair.rttMs) seen.push(pair.rttMs);
+    protocol = pair.protocol || protocol;
     await settled(() => {}, { patience: SAMPLE_MS, signal });
   }
-  return seen.length > 0 ? { rttMs: Math.min(...seen) } : {};
+  return { protocol, rttMs: seen.length > 0 ? Math.min(...seen) : 0 };
 }

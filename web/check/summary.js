@@ -1,7 +1,7 @@
 /**
  * @import { Result, RowId } from './examination.js'
  *
- * @typedef {'running' | 'works' | 'worksUnseen' | 'relayOnly' | 'relayOnlyNoUdp' | 'noUdp' | 'noMedia' | 'noWebsocket'} Verdict
+ * @typedef {'running' | 'works' | 'worksUnseen' | 'relayOnly' | 'relayOnlyNoUdp' | 'overTcp' | 'noUdp' | 'noMedia' | 'noWebsocket'} Verdict
  */
 
 /**
@@ -19,6 +19,7 @@ export function summaryOf(results) {
   if (is('leg', 'ok')) return is('devices', 'failed') || is('devices', 'limited') ? 'worksUnseen' : 'works';
   const hasUdp = is('stun', 'ok') || is('turnUdp', 'ok');
   const hasRelay = is('turnUdp', 'ok') || is('turnTcp', 'ok') || is('turnTls', 'ok');
+  if (is('leg', 'limited')) return 'overTcp';
   if (hasRelay) return hasUdp ? 'relayOnly' : 'relayOnlyNoUdp';
   return hasUdp ? 'noMedia' : 'noUdp';
 }

@@ -38,6 +38,7 @@ const en = {
     worksUnseen: 'Calls will work, but your browser opens no camera or microphone here.',
     relayOnly: 'Calls will work over the relay only.',
     relayOnlyNoUdp: 'UDP seems blocked: calls will work over the relay only, with some delay.',
+    overTcp: 'UDP seems blocked: calls will work over TCP, with some delay.',
     noUdp: 'UDP seems blocked: calls will not work from here. Try another network, or ask for its UDP to be let through.',
     noMedia: 'Calls will not work: the node answers over UDP, but no connection to it comes up.',
     noWebsocket: 'Calls will not work: this page cannot talk to the node.',
@@ -95,6 +96,7 @@ const en = {
   because: {
     'stun.nat': 'Others see you under the address below.',
     'stun.noNat': 'Between you and the node there is no other address.',
+    'leg.tcp': 'Sound and pictures reach the node over TCP alone. A firewall here or there may not let its UDP port through.',
     'leg.dtls': 'The node was reached, but the handshake did not end. Something on the way changes what is sent.',
     'turnUdp.path': 'The relay gave an address, but nothing came through it.',
     'turnTcp.path': 'The relay gave an address, but nothing came through it.',
@@ -133,6 +135,7 @@ const de = {
     worksUnseen: 'Gespräche werden gelingen, aber Ihr Browser öffnet hier keine Kamera und kein Mikrofon.',
     relayOnly: 'Gespräche werden nur über das Relais gelingen.',
     relayOnlyNoUdp: 'UDP scheint gesperrt zu sein: Gespräche werden nur über das Relais gelingen, mit etwas Verzögerung.',
+    overTcp: 'UDP scheint gesperrt zu sein: Gespräche werden über TCP gelingen, mit etwas Verzögerung.',
     noUdp: 'UDP scheint gesperrt zu sein: Von hier aus werden Gespräche nicht gelingen. Versuchen Sie es in einem anderen Netz, oder lassen Sie UDP freigeben.',
     noMedia: 'Gespräche werden nicht gelingen: Der Knoten antwortet über UDP, aber es kommt keine Verbindung zustande.',
     noWebsocket: 'Gespräche werden nicht gelingen: Diese Seite kann nicht mit dem Knoten sprechen.',
@@ -190,6 +193,7 @@ const de = {
   because: {
     'stun.nat': 'Andere sehen Sie unter der Adresse hier unten.',
     'stun.noNat': 'Zwischen Ihnen und dem Knoten gibt es keine andere Adresse.',
+    'leg.tcp': 'Ton und Bild erreichen den Knoten nur über TCP. Eine Firewall hier oder dort lässt seinen UDP-Port vielleicht nicht durch.',
     'leg.dtls': 'Der Knoten wurde erreicht, aber der Handschlag kam nicht zum Ende. Etwas unterwegs verändert, was gesendet wird.',
     'turnUdp.path': 'Das Relais gab eine Adresse, aber es kam nichts hindurch.',
     'turnTcp.path': 'Das Relais gab eine Adresse, aber es kam nichts hindurch.',
@@ -228,6 +232,7 @@ const fr = {
     worksUnseen: 'Les appels fonctionneront, mais votre navigateur n’ouvre ici ni caméra ni microphone.',
     relayOnly: 'Les appels ne fonctionneront que par le relais.',
     relayOnlyNoUdp: 'UDP semble bloqué : les appels ne fonctionneront que par le relais, avec un peu de retard.',
+    overTcp: 'UDP semble bloqué : les appels fonctionneront par TCP, avec un peu de retard.',
     noUdp: 'UDP semble bloqué : les appels ne fonctionneront pas d’ici. Essayez un autre réseau, ou demandez que UDP y passe.',
     noMedia: 'Les appels ne fonctionneront pas : le nœud répond en UDP, mais aucune connexion ne s’établit.',
     noWebsocket: 'Les appels ne fonctionneront pas : cette page ne peut pas parler au nœud.',
@@ -285,6 +290,7 @@ const fr = {
   because: {
     'stun.nat': 'Les autres vous voient sous l’adresse ci-dessous.',
     'stun.noNat': 'Entre vous et le nœud, il n’y a pas d’autre adresse.',
+    'leg.tcp': 'Le son et l’image n’atteignent le nœud que par TCP. Un pare-feu, ici ou là-bas, bloque peut-être son port UDP.',
     'leg.dtls': 'Le nœud a été atteint, mais l’établissement n’est pas allé au bout. Quelque chose en chemin modifie ce qui est envoyé.',
     'turnUdp.path': 'Le relais a donné une adresse, mais rien ne l’a traversé.',
     'turnTcp.path': 'Le relais a donné une adresse, mais rien ne l’a traversé.',
