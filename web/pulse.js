@@ -1,6 +1,7 @@
 const LOOK_MS = 200;
-/** While nothing comes. */
+/** While what flowed has just stopped; where nothing comes for long, looking closer is for nothing. */
 const LOOK_CLOSER_MS = 75;
+const CLOSER_FOR_MS = 3_000;
 /** Media that flowed for so long and then does not arrive for `patience` has lost its path. */
 const SETTLED_MS = 1_500;
 /** Without media for so long there is a first doubt. */
@@ -64,7 +65,9 @@ export class Pulse {
     if (this.#connection.connectionState === 'closed') return;
     this.#look();
     if (this.#stopped) return;
-    this.#timer = window.setTimeout(() => this.#beat(), this.#arrivedAt === this.#lookedAt ? LOOK_MS : LOOK_CLOSER_MS);
+    const silence = this.#lookedAt - this.#arrivedAt;
+    const isNew = this.#flowsSince > 0 && silence > 0 && silence < CLOSER_FOR_MS;
+    this.#timer = window.setTimeout(() => this.#beat(), isNew ? LOOK_CLOSER_MS : LOOK_MS);
   }
 
   #look() {

@@ -90,6 +90,7 @@ test('a path on which nobody sends, or that never flowed, is not doubted', () =>
   const unborn = pulse({ expects: () => true });
   unborn.run(10_000, { flows: false });
   assert.deepEqual(unborn.events, []);
+  assert.ok(unborn.looks() <= 75, `it is looked at ${unborn.looks()} times in ten seconds`);
   unborn.close();
 });
 
@@ -99,8 +100,9 @@ function pulse({ expects, start = 10_000 }) {
   let now = start;
   let silentSince = 0;
   let timestamp = 1;
+  let looks = 0;
   mock.method(performance, 'now', () => now);
-  const connection = { connectionState: 'connected', getReceivers: () => [{ track: { muted: false }, getSynchronizationSources: () => [{ timestamp }] }] };
+  const connection = { connectionState: 'connected', getReceivers: () => (looks += 1) && [{ track: { muted: false }, getSynchronizationSources: () => [{ timestamp }] }] };
   const events = [];
   const note = (what) => () => events.push({ what, at: now - silentSince });
   const watched = new Pulse(connection, { patience: 800, expects, doubt: note('doubt'), lost: note('lost') });
@@ -117,5 +119,5 @@ function pulse({ expects, start = 10_000 }) {
     mock.reset();
     mock.timers.reset();
   };
-  return { watched, connection, events, run, close };
+  return { watched, connection, events, run, close, looks: () => looks };
 }
