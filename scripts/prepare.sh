@@ -21,6 +21,8 @@ extras() {
   command -v openssl >/dev/null || install openssl || true
   command -v turnutils_uclient >/dev/null || install coturn || true
   command -v pebble >/dev/null || install pebble || true
+  command -v ffmpeg >/dev/null || install ffmpeg || true
+  command -v pulseaudio >/dev/null || install pulseaudio || true
 }
 
 install() {

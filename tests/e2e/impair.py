@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """A bad link in user space, for kernels without netem: joins two TUN devices in two network namespaces.
 
-    impair.py NAMESPACE DEVICE NAMESPACE DEVICE --loss PERCENT --delay MILLISECONDS [--seed N]
+    impair.py NAMESPACE DEVICE NAMESPACE DEVICE --loss PERCENT --delay MILLISECONDS [--jitter MILLISECONDS] [--seed N]
 
-Loss and delay are for either way, packets keep their order. Says "ready" once the devices are there, and
-at SIGTERM one line of JSON: packets that came, were lost, and went on, for each way.
+All of it is for either way. The delay varies by the jitter, up and down; packets keep their order. Says "ready"
+once the devices are there, and at SIGTERM one line of JSON: packets that came, were lost, and went on, for each way.
 """
 
 import argparse
@@ -56,9 +56,10 @@ def open_tun(namespace, device):
 class Way:
     """Packets from one device to the other."""
 
-    def __init__(self, source, sink, loss, delay, seed):
+    def __init__(self, source, sink, loss, delay, jitter, seed):
         self.source, self.sink = source, sink
-        self.loss, self.delay = loss, delay
+        self.loss, self.delay, self.jitter = loss, delay, jitter
+        self.last = 0.0
         self.random = random.Random(seed)
         self.queue = collections.deque()
         self.counts = {"came": 0, "lost": 0, "passed": 0}
@@ -76,7 +77,9 @@ class Way:
             if self.random.random() * 100 < self.loss or len(self.queue) >= QUEUE_MAX:
                 self.counts["lost"] += 1
             else:
-                self.queue.append((now + self.delay, packet))
+                delay = max(0.0, self.delay + self.random.uniform(-self.jitter, self.jitter))
+                self.last = max(self.last, now + delay)
+                self.queue.append((self.last, packet))
 
     def send(self, now):
         """Passes on what has waited long enough."""
@@ -94,13 +97,14 @@ def main():
     parser.add_argument("ends", nargs=4)
     parser.add_argument("--loss", type=float, default=0)
     parser.add_argument("--delay", type=float, default=0)
+    parser.add_argument("--jitter", type=float, default=0)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     near, far = open_tun(*options.ends[:2]), open_tun(*options.ends[2:])
-    delay = options.delay / 1000
+    flaws = (options.loss, options.delay / 1000, options.jitter / 1000)
     ways = [
-        Way(near, far, options.loss, delay, options.seed),
-        Way(far, near, options.loss, delay, options.seed + 1),
+        Way(near, far, *flaws, options.seed),
+        Way(far, near, *flaws, options.seed + 1),
     ]
 
     def stop(*_):

@@ -8,6 +8,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { BadLink } from './bad-link.mjs';
 import { Namespaces } from './namespaces.mjs';
 import { isMissing as hasNoNamespaces } from './network.mjs';
 
@@ -42,8 +43,8 @@ const SIDES = [
 ];
 
 export class NatNetwork extends Namespaces {
-  /** @type {import('node:child_process').ChildProcess | undefined} */
-  #impairer;
+  /** @type {BadLink | undefined} */
+  #badLink;
 
   /**
    * @param {{after: (callback: () => unknown) => void}} test
@@ -56,7 +57,9 @@ export class NatNetwork extends Namespaces {
     super(test, ['a', 'b', 'natA', 'natB', 'node']);
     for (const address of [NODE, SECOND]) this.address('node', 'lo', `${address}/32`);
     this.set('node', 'net/ipv4/ip_forward', 1);
-    if (loss || delayMs) this.#impair(test, loss, delayMs);
+    // Where the first NAT's outer link would be.
+    const ends = /** @type {[string, string][]} */ ([['natA', 'out'], ['node', 'out1']]);
+    if (loss || delayMs) this.#badLink = new BadLink(test, this, ends, { loss, delayMs });
     else this.link('node', 'out1', 'natA', 'out');
     this.link('node', 'out2', 'natB', 'out');
     for (const [index, nat] of [a, b].entries()) this.#attach(SIDES[index], nat);
@@ -76,32 +79,13 @@ export class NatNetwork extends Namespaces {
     this.run(nat, ['nft', '-f', '-'], rules(kind, `${inner}.2`));
   }
 
-  /** Puts a bad link where the first NAT's outer one would be. */
-  #impair(test, loss, delayMs) {
-    const ends = [this.name('natA'), 'out', this.name('node'), 'out1'];
-    const script = fileURLToPath(new URL('impair.py', import.meta.url));
-    this.#impairer = spawn('python3', [script, ...ends, '--loss', `${loss}`, '--delay', `${delayMs}`], { stdio: ['ignore', 'pipe', 'inherit'] });
-    test.after(() => this.#impairer.kill());
-    this.#awaitLink('natA', 'out');
-    this.#awaitLink('node', 'out1');
-  }
-
-  #awaitLink(place, link) {
-    const isThere = `[ -e /sys/class/net/${link} ]`;
-    this.run(place, ['sh', '-c', `for i in $(seq 100); do ${isThere} && exit; sleep 0.05; done; exit 1`]);
-  }
-
   /**
    * Ends the bad link.
    *
    * @returns {Promise<{came: number, lost: number, passed: number}[]>} what it did: from the NAT, to it
    */
   async impaired() {
-    if (!this.#impairer) return [];
-    this.#impairer.kill();
-    let text = '';
-    for await (const chunk of this.#impairer.stdout) text += chunk;
-    return JSON.parse(text.trim().split('\n').at(-1));
+    return this.#badLink ? this.#badLink.end() : [];
   }
 
   /**

@@ -1,12 +1,19 @@
 //! RTP timestamps of one track on the clock of a recording.
 //!
 //! At first a track is placed by the arrival of its packets. Sender reports then say when what they
-//! carry was captured (RFC 3550 §6.4.1), so that all tracks of a member are in sync.
+//! carry was captured (RFC 3550 §6.4.1), so that all tracks of a member are in sync; and two of them,
+//! how fast the clock of what captures really runs.
 
-/// How far a report may move what was placed already, in nanoseconds: less than is noticed.
+/// How far a report may always move what was placed already, in nanoseconds: less than is noticed. What is
+/// further off than twice that goes half the way.
 const STEP_NS_MAX: i64 = 5_000_000;
-/// A report that is further off than this is right: the clocks were set, in nanoseconds.
-const JUMP_NS_MIN: i64 = 1_000_000_000;
+/// A report that is further off than this is followed at once, in nanoseconds: the clocks were set, or a busy
+/// machine captured nothing for a while.
+const JUMP_NS_MIN: i64 = 100_000_000;
+/// Reports this far apart say how fast a clock runs, in nanoseconds.
+const PACE_OVER_NS_MIN: i64 = 2_000_000_000;
+/// How wrong a clock can run, in millionths; crystals are good to 100.
+const PACE_PPM_MAX: i64 = 20_000;
 const NS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Places the timestamps of one track. All times are nanoseconds since the recording began.
@@ -17,6 +24,10 @@ pub struct TrackTimeline {
     last: Option<(u32, i64)>,
     /// A moment by both clocks.
     anchor: Option<Anchor>,
+    /// What the first report said, since the clocks were set.
+    first_report: Option<(i64, i64)>,
+    /// By how many millionths a tick lasts longer than it should.
+    pace_ppm: i64,
     given_out_ns: Option<i64>,
 }
 
@@ -35,6 +46,8 @@ impl TrackTimeline {
             rate: i64::from(clock_rate).max(1),
             last: None,
             anchor: None,
+            first_report: None,
+            pace_ppm: 0,
             given_out_ns: None,
         }
     }
@@ -62,12 +75,17 @@ impl TrackTimeline {
     pub fn reported(&mut self, timestamp: u32, at_ns: i64) {
         let ticks = self.unwrap(timestamp);
         let placed = self.anchor.map(|anchor| self.place(anchor, ticks));
+        self.measure_pace(ticks, at_ns);
         let at_ns = match placed {
             Some(placed) if self.given_out_ns.is_some() => {
                 let error = at_ns.saturating_sub(placed);
-                match error.saturating_abs() >= JUMP_NS_MIN {
-                    true => at_ns,
-                    false => placed + error.clamp(-STEP_NS_MAX, STEP_NS_MAX),
+                if error.saturating_abs() >= JUMP_NS_MIN {
+                    self.first_report = Some((ticks, at_ns));
+                    self.pace_ppm = 0;
+                    at_ns
+                } else {
+                    let step = STEP_NS_MAX.max(error.abs() / 2);
+                    placed + error.clamp(-step, step)
                 }
             }
             _ => at_ns,
@@ -97,9 +115,23 @@ impl TrackTimeline {
     }
 
     fn place(&self, anchor: Anchor, ticks: i64) -> i64 {
-        let passed = i128::from(ticks - anchor.ticks) * i128::from(NS_PER_SECOND);
-        let passed = (passed / i128::from(self.rate)) as i64;
+        let passed = self.nominal_ns(ticks - anchor.ticks);
+        let passed = passed.saturating_add(per_million(passed, self.pace_ppm));
         anchor.at_ns.saturating_add(passed)
+    }
+
+    fn nominal_ns(&self, ticks: i64) -> i64 {
+        (i128::from(ticks) * i128::from(NS_PER_SECOND) / i128::from(self.rate)) as i64
+    }
+
+    fn measure_pace(&mut self, ticks: i64, at_ns: i64) {
+        let (first_ticks, first_ns) = *self.first_report.get_or_insert((ticks, at_ns));
+        let nominal = self.nominal_ns(ticks - first_ticks);
+        if nominal >= PACE_OVER_NS_MIN {
+            let longer = at_ns.saturating_sub(first_ns).saturating_sub(nominal);
+            let ppm = i128::from(longer) * 1_000_000 / i128::from(nominal);
+            self.pace_ppm = (ppm as i64).clamp(-PACE_PPM_MAX, PACE_PPM_MAX);
+        }
     }
 
     fn unwrap(&mut self, timestamp: u32) -> i64 {
@@ -110,6 +142,10 @@ impl TrackTimeline {
         self.last = Some((timestamp, ticks));
         ticks
     }
+}
+
+fn per_million(ns: i64, ppm: i64) -> i64 {
+    (i128::from(ns) * i128::from(ppm) / 1_000_000) as i64
 }
 
 #[cfg(test)]
@@ -162,9 +198,28 @@ mod tests {
         timeline.reported(180_000, 2_012 * MS);
         timeline.reported(270_000, 3_012 * MS);
         assert_eq!(timeline.at_ms(270_000), 3_012);
-        timeline.reported(270_000, 2_900 * MS);
+        timeline.reported(270_000, 3_000 * MS);
         assert_eq!(timeline.at_ms(270_000), 3_012);
-        assert_eq!(timeline.at_ms(273_600), 3_047);
+        assert_eq!(timeline.at_ms(273_600), 3_046);
+    }
+
+    #[test]
+    fn a_clock_that_runs_slow_is_followed() {
+        // Ten seconds of it last 10.08 s; there is a report every five, as browsers send them of sound.
+        let mut timeline = TrackTimeline::new(48_000);
+        timeline.arrived(0, 0);
+        let mut worst = 0;
+        for second in 0..60 {
+            let truly_ns = second * 1_008 * MS;
+            if second % 5 == 0 {
+                timeline.reported(second as u32 * 48_000, truly_ns);
+            }
+            let error = timeline.at_ms(second as u32 * 48_000) as i64 - truly_ns / MS;
+            if second >= 20 {
+                worst = worst.max(error.abs());
+            }
+        }
+        assert!(worst < 10, "{worst} ms");
     }
 
     #[test]
@@ -174,6 +229,16 @@ mod tests {
         timeline.at_ms(0);
         timeline.reported(48_000, 61_000 * MS);
         assert_eq!(timeline.at_ms(48_000), 61_000);
+    }
+
+    #[test]
+    fn a_machine_that_captured_nothing_for_a_while_does_not_seem_to_run_slow() {
+        let mut timeline = TrackTimeline::new(48_000);
+        timeline.reported(0, 0);
+        timeline.at_ms(0);
+        timeline.reported(5 * 48_000, 5_200 * MS);
+        assert_eq!(timeline.at_ms(5 * 48_000), 5_200);
+        assert_eq!(timeline.at_ms(9 * 48_000), 9_200);
     }
 
     #[test]

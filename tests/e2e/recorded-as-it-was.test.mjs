@@ -1,0 +1,87 @@
+// A known picture and a known sound are recorded, over a good network and over a bad one: both are in the file,
+// and they are in step.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { BadLink } from './bad-link.mjs';
+import { beeps, edges, flashes, isMissing as hasNoDecoder, loudness, median } from './decoded.mjs';
+import { flashAndBeep } from './flash-and-beep.js';
+import { BINARY, House, sleep } from './harness.mjs';
+import { Namespaces } from './namespaces.mjs';
+import { isMissing as hasNoNamespaces } from './network.mjs';
+import { browserAt, prepared } from './paths.mjs';
+import { addSoundCard, isMissing as hasNoSound } from './sound-card.mjs';
+
+const NODE = '10.78.0.1';
+const TOKEN = 'a-secret-of-the-test';
+/** The beep's, and one that it has not. */
+const [BEEP_HZ, OTHER_HZ] = [1_000, 1_300];
+const RECORDED_MS = 12_000;
+/** By how much sound and picture may be apart (ITU-R BT.1359 finds 45 ms to be noticed at the earliest). */
+const APART_MAX_MS = 40;
+const NETWORKS = {
+  'a good network': { delayMs: 1 },
+  'a network that loses 5 % and jitters': { loss: 5, delayMs: 40, jitterMs: 20 },
+};
+const skip = hasNoNamespaces() || hasNoDecoder() || hasNoSound();
+
+for (const browser of ['Chromium', 'Firefox']) {
+  for (const [network, flaws] of Object.entries(NETWORKS)) {
+    test(`what ${browser} sends over ${network} is recorded as it was`, { skip }, async (t) => {
+      const { roomFile, link } = await recorded(t, browser, flaws);
+      t.diagnostic(`lost ${link.map(({ came, lost }) => `${lost} of ${came}`).join(', ')} packets`);
+      if (flaws.loss) assert.ok(link[1].lost > 0.02 * link[1].came, 'the network was bad');
+
+      const [left, right] = edges(roomFile, RECORDED_MS / 2_000);
+      assert.ok(left[0] > 180 && left[2] < 80, `red is on the left: ${left}`);
+      assert.ok(right[2] > 180 && right[0] < 80, `blue is on the right: ${right}`);
+      const [seen, heard] = [flashes(roomFile), beeps(roomFile, BEEP_HZ)];
+      const [beep, other] = [loudness(roomFile, BEEP_HZ), loudness(roomFile, OTHER_HZ)];
+      assert.ok(beep > 0.1 && beep > 3 * other, `the beep is heard, ${beep} loud, and no other, ${other} loud`);
+      const apart = seen.flatMap((flash) => heard.filter((beep) => Math.abs(beep - flash) < 0.4).map((beep) => 1_000 * (flash - beep)));
+      t.diagnostic(`pictures after their sound by ${apart.map((ms) => ms.toFixed(0)).join(', ')} ms`);
+      assert.ok(apart.length >= RECORDED_MS / 1_000 - 3, `${seen.length} flashes, ${heard.length} beeps`);
+      const middle = median(apart);
+      assert.ok(Math.abs(middle) <= APART_MAX_MS, `pictures and sound are ${middle} ms apart`);
+    });
+  }
+}
+
+/** The file of a recording of one member, and what became of the packets from and to the node. */
+async function recorded(t, browser, flaws) {
+  await addSoundCard(t);
+  const house = new House(t);
+  const network = new Namespaces(t, ['node', 'client']);
+  const link = new BadLink(t, network, [['node', 'out'], ['client', 'out']], flaws);
+  network.address('node', 'out', `${NODE}/24`);
+  network.address('client', 'out', '10.78.0.2/24');
+  network.gateway('client', NODE);
+  const data = mkdtempSync(join(tmpdir(), 'motet-'));
+  const flags = ['--http-listen', `${NODE}:0`, '--media-ip', NODE, '--data-dir', data, '--topology', 'sfu', '--admin-token', TOKEN];
+  await house.node(flags, network.wrap('node', BINARY));
+  const ada = await house.member(prepared(await browserAt(house, network, 'client', browser === 'Firefox'), flashAndBeep), 'Ada');
+  await ada.until('sends', () => window.motet.connections.node === 'connected');
+  const { id } = JSON.parse(ask(network, house, 'POST'));
+  await sleep(RECORDED_MS);
+  ask(network, house, 'DELETE');
+  const folder = join(data, 'recordings', id);
+  return { roomFile: join(folder, await roomFileOf(folder)), link: await link.end() };
+}
+
+/** Says something about the recordings of the room, from beside the node. */
+function ask(network, house, method) {
+  const url = `${house.url}/api/rooms/${house.room}/recordings`;
+  return String(network.run('node', ['curl', '-sSf', '-X', method, '-H', `authorization: Bearer ${TOKEN}`, url]));
+}
+
+/** The name of the file of all tracks, once it is written. */
+async function roomFileOf(folder) {
+  for (const deadline = Date.now() + 20_000; ; await sleep(200)) {
+    const { roomFile } = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
+    if (roomFile) return roomFile;
+    assert.ok(Date.now() < deadline, 'no file of all tracks');
+  }
+}
