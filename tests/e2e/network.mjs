@@ -88,6 +88,11 @@ export class Network {
     this.#set('node', 'net/ipv4/ip_forward', 0);
   }
 
+  /** The clients reach each other again. */
+  unite() {
+    this.#set('node', 'net/ipv4/ip_forward', 1);
+  }
+
   /** @param {string} address that was cut, or swallowed what was sent to it */
   mend(address) {
     this.#in('client', 'route', 'delete', `${address}/32`);
