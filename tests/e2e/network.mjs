@@ -117,6 +117,11 @@ export class Network {
     execFileSync('ip', ['netns', 'exec', this.name('node'), 'nft', table]);
   }
 
+  /** What was blocked is let through again. */
+  unblock() {
+    execFileSync('ip', ['netns', 'exec', this.name('node'), 'nft', 'delete', 'table', 'inet', 'block']);
+  }
+
   /**
    * How many packets were dropped by each rule of `block`.
    *
