@@ -29,6 +29,8 @@ const PATIENCE_MS = 600;
 const POLITENESS_MS = 400;
 /** A pair that is not up after so long, restarts included, is called failed; it goes on trying. */
 const FAILED_MS = 8_000;
+/** Firefox gives up after five seconds: a pair that is not to be must not keep both sides busy. */
+const FAILED_AGAIN_MS = 10_000;
 const RETRY_MS = 30_000;
 
 /** One peer connection to every other member. */
@@ -180,6 +182,9 @@ export class Mesh {
  *
  * The impolite side makes the first offer, with one m-line per source whether it sends it yet or
  * not, so that devices and screens come and go without another negotiation.
+ *
+ * A path that is lost is sought again by a restart of ICE. A connection that has failed is replaced: in
+ * Firefox 153 it may come up once more and say so, but no media passes any more, either way.
  */
 export class Pair {
   #polite;
@@ -200,6 +205,8 @@ export class Pair {
   #inbox = Promise.resolve();
   #patience = 0;
   #failing = 0;
+  /** Whether `#failing` waits for success, and not for the next try. */
+  #isExpected = false;
   /** @type {PairHealth} */
   health = 'connecting';
   /** What the node was told of it. */
@@ -253,6 +260,7 @@ export class Pair {
   /** Replaces a connection that is not up; the other side notices by its new certificate. */
   renew() {
     if (this.state === 'connected') return;
+    this.#isExpected = false;
     this.#reopen();
     if (!this.#polite) this.#addSlots();
   }
@@ -268,6 +276,7 @@ export class Pair {
     window.clearTimeout(this.#patience);
     if (!this.#connection.remoteDescription) return;
     this.restarts += 1;
+    if (this.state === 'failed') return this.rebuild();
     this.#connection.restartIce();
     this.#expectSuccess();
   }
@@ -317,8 +326,12 @@ export class Pair {
   }
 
   close() {
-    window.clearTimeout(this.#patience);
     window.clearTimeout(this.#failing);
+    this.#drop();
+  }
+
+  #drop() {
+    window.clearTimeout(this.#patience);
     this.#pulse.stop();
     this.#connection.close();
   }
@@ -333,10 +346,13 @@ export class Pair {
     });
   }
 
-  /** Gives the connection some time, and calls it failed if it is not up then. */
+  /** Gives the connection some time, and calls it failed if it is not up then; another try does not begin it anew. */
   #expectSuccess() {
+    if (this.#isExpected && this.state !== 'connected') return;
     window.clearTimeout(this.#failing);
+    this.#isExpected = true;
     this.#failing = window.setTimeout(() => {
+      this.#isExpected = false;
       if (this.state === 'connected') return;
       this.health = 'failed';
       this.#changed();
@@ -365,7 +381,7 @@ export class Pair {
   }
 
   #reopen() {
-    this.close();
+    this.#drop();
     this.#slots.clear();
     this.#streams.clear();
     this.#offering = this.#ignoring = false;
@@ -391,10 +407,10 @@ export class Pair {
 
   /** @param {RTCSessionDescriptionInit} description */
   async #describe(description) {
-    if (this.#isOfAnother(description)) this.#reopen();
+    if (this.#isOfAnother(description) || this.#givesWay(description)) this.#reopen();
     const connection = this.#connection;
-    const collides = description.type === 'offer' && (this.#offering || connection.signalingState !== 'stable');
-    this.#ignoring = collides && !this.#polite;
+    const isSpent = connection.connectionState === 'failed';
+    this.#ignoring = this.#collides(description) && !this.#polite;
     if (this.#ignoring) return;
     const known = connection.remoteDescription;
     if (known && usernameFragment(known) !== usernameFragment(description)) {
@@ -406,6 +422,21 @@ export class Pair {
     this.#adoptSlots();
     await connection.setLocalDescription();
     this.#sendDescription(connection);
+    if (isSpent) this.rebuild();
+  }
+
+  /** @param {RTCSessionDescriptionInit} description */
+  #collides({ type }) {
+    return type === 'offer' && (this.#offering || this.#connection.signalingState !== 'stable');
+  }
+
+  /**
+   * Both began anew at once: what we have is of no use yet, and would only add its m-lines to theirs.
+   *
+   * @param {RTCSessionDescriptionInit} description
+   */
+  #givesWay(description) {
+    return this.#polite && !this.#connection.remoteDescription && this.#collides(description);
   }
 
   /**
@@ -513,12 +544,13 @@ export class Pair {
     const state = connection.connectionState;
     if (state === 'connected') {
       window.clearTimeout(this.#failing);
+      this.#isExpected = false;
       this.health = 'connected';
     }
     this.#changed();
     if (state !== 'failed' && state !== 'disconnected') return;
-    const patience = (state === 'failed' ? 0 : PATIENCE_MS) + (this.#polite ? POLITENESS_MS : 0);
-    this.#patience = window.setTimeout(() => this.restart(), patience);
+    const patience = state === 'disconnected' ? PATIENCE_MS : this.health === 'failed' ? FAILED_AGAIN_MS : 0;
+    this.#patience = window.setTimeout(() => this.restart(), patience + (this.#polite ? POLITENESS_MS : 0));
   }
 }
 

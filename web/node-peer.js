@@ -51,6 +51,8 @@ export class NodePeer {
   #next = null;
   #patience = 0;
   #failing = 0;
+  /** Whether `#failing` waits for success. */
+  #isExpected = false;
   #directly = 0;
   /** Ends the pause before an offer is made again. */
   #retry = () => {};
@@ -147,9 +149,10 @@ export class NodePeer {
     if (this.restarts > 0) this.#useRelay();
   }
 
-  /** Looks for another path; what plays goes on until there is one. */
+  /** Looks for another path; what plays goes on until there is one. What has failed is replaced (`Pair` says why). */
   restart() {
     window.clearTimeout(this.#patience);
+    if (this.state === 'failed') return this.#lost();
     this.restarts += 1;
     this.#useRelay();
     this.#expectSuccess();
@@ -192,14 +195,20 @@ export class NodePeer {
     if (this.#connection.signalingState !== 'closed') this.#connection.setConfiguration(configurationWith(this.#iceServers));
   }
 
-  /** Gives the connection some time, and says what is missing if it is not up then. */
+  /** Gives the connection some time, and says what is missing if it is not up then; another try does not begin it anew. */
   #expectSuccess() {
+    if (this.#isExpected && this.state !== 'connected') return;
     window.clearTimeout(this.#failing);
+    this.#isExpected = true;
     this.#failing = window.setTimeout(() => {
-      if (this.state === 'connected') return;
-      this.unreachable = whatIsMissing(this.#connection);
-      this.#changed();
+      this.#isExpected = false;
+      if (this.state !== 'connected') this.#fail();
     }, UNREACHABLE_MS);
+  }
+
+  #fail() {
+    this.unreachable = whatIsMissing(this.#connection);
+    this.#changed();
   }
 
   /** @param {Source} source */
@@ -290,9 +299,11 @@ export class NodePeer {
     window.clearTimeout(this.#patience);
     if (this.state === 'connected') {
       window.clearTimeout(this.#failing);
+      this.#isExpected = false;
       this.unreachable = this.reported = null;
     }
-    this.#changed();
+    if (this.state === 'failed') this.#fail();
+    else this.#changed();
     if (this.state !== 'failed' && this.state !== 'disconnected') return;
     const patience = this.state === 'failed' ? RETRY_MS : PATIENCE_MS;
     this.#patience = window.setTimeout(() => this.restart(), patience);

@@ -32,7 +32,8 @@ async function meetAtTheRelay(members) {
   for (const member of members) {
     await member.until('knows its way', wayOfTheOther);
     assert.equal(await member.ask(wayOfTheOther), 'relay');
-    assert.deepEqual(await member.ask(() => window.motet.exceptions), []);
+    // On a busy machine the pair may have been given up meanwhile.
+    await member.until('has no exception', () => window.motet.exceptions.length === 0);
   }
 }
 

@@ -88,6 +88,11 @@ export class Network {
     this.#set('node', 'net/ipv4/ip_forward', 0);
   }
 
+  /** The clients reach each other again. */
+  unite() {
+    this.#set('node', 'net/ipv4/ip_forward', 1);
+  }
+
   /** @param {string} address that was cut, or swallowed what was sent to it */
   mend(address) {
     this.#in('client', 'route', 'delete', `${address}/32`);
@@ -110,6 +115,11 @@ export class Network {
     const rules = matches.map((match) => `iifname { "l1", "l2" } ${match} counter drop`);
     const table = `table inet block { chain in { type filter hook prerouting priority -300; ${rules.join('; ')}; }; }`;
     execFileSync('ip', ['netns', 'exec', this.name('node'), 'nft', table]);
+  }
+
+  /** What was blocked is let through again. */
+  unblock() {
+    execFileSync('ip', ['netns', 'exec', this.name('node'), 'nft', 'delete', 'table', 'inet', 'block']);
   }
 
   /**

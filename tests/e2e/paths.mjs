@@ -12,7 +12,7 @@ import { CHROMIUM, FIREFOX } from './harness.mjs';
  * @param {boolean} isFirefox rather than Chromium
  */
 export async function browserAt(house, network, place, isFirefox = false) {
-  const browser = await (isFirefox ? firefoxAt : chromiumAt)(house, network, place);
+  const browser = await (isFirefox ? firefoxIn : chromiumAt)(house, network, place);
   return prepared(browser, watchConnections);
 }
 
@@ -21,7 +21,7 @@ function chromiumAt(house, network, place) {
 }
 
 /** What leads it listens in its own namespace. Cameras open on https and on localhost alone, or not. */
-async function firefoxAt(house, network, place) {
+export async function firefoxIn(house, network, place) {
   const debuggingPort = await bridge({ after: (closer) => house.atEnd(closer) }, network.entry(place));
   const extraPrefsFirefox = {
     'media.devices.insecure.enabled': true,
