@@ -15,9 +15,11 @@ use nix::sys::socket::{
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::output_sockets::OpenOutputs;
 use super::relays::{RelayBinding, Relays};
 use crate::ids::{LocalSocket, Path};
 use crate::media::egress::SendArena;
+use crate::media::outputs::OutputSockets;
 use crate::media::relay::RelaySockets;
 
 /// Datagrams taken from a socket by one call.
@@ -37,6 +39,7 @@ pub struct UdpSockets {
     /// Which of them are for IPv6.
     are_ipv6: Vec<bool>,
     relays: Option<Relays>,
+    outputs: OpenOutputs,
     received: Received,
     sent: MultiHeaders<SockaddrStorage>,
     segments: bool,
@@ -67,6 +70,7 @@ impl UdpSockets {
                 .map(UdpSocket::from_std)
                 .collect::<io::Result<_>>()?,
             relays: relays.map(Relays::new),
+            outputs: OpenOutputs::default(),
             received: Received {
                 headers: [(); 2].map(|()| MultiHeaders::preallocate(RECEIVE_BATCH, None)),
                 buffer: vec![0; RECEIVE_BATCH * DATAGRAM_BYTES_MAX].into_boxed_slice(),
@@ -80,12 +84,16 @@ impl UdpSockets {
     /// Waits until some socket has datagrams.
     pub async fn readable(&self) {
         let media = std::future::poll_fn(|context| self.poll_readable(context));
-        match &self.relays {
-            Some(relays) => tokio::select! {
-                () = media => {}
-                () = relays.readable() => {}
-            },
-            None => media.await,
+        let relays = async {
+            match &self.relays {
+                Some(relays) => relays.readable().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = media => {}
+            () = relays => {}
+            () = self.outputs.readable() => {}
         }
     }
 
@@ -116,12 +124,16 @@ impl UdpSockets {
                 count += received.batch(name, is_ipv6, socket, &mut each);
             });
         }
+        self.outputs.each_ready(|name, is_ipv6, socket| {
+            count += received.batch(name, is_ipv6, socket, &mut each);
+        });
         count
     }
 
     fn socket(&self, local: LocalSocket) -> Option<&UdpSocket> {
         let media = self.sockets.get(local.0 as usize);
-        media.or_else(|| self.relays.as_ref()?.get(local))
+        let relayed = || self.relays.as_ref()?.get(local);
+        media.or_else(relayed).or_else(|| self.outputs.get(local))
     }
 
     /// Sends everything in the arena and empties it: runs of equal datagrams to one destination
@@ -228,6 +240,16 @@ impl RelaySockets for UdpSockets {
         if let Some(relays) = &mut self.relays {
             relays.close(socket);
         }
+    }
+}
+
+impl OutputSockets for UdpSockets {
+    fn open_output(&mut self, socket: LocalSocket, to: SocketAddr) -> Option<SocketAddr> {
+        self.outputs.open_output(socket, to)
+    }
+
+    fn close_output(&mut self, socket: LocalSocket) {
+        self.outputs.close_output(socket);
     }
 }
 

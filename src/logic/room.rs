@@ -3,6 +3,7 @@
 //! Pure: words of members and facts about media come in, words and orders for media go out.
 
 mod chat;
+mod forwards;
 mod gestures;
 mod media;
 mod members;
@@ -82,6 +83,8 @@ pub struct Room {
     history: History,
     speakers: Vec<MemberId>,
     recording: Option<RecordingSign>,
+    /// Whose media is sent to other programs.
+    forwarded: Vec<MemberId>,
 }
 
 impl Room {
@@ -104,6 +107,7 @@ impl Room {
             history: History::default(),
             speakers: Vec::new(),
             recording: None,
+            forwarded: Vec::new(),
             config,
         }
     }
@@ -147,6 +151,7 @@ impl Room {
             RoomInput::Gone { member, reason } => self.gone(now, member, reason, out),
             RoomInput::Media(fact) => self.learn(now, fact, out),
             RoomInput::Recording { sign, ended } => self.be_recorded(now, sign, ended, out),
+            RoomInput::Forwarded { members } => self.be_forwarded(now, members, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
     }

@@ -27,6 +27,7 @@ pub struct Layers {
     newest: [Option<u64>; MAX_LAYERS],
     count: usize,
     max_height: u16,
+    max_layer: u8,
     /// The smallest layer that is large enough, if all of them flow.
     fitting: u8,
 }
@@ -40,6 +41,7 @@ impl Layers {
             newest: [None; MAX_LAYERS],
             count: 1,
             max_height,
+            max_layer: u8::MAX,
             fitting: 0,
         };
         layers.learn(infos);
@@ -60,6 +62,13 @@ impl Layers {
     pub fn set_max_height(&mut self, max_height: u16) {
         self.max_height = max_height;
         self.fit();
+    }
+
+    /// The same layers for a viewer that wants none above this one.
+    pub fn up_to(mut self, max_layer: u8) -> Self {
+        self.max_layer = max_layer;
+        self.fit();
+        self
     }
 
     /// A packet came. Says whether it is the newest of its layer; `None` if the track has no such
@@ -118,7 +127,8 @@ impl Layers {
         let top = self.count as u8 - 1;
         self.fitting = (0..top)
             .find(|&layer| is_enough(self.height(layer), self.max_height))
-            .unwrap_or(top);
+            .unwrap_or(top)
+            .min(self.max_layer);
     }
 
     fn heard_last(&self) -> u8 {

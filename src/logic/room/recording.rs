@@ -42,10 +42,15 @@ impl Room {
     ) {
         self.recording.clone_from(&sign);
         let recording = sign;
-        let is_tapped = recording.is_some();
         let message = ServerMessage::Recording { recording, ended };
         self.roster.tell_all_but(None, &message, out);
+        self.follow_taps(now, out);
+    }
+
+    /// What is no member and gets media gets it over the node.
+    pub(super) fn follow_taps(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
         let mut effects = Vec::new();
+        let is_tapped = self.recording.is_some() || !self.forwarded.is_empty();
         let input = TopologyInput::Tapped(is_tapped);
         self.topology.handle(now, input, &mut effects);
         self.announce(now, effects, None, out);

@@ -64,6 +64,11 @@ pub enum RoomInput {
         /// Why it is over.
         ended: Option<RecordingEnd>,
     },
+    /// Media is sent to other programs, or no more.
+    Forwarded {
+        /// Of these; of nobody any more.
+        members: Vec<MemberId>,
+    },
     /// Everyone is sent away; the room is over.
     Close {
         /// Why.
