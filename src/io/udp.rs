@@ -151,8 +151,11 @@ impl UdpSockets {
     fn flush_socket(&mut self, datagrams: &[(Path, &[u8])]) {
         let mut singles: Vec<(Path, &[u8])> = Vec::with_capacity(SEND_BATCH);
         let mut rest = datagrams;
+        // An output may lead through a device that cannot segment; members must not pay for that.
+        let is_output = |to: &(Path, &[u8])| to.0.local.as_output().is_some();
+        let segments = self.segments && !datagrams.first().is_some_and(is_output);
         while !rest.is_empty() {
-            let (run, behind) = rest.split_at(if self.segments { run_length(rest) } else { 1 });
+            let (run, behind) = rest.split_at(if segments { run_length(rest) } else { 1 });
             rest = behind;
             if run.len() == 1 {
                 singles.push(run[0]);

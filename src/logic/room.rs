@@ -83,8 +83,7 @@ pub struct Room {
     history: History,
     speakers: Vec<MemberId>,
     recording: Option<RecordingSign>,
-    /// Whose media is sent to other programs.
-    forwarded: Vec<MemberId>,
+    is_forwarded: bool,
 }
 
 impl Room {
@@ -107,7 +106,7 @@ impl Room {
             history: History::default(),
             speakers: Vec::new(),
             recording: None,
-            forwarded: Vec::new(),
+            is_forwarded: false,
             config,
         }
     }
@@ -151,7 +150,7 @@ impl Room {
             RoomInput::Gone { member, reason } => self.gone(now, member, reason, out),
             RoomInput::Media(fact) => self.learn(now, fact, out),
             RoomInput::Recording { sign, ended } => self.be_recorded(now, sign, ended, out),
-            RoomInput::Forwarded { members } => self.be_forwarded(now, members, out),
+            RoomInput::Forwarded { sources } => self.be_forwarded(now, &sources, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
     }

@@ -53,8 +53,12 @@ async function run(name, { codec, receive, srtp = null }) {
     await house.node(['--forward-allow', '127.0.0.1', '--turn', 'off']);
     const browser = await house.chromium();
     const only = { newPage: async () => keepTo(codec, await browser.newPage()) };
-    await house.member(only, 'Ada');
+    const ada = await house.member(only, 'Ada');
     const [camera, microphone] = await forwards(house, srtp);
+    await ada.until('is told that her media is passed on', () => {
+      const signs = [...document.querySelectorAll('.recording-sign:not([hidden])')];
+      return signs.some((sign) => sign.textContent.includes('Ada'));
+    });
     assert.equal(camera.codec, codec);
     for (const one of [camera, microphone]) {
       one.file = join(folder, `${one.track.source}.sdp`);

@@ -215,6 +215,28 @@ mod tests {
     }
 
     #[test]
+    fn none_above_the_highest_that_is_wanted_while_one_below_flows() {
+        let now = Instant::now();
+        for (flowing, max_layer, expected) in [
+            ([true; 3], 0, 0),
+            ([true; 3], 1, 1),
+            ([true; 3], 2, 2),
+            ([true; 3], u8::MAX, 2),
+            ([true, false, true], 1, 0),
+            ([false, false, true], 1, 2),
+        ] {
+            let mut layers = layers(&[None; 3], &flowing, now, u16::MAX).up_to(max_layer);
+            assert_eq!(layers.best(now), expected, "{flowing:?} up to {max_layer}");
+            // What is learnt of heights changes nothing about it.
+            layers.learn(&[180, 360, 720].map(|height| LayerInfo {
+                height: Some(height),
+                last_packet: None,
+            }));
+            assert_eq!(layers.best(now), expected, "{flowing:?} up to {max_layer}");
+        }
+    }
+
+    #[test]
     fn a_layer_stops_flowing_after_a_second_and_flows_again_at_once() {
         let start = Instant::now();
         let mut layers = layers(&[None, None], &[true, true], start, 720);

@@ -1,5 +1,7 @@
 //! What a room is told, and what it wants done.
 
+use std::collections::BTreeSet;
+
 use crate::ids::{ConnectionId, MemberId};
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
 use crate::protocol::owner_key::OwnerKey;
@@ -66,8 +68,8 @@ pub enum RoomInput {
     },
     /// Media is sent to other programs, or no more.
     Forwarded {
-        /// Of these; of nobody any more.
-        members: Vec<MemberId>,
+        /// All that is, once each.
+        sources: BTreeSet<(MemberId, Source)>,
     },
     /// Everyone is sent away; the room is over.
     Close {

@@ -7,7 +7,7 @@ use rand::Rng;
 use serde_json::{Value, json};
 
 use super::{Output, Wish};
-use crate::ids::{LocalSocket, MemberId, Path};
+use crate::ids::{LocalSocket, Path};
 use crate::logic::room::RoomInput;
 use crate::media::conference::{Conference, Surroundings};
 use crate::media::rtcp::{self, Feedback};
@@ -258,14 +258,11 @@ impl Conference {
     /// Whose media leaves the room decides how it travels inside.
     fn tell_of_outputs(&mut self, now: Instant, around: &mut Surroundings<'_>) {
         let outputs = self.outputs.as_deref().map(|outputs| &outputs.list[..]);
-        let mut members: Vec<MemberId> = outputs
-            .unwrap_or_default()
-            .iter()
-            .map(|output| output.wish().member)
+        let outputs = outputs.unwrap_or_default().iter();
+        let sources = outputs
+            .map(|output| (output.wish().member, output.wish().source))
             .collect();
-        members.sort();
-        members.dedup();
-        self.handle(now, RoomInput::Forwarded { members }, around);
+        self.handle(now, RoomInput::Forwarded { sources }, around);
     }
 }
 
