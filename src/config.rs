@@ -4,6 +4,7 @@
 //! are the flags without their dashes in front.
 
 mod doctor;
+mod forwards;
 mod tls;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ use crate::logic::limits::Limits;
 use crate::logic::topology::{Policy, TopologyConfig};
 
 pub use self::doctor::{DoctorSettings, is_doctor};
+pub use self::forwards::ForwardSettings;
 pub use self::tls::{TlsMode, TlsSettings};
 
 const EXAMPLES: &str = "\
@@ -306,6 +308,10 @@ pub struct Settings {
     /// TLS on the TCP port.
     #[command(flatten)]
     pub tls: TlsSettings,
+
+    /// RTP to other programs.
+    #[command(flatten)]
+    pub forwards: ForwardSettings,
 }
 
 /// Whether something is there.

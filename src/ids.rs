@@ -95,6 +95,7 @@ impl LocalSocket {
     const TURN_STREAM: u32 = 0x4_0000;
     const TURN_TLS_STREAM: u32 = 0x5_0000;
     const ICE_STREAM: u32 = 0x6_0000;
+    const OUTPUT: u32 = 0x7_0000;
 
     /// The relay socket of that family with that port.
     pub fn relay(is_ipv6: bool, port: u16) -> Self {
@@ -114,6 +115,17 @@ impl LocalSocket {
             Self::RELAY_IPV6 => Some((true, port)),
             _ => None,
         }
+    }
+
+    /// The socket of the RTP output with that number.
+    pub fn output(number: u16) -> Self {
+        Self(Self::OUTPUT + u32::from(number))
+    }
+
+    /// The number of an RTP output, if it is the socket of one.
+    pub fn as_output(self) -> Option<u16> {
+        let number = (self.0 & 0xFFFF) as u16;
+        (self.0 & !0xFFFF == Self::OUTPUT).then_some(number)
     }
 
     /// No socket: what a relay of the node's own hands over in memory, to the media address with

@@ -51,7 +51,8 @@ pub struct RimCounters {
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 13] = [
+const GAUGES: [(&str, &str); 14] = [
+    ("forwards", "Tracks that are sent to other programs now."),
     ("recordings", "Recordings that go on now."),
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
@@ -83,7 +84,7 @@ const GAUGES: [(&str, &str); 13] = [
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
-const COUNTERS: [(&str, &str); 29] = [
+const COUNTERS: [(&str, &str); 31] = [
     ("joins", "Members who joined."),
     (
         "lostWebsockets",
@@ -104,6 +105,11 @@ const COUNTERS: [(&str, &str); 29] = [
     ),
     ("bytesIn", "Bytes of RTP packets received."),
     ("bytesOut", "Bytes of RTP packets sent."),
+    (
+        "rtpOutPackets",
+        "Of the RTP packets sent, those to other programs.",
+    ),
+    ("rtpOutBytes", "Their bytes."),
     ("retransmissions", "Packets sent again."),
     ("rtcpIn", "RTCP packets received."),
     ("rtcpOut", "RTCP packets sent."),

@@ -61,6 +61,7 @@ impl World {
                 turn,
                 time: (now, UNIX),
             }),
+            outputs: None,
             seed: [1; 32],
         };
         Self {

@@ -416,6 +416,8 @@ export type Member = {
     published: Array<Published>,
     /** What the owner holds muted, in the order of `Source`. */
     silenced: Array<Source>,
+    /** What is sent to other programs besides, in the order of `Source`. */
+    forwarded?: Array<Source>,
     /** Since when their hand is up, in milliseconds since the room came to be. */
     handMs?: number,
     /** Whether their WebSocket is there. */
@@ -544,7 +546,9 @@ export type Cause =
   /** A mesh was tried, and somebody could not follow. */
   | "failed"
   /** The room is recorded. */
-  | "recording";
+  | "recording"
+  /** Media of the room is sent to other programs. */
+  | "forwarded";
 
 /** How media travels between two members. */
 export type PairPath =

@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod http;
 pub mod listen;
 pub mod outbox;
+mod output_sockets;
 pub mod probe;
 pub mod public_address;
 pub mod recorder;

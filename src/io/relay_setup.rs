@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use motet_turn::Config;
+use motet_turn::{Config, Policy};
 
 use super::listen::{MediaSockets, interface_addresses};
 use super::relays::RelayBinding;
@@ -27,6 +27,16 @@ pub(super) fn binding(config: &WorkerConfig) -> Option<RelayBinding> {
 pub(super) fn config(config: &WorkerConfig, time: (Instant, Duration)) -> Option<RelayConfig> {
     let turn = turn(&config.settings, &config.media, config.http);
     (config.settings.turn == OnOff::On).then_some(RelayConfig { turn, time })
+}
+
+/// Where tracks may be sent as RTP: judged as a peer of a relay is, by a list of its own.
+pub(super) fn outputs(config: &WorkerConfig) -> Policy {
+    let turn = turn(&config.settings, &config.media, config.http);
+    let allowed_peers = config.settings.forwards.allow.clone();
+    Policy::of(&Config {
+        allowed_peers,
+        ..turn
+    })
 }
 
 fn turn(settings: &Settings, media: &MediaSockets, http: SocketAddr) -> Config {

@@ -30,21 +30,22 @@ pub struct RelayBinding {
 pub struct Relays {
     binding: RelayBinding,
     /// By family, then by port from the first of the range.
-    open: [Vec<Option<Relay>>; 2],
+    open: [Vec<Option<Ringing>>; 2],
     rung: Arc<Rung>,
     /// Those that rang and are looked at now; kept so that its buffer is used again.
     ready: Vec<LocalSocket>,
 }
 
+/// A socket whose bell rings.
 #[derive(Debug)]
-struct Relay {
-    socket: UdpSocket,
+pub(super) struct Ringing {
+    pub(super) socket: UdpSocket,
     waker: Waker,
 }
 
 /// Whose bell rang since the last look. Wakers are shared, so there is a lock; nobody else waits for it.
 #[derive(Debug, Default)]
-struct Rung {
+pub(super) struct Rung {
     sockets: Mutex<Vec<LocalSocket>>,
     changed: Notify,
 }
@@ -67,6 +68,16 @@ impl Wake for Bell {
 }
 
 impl Rung {
+    /// Waits until some bell rings.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Puts those that rang into the empty `ready`.
+    pub(super) fn take(&self, ready: &mut Vec<LocalSocket>) {
+        mem::swap(&mut *self.sockets(), ready);
+    }
+
     fn sockets(&self) -> MutexGuard<'_, Vec<LocalSocket>> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,12 +97,12 @@ impl Relays {
 
     /// Waits until some socket has something.
     pub async fn readable(&self) {
-        self.rung.changed.notified().await;
+        self.rung.changed().await;
     }
 
     /// Hands each socket that may have something to `receive`, once.
     pub fn each_ready(&mut self, mut receive: impl FnMut(LocalSocket, &UdpSocket)) {
-        mem::swap(&mut *self.rung.sockets(), &mut self.ready);
+        self.rung.take(&mut self.ready);
         for at in 0..self.ready.len() {
             let name = self.ready[at];
             // It may have been closed meanwhile.
@@ -110,7 +121,7 @@ impl Relays {
         Some(&relay.socket)
     }
 
-    fn place(&mut self, name: LocalSocket) -> Option<&mut Option<Relay>> {
+    fn place(&mut self, name: LocalSocket) -> Option<&mut Option<Ringing>> {
         let (family, slot) = self.slot(name)?;
         self.open[family].get_mut(slot)
     }
@@ -125,16 +136,7 @@ impl Relays {
         let unknown = || io::Error::from(io::ErrorKind::AddrNotAvailable);
         let (is_ipv6, port) = name.as_relay().ok_or_else(unknown)?;
         let ip = self.binding.addresses[usize::from(is_ipv6)].ok_or_else(unknown)?;
-        let socket = bound((ip, port).into())?;
-        let bell = Bell {
-            socket: name,
-            rung: Arc::clone(&self.rung),
-        };
-        let relay = Relay {
-            socket,
-            waker: Waker::from(Arc::new(bell)),
-        };
-        relay.listen();
+        let relay = Ringing::new(name, bound((ip, port).into())?, &self.rung);
         *self.place(name).ok_or_else(unknown)? = Some(relay);
         Ok(())
     }
@@ -156,9 +158,23 @@ impl RelaySockets for Relays {
     }
 }
 
-impl Relay {
+impl Ringing {
+    /// A socket whose bell can ring already.
+    pub(super) fn new(name: LocalSocket, socket: UdpSocket, rung: &Arc<Rung>) -> Self {
+        let bell = Bell {
+            socket: name,
+            rung: Arc::clone(rung),
+        };
+        let ringing = Self {
+            socket,
+            waker: Waker::from(Arc::new(bell)),
+        };
+        ringing.listen();
+        ringing
+    }
+
     /// Has the bell rung for what comes next, or at once for what is there.
-    fn listen(&self) {
+    pub(super) fn listen(&self) {
         let mut context = Context::from_waker(&self.waker);
         if self.socket.poll_recv_ready(&mut context).is_ready() {
             self.waker.wake_by_ref();
@@ -166,7 +182,7 @@ impl Relay {
     }
 }
 
-fn bound(at: SocketAddr) -> io::Result<UdpSocket> {
+pub(super) fn bound(at: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
     // An IPv4 peer has to look like one: no IPv4-mapped addresses.
     if at.is_ipv6() {

@@ -15,9 +15,11 @@ use nix::sys::socket::{
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::output_sockets::OpenOutputs;
 use super::relays::{RelayBinding, Relays};
 use crate::ids::{LocalSocket, Path};
 use crate::media::egress::SendArena;
+use crate::media::outputs::OutputSockets;
 use crate::media::relay::RelaySockets;
 
 /// Datagrams taken from a socket by one call.
@@ -37,6 +39,7 @@ pub struct UdpSockets {
     /// Which of them are for IPv6.
     are_ipv6: Vec<bool>,
     relays: Option<Relays>,
+    outputs: OpenOutputs,
     received: Received,
     sent: MultiHeaders<SockaddrStorage>,
     segments: bool,
@@ -67,6 +70,7 @@ impl UdpSockets {
                 .map(UdpSocket::from_std)
                 .collect::<io::Result<_>>()?,
             relays: relays.map(Relays::new),
+            outputs: OpenOutputs::default(),
             received: Received {
                 headers: [(); 2].map(|()| MultiHeaders::preallocate(RECEIVE_BATCH, None)),
                 buffer: vec![0; RECEIVE_BATCH * DATAGRAM_BYTES_MAX].into_boxed_slice(),
@@ -80,12 +84,16 @@ impl UdpSockets {
     /// Waits until some socket has datagrams.
     pub async fn readable(&self) {
         let media = std::future::poll_fn(|context| self.poll_readable(context));
-        match &self.relays {
-            Some(relays) => tokio::select! {
-                () = media => {}
-                () = relays.readable() => {}
-            },
-            None => media.await,
+        let relays = async {
+            match &self.relays {
+                Some(relays) => relays.readable().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = media => {}
+            () = relays => {}
+            () = self.outputs.readable() => {}
         }
     }
 
@@ -116,12 +124,16 @@ impl UdpSockets {
                 count += received.batch(name, is_ipv6, socket, &mut each);
             });
         }
+        self.outputs.each_ready(|name, is_ipv6, socket| {
+            count += received.batch(name, is_ipv6, socket, &mut each);
+        });
         count
     }
 
     fn socket(&self, local: LocalSocket) -> Option<&UdpSocket> {
         let media = self.sockets.get(local.0 as usize);
-        media.or_else(|| self.relays.as_ref()?.get(local))
+        let relayed = || self.relays.as_ref()?.get(local);
+        media.or_else(relayed).or_else(|| self.outputs.get(local))
     }
 
     /// Sends everything in the arena and empties it: runs of equal datagrams to one destination
@@ -139,8 +151,11 @@ impl UdpSockets {
     fn flush_socket(&mut self, datagrams: &[(Path, &[u8])]) {
         let mut singles: Vec<(Path, &[u8])> = Vec::with_capacity(SEND_BATCH);
         let mut rest = datagrams;
+        // An output may lead through a device that cannot segment; members must not pay for that.
+        let is_output = |to: &(Path, &[u8])| to.0.local.as_output().is_some();
+        let segments = self.segments && !datagrams.first().is_some_and(is_output);
         while !rest.is_empty() {
-            let (run, behind) = rest.split_at(if self.segments { run_length(rest) } else { 1 });
+            let (run, behind) = rest.split_at(if segments { run_length(rest) } else { 1 });
             rest = behind;
             if run.len() == 1 {
                 singles.push(run[0]);
@@ -228,6 +243,16 @@ impl RelaySockets for UdpSockets {
         if let Some(relays) = &mut self.relays {
             relays.close(socket);
         }
+    }
+}
+
+impl OutputSockets for UdpSockets {
+    fn open_output(&mut self, socket: LocalSocket, to: SocketAddr) -> Option<SocketAddr> {
+        self.outputs.open_output(socket, to)
+    }
+
+    fn close_output(&mut self, socket: LocalSocket) {
+        self.outputs.close_output(socket);
     }
 }
 

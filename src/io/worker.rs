@@ -103,6 +103,7 @@ fn shard_config(config: &WorkerConfig) -> io::Result<ShardConfig> {
         }),
         wall: NtpClock::new(now, unix_time),
         relay: relay_setup::config(config, (now, unix_time)),
+        outputs: Some(relay_setup::outputs(config)),
         seed: config.seed,
     })
 }
@@ -208,13 +209,16 @@ impl Worker {
 
     fn flush(&mut self) {
         let (shard, out) = (&mut self.shard, &mut self.out);
-        shard.settle_relay(Instant::now(), &mut self.sockets, out);
+        let now = Instant::now();
+        shard.open_outputs(now, &mut self.sockets, out);
+        shard.settle_relay(now, &mut self.sockets, out);
         if !self.out.datagrams.is_empty() {
             let lost = self.streams.send(&self.out.datagrams);
             self.rim.counters.stream_drops.add(lost);
             self.sockets.flush(&mut self.out.datagrams);
             self.shard.send_failures = self.sockets.send_failures;
         }
+        self.shard.close_outputs(&mut self.sockets, &mut self.out);
         for effect in self.out.effects.drain(..) {
             self.rim.effect(effect);
         }

@@ -59,6 +59,10 @@ pub struct Limits {
     pub waiting: u32,
     /// Seconds that somebody waits to be let in. Beyond: `bye denied`.
     pub waiting_seconds: u32,
+    /// Tracks of one room that are sent to other programs. Beyond: 503.
+    pub room_outputs: u32,
+    /// Tracks of a shard's rooms that are sent to other programs, at most 65,536. Beyond: 503.
+    pub outputs: u32,
     /// Rooms on the node. Beyond: `nodeFull`.
     pub rooms: u32,
     /// WebSockets from one address (IPv6: from one /64). Beyond: refused before the upgrade.
@@ -101,6 +105,8 @@ impl Default for Limits {
             room_members: 500,
             waiting: 50,
             waiting_seconds: 600,
+            room_outputs: 32,
+            outputs: 256,
             rooms: 1_000,
             connections_per_address: 200,
             empty_room_seconds: 5,

@@ -3,6 +3,7 @@
 //! Pure: words of members and facts about media come in, words and orders for media go out.
 
 mod chat;
+mod forwards;
 mod gestures;
 mod media;
 mod members;
@@ -82,6 +83,7 @@ pub struct Room {
     history: History,
     speakers: Vec<MemberId>,
     recording: Option<RecordingSign>,
+    is_forwarded: bool,
 }
 
 impl Room {
@@ -104,6 +106,7 @@ impl Room {
             history: History::default(),
             speakers: Vec::new(),
             recording: None,
+            is_forwarded: false,
             config,
         }
     }
@@ -147,6 +150,7 @@ impl Room {
             RoomInput::Gone { member, reason } => self.gone(now, member, reason, out),
             RoomInput::Media(fact) => self.learn(now, fact, out),
             RoomInput::Recording { sign, ended } => self.be_recorded(now, sign, ended, out),
+            RoomInput::Forwarded { sources } => self.be_forwarded(now, &sources, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
     }

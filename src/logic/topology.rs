@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::ids::MemberId;
 use crate::protocol::client::{Epoch, PairState, Strain};
-use crate::protocol::server::{self, Mode, PathException, Why};
+use crate::protocol::server::{self, Cause, Mode, PathException, Why};
 
 use pairs::{Pair, PairReports};
 use paths::Granted;
@@ -108,8 +108,8 @@ pub enum TopologyInput {
         /// It does.
         reached: bool,
     },
-    /// Something that is no member, a recorder, is to get everyone's media, or is gone.
-    Tapped(bool),
+    /// Something that is no member, a recorder or another program, is to get media, or is gone.
+    Tapped(Option<Cause>),
     /// A mesh is too much for them, or is no more.
     Strain {
         /// Who.
@@ -180,7 +180,7 @@ pub struct Topology {
     held_since: Epoch,
     members: BTreeMap<MemberId, Standing>,
     /// Something that is no member takes part, by way of the node.
-    is_tapped: bool,
+    tapped: Option<Cause>,
     /// Those whom the node does not reach.
     unreachable: BTreeSet<MemberId>,
     reports: PairReports,
@@ -225,7 +225,7 @@ impl Topology {
             held_why: why,
             held_since: 0,
             members: BTreeMap::new(),
-            is_tapped: false,
+            tapped: None,
             unreachable: BTreeSet::new(),
             reports: PairReports::default(),
             told: BTreeMap::new(),
@@ -345,7 +345,7 @@ impl Topology {
                 }
             }
             TopologyInput::Reach { .. } => false,
-            TopologyInput::Tapped(is_tapped) => self.tap(now, is_tapped),
+            TopologyInput::Tapped(why) => self.tap(now, why),
             TopologyInput::Strain { member, strain } => match self.members.get_mut(&member) {
                 Some(standing) => {
                     standing.strains.say(now, strain);
@@ -386,8 +386,8 @@ impl Topology {
         true
     }
 
-    fn tap(&mut self, now: Instant, is_tapped: bool) -> bool {
-        let is_news = std::mem::replace(&mut self.is_tapped, is_tapped) != is_tapped;
+    fn tap(&mut self, now: Instant, why: Option<Cause>) -> bool {
+        let is_news = std::mem::replace(&mut self.tapped, why) != why;
         self.stir(now);
         if self.members.is_empty() {
             self.start_over(now);

@@ -19,6 +19,7 @@ use crate::logic::room::{
     MediaFact, MediaOrder, RecordingScope, Room, RoomEffect, RoomInput, SeatOrder,
 };
 use crate::media::outlet::{Outlet, OutletId};
+use crate::media::outputs::Outputs;
 use crate::media::participant::Participant;
 use crate::media::peer::{Arrived, Peer, PeerState, Transport};
 use crate::media::recording::Recording;
@@ -87,6 +88,8 @@ pub struct Conference {
     pub(super) plans: BTreeMap<MemberId, Vec<Option<SeatOrder>>>,
     pub(super) speakers: Speakers,
     pub(super) recording: Option<Recording>,
+    /// Nothing until a track is sent to another program.
+    pub(super) outputs: Option<Box<Outputs>>,
     next_track: u32,
     room_wake: Option<(Instant, &'static str)>,
     transport_wake: Option<(Instant, &'static str)>,
@@ -110,6 +113,7 @@ impl Conference {
             plans: BTreeMap::new(),
             speakers: Speakers::new(),
             recording: None,
+            outputs: None,
             next_track: 0,
             transport_wake: None,
             tick_at: None,
@@ -202,6 +206,7 @@ impl Conference {
             // Only who leaves the room is forgotten.
             MediaOrder::ClosePeer { member } => {
                 self.close_peer(now, member, around);
+                self.follow_outputs(now, around);
                 if let Some(relay) = around.relay {
                     relay.revoke(now, member);
                 }
@@ -551,6 +556,7 @@ impl Conference {
     /// Says goodbye on every connection: the node stops or the room was closed.
     pub fn close_all(&mut self, now: Instant, around: &mut Surroundings<'_>) {
         self.stop_recording(now, None, RecordingEnd::RoomClosed, around);
+        self.end_outputs(around);
         let members: Vec<_> = self.by_member.keys().copied().collect();
         for member in members {
             self.close_peer(now, member, around);

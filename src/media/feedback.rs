@@ -207,6 +207,9 @@ impl Conference {
         if let Some(wanted) = tapped.and_then(|layer| wanted.get_mut(usize::from(layer))) {
             *wanted = true;
         }
+        if let Some(outputs) = &mut self.outputs {
+            outputs.want_key_frames(now, slot, &mut wanted);
+        }
         let mut due = Vec::new();
         for (layer, wanted) in track.layers_mut().iter_mut().zip(wanted) {
             if !wanted {
@@ -232,6 +235,7 @@ impl Conference {
             self.handle(now, RoomInput::Media(MediaFact::Speakers(speakers)), around);
         }
         self.tick_recording(now, around);
+        self.tick_outputs(now, around);
         let pause = if std::mem::take(&mut self.busy) {
             TICK_BUSY
         } else {
@@ -314,6 +318,9 @@ impl Conference {
         }
         if let Some(recording) = &mut self.recording {
             recording.lost_for_good(slot, &lost_layers);
+        }
+        if let Some(outputs) = &mut self.outputs {
+            outputs.lost_for_good(slot, &lost_layers);
         }
         for id in track.outlets.iter().filter(|_| !lost_layers.is_empty()) {
             if let Some(outlet) = self.outlets.get_mut(id.0)

@@ -92,6 +92,9 @@ impl Conference {
             let clock = publisher.map_or_else(Default::default, |publisher| publisher.clock);
             recording.take(now, slot, &facts, &clock, &mut around.out.effects);
         }
+        if let Some(outputs) = &mut self.outputs {
+            outputs.take(now, slot, &facts, around);
+        }
         if facts.starts_key_frame {
             let height = facts.height;
             self.key_frame_came(now, slot, layer, (extended, height), around);
@@ -118,6 +121,7 @@ impl Conference {
             for id in track.outlets.clone() {
                 self.start_picture(now, id, around);
             }
+            self.start_outputs(now, slot, around);
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod ice;
 pub mod matroska;
 pub mod ogg;
 pub mod outlet;
+pub mod outputs;
 pub mod participant;
 pub mod peer;
 pub mod recording;

@@ -3,6 +3,7 @@
 //! Datagrams, words and the time come in; datagrams and words go out. Nothing waits, nothing is
 //! shared: from a datagram in to datagrams out there is no channel, no lock and no await.
 
+mod forwards;
 mod recordings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::ids::{ConnectionId, MemberId, Path, StreamKind, Ticket};
+use crate::ids::{ConnectionId, LocalSocket, MemberId, Path, StreamKind, Ticket};
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::owner_keys::OwnerKeys;
 use crate::logic::room::{Newcomer, Origin, RecordingScope, Room, RoomConfig, RoomInput};
@@ -25,6 +26,7 @@ use crate::media::conference::{Conference, Sizes, Surroundings, earlier};
 use crate::media::demux::{Kind, classify};
 use crate::media::egress::SendArena;
 use crate::media::ice;
+use crate::media::outputs::Wish;
 use crate::media::peer::Transport;
 use crate::media::recording::Word;
 use crate::media::relay::{Inside, Relay, RelayConfig, RelaySockets};
@@ -34,6 +36,8 @@ use crate::protocol::client::{ClientFrame, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{Mode, RecordingEnd, ServerFrame, ServerMessage};
+
+use forwards::Forwards;
 
 /// What the rim tells a shard, besides datagrams and the time.
 #[derive(Debug)]
@@ -141,6 +145,30 @@ pub enum Question {
         /// Which; whichever there is.
         recording: Option<String>,
     },
+    /// Sends a track to another program: the output as REST shows it, or why not as `{refused}`.
+    Forward {
+        /// The room's name.
+        name: String,
+        /// What is to be sent where.
+        wish: Box<Wish>,
+    },
+    /// Every output of a room, those that ended of themselves included; `null` if there is no room.
+    Forwards(String),
+    /// The session description of an output; `null` if there is no room, `false` if there is no such
+    /// output, `true` if there is and its codec is not known yet.
+    ForwardSdp {
+        /// The room's name.
+        name: String,
+        /// Which.
+        id: String,
+    },
+    /// Ends an output; `null` if there is no room, `false` if there is no such output.
+    EndForward {
+        /// The room's name.
+        name: String,
+        /// Which.
+        id: String,
+    },
     /// Ends a room for everyone in it; `null` if there is none of that name.
     DeleteRoom(String),
     /// Counters and gauges of the shard.
@@ -195,6 +223,8 @@ pub struct ShardConfig {
     pub wall: NtpClock,
     /// STUN and TURN on the media port; without it Binding requests alone are answered.
     pub relay: Option<RelayConfig>,
+    /// Where tracks may be sent as RTP; nowhere without.
+    pub outputs: Option<motet_turn::Policy>,
     /// Makes ids, keys and numbers; from a good source outside of tests.
     pub seed: [u8; 32],
 }
@@ -206,6 +236,8 @@ pub struct ShardOutput {
     pub datagrams: SendArena,
     /// The rest, in order.
     pub effects: Vec<ShardEffect>,
+    /// Sockets of outputs that have ended: for [`Shard::close_outputs`].
+    pub closing: Vec<LocalSocket>,
 }
 
 /// What a shard has counted since it was made.
@@ -220,6 +252,10 @@ pub struct Counters {
     pub packets_out: u64,
     /// Their bytes, as sent.
     pub bytes_out: u64,
+    /// Of them, those to other programs.
+    pub rtp_out_packets: u64,
+    /// Their bytes, as sent.
+    pub rtp_out_bytes: u64,
     /// Packets sent again.
     pub retransmissions: u64,
     /// RTCP packets that were opened.
@@ -301,6 +337,7 @@ pub struct Shard {
     /// By WebSocket: the room's slot and the member.
     connections: BTreeMap<ConnectionId, (usize, MemberId)>,
     agenda: Agenda,
+    forwards: Forwards,
     counters: Counters,
     stun: Vec<u8>,
     /// Datagrams that the sockets refused; told by the rim.
@@ -322,6 +359,7 @@ impl Shard {
             by_name: BTreeMap::new(),
             connections: BTreeMap::new(),
             agenda: Agenda::default(),
+            forwards: Forwards::new(config.outputs),
             counters: Counters::default(),
             stun: Vec::new(),
             send_failures: 0,
@@ -337,6 +375,9 @@ impl Shard {
         datagram: &[u8],
         out: &mut ShardOutput,
     ) {
+        if path.local.as_output().is_some() {
+            return self.output_feedback(now, path, datagram, out);
+        }
         let is_for_relay = path.local.as_relay().is_some()
             || is_turn_stream(path)
             || match classify(datagram) {
@@ -493,6 +534,10 @@ impl Shard {
             } => {
                 self.stop_recording(now, &room, (Some(&recording), why), out);
             }
+            ShardCommand::Ask {
+                ticket,
+                question: Question::Forward { name, wish },
+            } => self.forwards.ask(ticket, name, wish),
             ShardCommand::Ask { ticket, question } => {
                 let answer = self.answer(now, question, out);
                 out.effects.push(ShardEffect::Reply { ticket, answer });
@@ -501,6 +546,7 @@ impl Shard {
                 if let Some(relay) = &mut self.relay {
                     relay.add_own(&candidates, &relays);
                 }
+                self.forwards.add_own(&candidates, &relays);
                 self.transport.candidates = candidates.into();
             }
             ShardCommand::Shutdown => {
@@ -673,6 +719,11 @@ impl Shard {
                 let how = (recording.as_deref(), RecordingEnd::Stopped);
                 self.stop_recording(now, &name, how, out)
             }
+            // Answered once there is a socket.
+            Question::Forward { .. } => Value::Null,
+            Question::Forwards(name) => self.list_forwards(&name),
+            Question::ForwardSdp { name, id } => self.forward_sdp(&name, &id),
+            Question::EndForward { name, id } => self.end_forward(now, &name, &id, out),
             Question::Stats => self.stats(),
         }
     }
@@ -706,6 +757,7 @@ impl Shard {
             "tracks": sizes.tracks,
             "legs": sizes.legs,
             "recordings": self.recordings(),
+            "forwards": self.forwards.len(),
             "sendFailures": self.send_failures,
             "relayAllocations": allocations,
             "relayAllocated": relay.allocated,

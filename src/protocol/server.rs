@@ -283,6 +283,10 @@ pub struct Member {
     pub published: Vec<Published>,
     /// What the owner holds muted, in the order of `Source`.
     pub silenced: Vec<Source>,
+    /// What is sent to other programs besides, in the order of `Source`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<Source>>"))]
+    pub forwarded: Vec<Source>,
     /// Since when their hand is up, in milliseconds since the room came to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "number"))]
@@ -440,6 +444,8 @@ pub enum Cause {
     Failed,
     /// The room is recorded.
     Recording,
+    /// Media of the room is sent to other programs.
+    Forwarded,
 }
 
 /// How media travels between two members.

@@ -328,13 +328,14 @@ fn what_the_node_says_is_spelled_like_this() {
             muted: true,
         }],
         silenced: vec![Source::Microphone],
+        forwarded: vec![Source::Camera],
         hand_ms: Some(5),
         presence: Presence::Reconnecting,
         node: Reach::NoIce,
     };
     let member_json = json!({"id": SOMEONE, "name": "Ada", "role": "owner", "sfuOnly": false,
         "published": [{"source": "camera", "muted": true}], "silenced": ["microphone"],
-        "handMs": 5, "presence": "reconnecting", "node": "noIce"});
+        "forwarded": ["camera"], "handMs": 5, "presence": "reconnecting", "node": "noIce"});
     let resume = ResumeTicket {
         token: "t".into(),
         seconds: 60,

@@ -58,6 +58,7 @@ impl Node {
             room: Arc::new(room),
             wall: NtpClock::new(now, WALL),
             relay: None,
+            outputs: None,
             seed: seeds,
         };
         Self {

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::cidr::Cidr;
+use crate::server::Config;
 
 /// What lies at an address that may be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +17,9 @@ pub(crate) enum Destination {
     Relay(u16),
 }
 
-/// The rules, fixed at the start.
-#[derive(Debug)]
-pub(crate) struct Policy {
+/// The rules, fixed at the start but for where the node is seen.
+#[derive(Debug, Clone)]
+pub struct Policy {
     own_media: Vec<SocketAddr>,
     own_listeners: Vec<SocketAddr>,
     /// Addresses of the node: nothing is reached there but the media ports and relay addresses.
@@ -29,6 +30,21 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// The rules of a server with these settings.
+    pub fn of(config: &Config) -> Self {
+        let relay_ipv4 = config.relay_ipv4.map(IpAddr::from);
+        let relay_ipv6 = config.relay_ipv6.map(IpAddr::from);
+        let relay_addresses: Vec<IpAddr> = relay_ipv4.into_iter().chain(relay_ipv6).collect();
+        Policy::new(
+            &config.own_media,
+            &config.own_listeners,
+            &config.own_addresses,
+            &relay_addresses,
+            config.relay_ports.clone(),
+            &config.allowed_peers,
+        )
+    }
+
     /// The given `own_addresses` are completed by what the other arguments name.
     pub(crate) fn new(
         own_media: &[SocketAddr],
@@ -54,7 +70,7 @@ impl Policy {
     }
 
     /// The node is seen at other addresses from now on, besides those from before.
-    pub(crate) fn add_own(&mut self, media: &[SocketAddr], relay_addresses: &[IpAddr]) {
+    pub fn add_own(&mut self, media: &[SocketAddr], relay_addresses: &[IpAddr]) {
         add_new(&mut self.own_media, media);
         add_new(&mut self.relay_addresses, relay_addresses);
         let ips: Vec<IpAddr> = media.iter().map(SocketAddr::ip).collect();
@@ -77,6 +93,32 @@ impl Policy {
             return Some(Destination::Relay(peer.port()));
         }
         self.is_reachable(peer).then_some(Destination::Outside)
+    }
+
+    /// Whether the embedder itself may send there though nobody but a list speaks for it: every form
+    /// of the address must be on the list of the allowed, global or not. Nothing of the node's own is
+    /// reached, whatever the list says: not its media, its listeners or its relay addresses.
+    pub fn lists(&self, peer: SocketAddr) -> bool {
+        let IpAddr::V6(ip) = peer.ip() else {
+            return self.is_listed_place(peer);
+        };
+        let inner = |ip| self.is_listed_place((ip, peer.port()).into());
+        !is_ipv4_in_disguise(ip) && self.is_listed_place(peer) && embedded(peer.ip()).all(inner)
+    }
+
+    fn is_listed_place(&self, peer: SocketAddr) -> bool {
+        let ip = peer.ip();
+        let is_relay = self.own_addresses.contains(&ip) && self.relay_ports.contains(&peer.port());
+        peer.port() != 0
+            && !self.own_media.contains(&peer)
+            && !self.listens_at(peer)
+            && !is_relay
+            && !is_never_a_peer(ip)
+            && self.is_listed(ip)
+    }
+
+    fn is_listed(&self, ip: IpAddr) -> bool {
+        self.allowed.iter().any(|cidr| cidr.contains(ip))
     }
 
     /// Whether a permission may be made: it holds for the address with all its ports, so each
@@ -119,8 +161,7 @@ impl Policy {
         if is_never_a_peer(ip) {
             return false;
         }
-        let is_listed = self.allowed.iter().any(|cidr| cidr.contains(ip));
-        is_listed || is_global_unicast(ip) && !self.own_addresses.contains(&ip)
+        self.is_listed(ip) || is_global_unicast(ip) && !self.own_addresses.contains(&ip)
     }
 }
 

@@ -26,6 +26,7 @@ pub mod stun;
 pub mod words;
 mod xor_address;
 
+pub use address::Policy;
 pub use binding::{answer_binding, binding_request, mapped_address};
 pub use cidr::{Cidr, NotACidr};
 pub use quota::{Ceiling, Quota};

@@ -84,21 +84,7 @@ impl Server {
     ///
     /// If the cryptography lacks HMAC-SHA256.
     pub fn new(config: Config, now: Instant, unix: Duration) -> Result<Self, CryptoError> {
-        let relay_addresses: Vec<IpAddr> = [
-            config.relay_ipv4.map(IpAddr::from),
-            config.relay_ipv6.map(IpAddr::from),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let policy = Policy::new(
-            &config.own_media,
-            &config.own_listeners,
-            &config.own_addresses,
-            &relay_addresses,
-            config.relay_ports.clone(),
-            &config.allowed_peers,
-        );
+        let policy = Policy::of(&config);
         let mut random = Random::new(&config.seed)?;
         Ok(Server {
             policy,

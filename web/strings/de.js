@@ -188,6 +188,8 @@ export const words = {
   recordRoom: 'Den Raum aufzeichnen',
   recorded: 'Aufzeichnung',
   recordedHint: 'Was hier gesagt und gezeigt wird, wird auf dem Server aufgezeichnet.',
+  forwarded: (names) => `Weitergegeben: ${names}`,
+  forwardedHint: (names) => `Was von ${names} kommt, geht auch an ein anderes Programm, etwa für eine Übertragung.`,
   recordingEnds: (why) =>
     `Die Aufzeichnung ist beendet${why === 'diskFull' ? ': Der Speicher ist voll' : why === 'diskFailed' ? ': Sie lässt sich nicht schreiben' : ''}.`,
   lockRoom: 'Niemanden mehr hereinlassen',
@@ -219,6 +221,7 @@ export const words = {
     cpu: (name) => (name ? `der Rechner von ${name} ist ausgelastet` : 'ein Rechner ist ausgelastet'),
     failed: (name) => (name ? `${name} war nicht direkt erreichbar` : 'nicht alle waren direkt erreichbar'),
     recording: () => 'der Raum wird aufgezeichnet',
+    forwarded: () => 'Ton oder Bild wird weitergegeben',
   },
   exceptionNode: (names, why) => `mit ${names} über den Knoten: ${why}`,
   exceptionDirect: (names, why) => `mit ${names} direkt: ${why}`,

@@ -192,6 +192,8 @@ export const words = {
   recordRoom: 'Record the room',
   recorded: 'Recording',
   recordedHint: 'What people say and show here is recorded on the server.',
+  forwarded: (/** @type {string} */ names) => `Passed on: ${names}`,
+  forwardedHint: (/** @type {string} */ names) => `What ${names} sends goes to another program too, such as a broadcast.`,
   recordingEnds: (/** @type {RecordingEnd} */ why) =>
     `The recording has ended${why === 'diskFull' ? ': the disk is full' : why === 'diskFailed' ? ': it cannot be written' : ''}.`,
   lockRoom: 'Let nobody new in',
@@ -223,6 +225,7 @@ export const words = {
     cpu: (name) => (name ? `the computer of ${name} is busy` : 'a computer is busy'),
     failed: (name) => (name ? `${name} could not be reached directly` : 'not everyone could be reached directly'),
     recording: () => 'the room is recorded',
+    forwarded: () => 'media of the room is passed on',
   }),
   exceptionNode: (/** @type {string} */ names, /** @type {string} */ why) => `with ${names} over the node because ${why}`,
   exceptionDirect: (/** @type {string} */ names, /** @type {string} */ why) => `with ${names} directly because ${why}`,

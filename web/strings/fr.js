@@ -188,6 +188,8 @@ export const words = {
   recordRoom: 'Enregistrer la salle',
   recorded: 'Enregistrement',
   recordedHint: 'Ce qui est dit et montré ici est enregistré sur le serveur.',
+  forwarded: (names) => `Retransmis : ${names}`,
+  forwardedHint: (names) => `Ce qu’envoie ${names} va aussi à un autre programme, par exemple pour une diffusion.`,
   recordingEnds: (why) =>
     `L’enregistrement est terminé${why === 'diskFull' ? ' : le disque est plein' : why === 'diskFailed' ? ' : il ne peut pas être écrit' : ''}.`,
   lockRoom: 'Ne plus laisser entrer personne',
@@ -219,6 +221,7 @@ export const words = {
     cpu: (name) => (name ? `l’ordinateur de ${name} est surchargé` : 'un ordinateur est surchargé'),
     failed: (name) => (name ? `${name} était injoignable directement` : 'tout le monde n’était pas joignable directement'),
     recording: () => 'la salle est enregistrée',
+    forwarded: () => 'le son ou l’image est retransmis',
   },
   exceptionNode: (names, why) => `avec ${names} par le nœud : ${why}`,
   exceptionDirect: (names, why) => `avec ${names} directement : ${why}`,

@@ -13,6 +13,7 @@ import { OwnLevel } from './own-level.js';
 import { People } from './people.js';
 import { reactionItems } from './reactions.js';
 import { handsOf } from './member.js';
+import { ForwardSign } from './forward-sign.js';
 import { RecordingSign } from './recording-sign.js';
 import { SettingsDialog } from './settings.js';
 import { openHelp, Shortcuts } from './shortcuts.js';
@@ -56,6 +57,7 @@ export class Call {
   #outside = new PictureInPicture(() => this.#attention?.check());
   #dot = h('span', { className: 'state-dot', 'aria-hidden': 'true' });
   #recording;
+  #forwarded;
   #status = h('p', { className: 'status', role: 'status' });
   #hear = h('button', { type: 'button', className: 'hear', hidden: true });
   #alone;
@@ -98,6 +100,7 @@ export class Call {
     this.#hear.onclick = () => this.#sounds.resume();
     const say = (/** @type {string} */ text) => this.notice(text);
     this.#recording = new RecordingSign(room, say);
+    this.#forwarded = new ForwardSign(room);
     this.#alone = h('div', { className: 'waiting' }, h('p', {}, strings.alone), h('p', { className: 'quiet' }, strings.aloneHint), linkButton(say));
     this.#panels = {
       chat: this.#panelOf('chat', strings.chat, this.#chat.element),
@@ -110,7 +113,7 @@ export class Call {
     this.element = h(
       'div',
       { className: 'call' },
-      h('header', { className: 'top' }, mark, h('h1', { title: name }, name), this.#dot, this.#status, this.#recording.element, linkButton(say)),
+      h('header', { className: 'top' }, mark, h('h1', { title: name }, name), this.#dot, this.#status, this.#recording.element, this.#forwarded.element, linkButton(say)),
       h('div', { className: 'middle' }, this.#stage.element, this.#panels.chat, this.#panels.people),
       this.#bar.element,
       this.#hear,
@@ -195,6 +198,7 @@ export class Call {
     this.#dot.dataset.tone = tone;
     this.#dot.hidden = text === '';
     this.#recording.update();
+    this.#forwarded.update();
     this.#outside.follow(this.#activeTrack());
   }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod assets;
+mod forwards;
 mod ice_servers;
 mod problem;
 mod recordings;
@@ -51,6 +52,7 @@ pub fn router(node: Arc<Node>) -> Router {
             "/api/rooms/{id}/recordings/{recording}",
             get(recordings::one).delete(recordings::end_one),
         )
+        .merge(forwards::routes())
         .route("/{*file}", get(assets::file))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -27,6 +27,7 @@ pub struct Layers {
     newest: [Option<u64>; MAX_LAYERS],
     count: usize,
     max_height: u16,
+    max_layer: u8,
     /// The smallest layer that is large enough, if all of them flow.
     fitting: u8,
 }
@@ -40,6 +41,7 @@ impl Layers {
             newest: [None; MAX_LAYERS],
             count: 1,
             max_height,
+            max_layer: u8::MAX,
             fitting: 0,
         };
         layers.learn(infos);
@@ -60,6 +62,13 @@ impl Layers {
     pub fn set_max_height(&mut self, max_height: u16) {
         self.max_height = max_height;
         self.fit();
+    }
+
+    /// The same layers for a viewer that wants none above this one.
+    pub fn up_to(mut self, max_layer: u8) -> Self {
+        self.max_layer = max_layer;
+        self.fit();
+        self
     }
 
     /// A packet came. Says whether it is the newest of its layer; `None` if the track has no such
@@ -118,7 +127,8 @@ impl Layers {
         let top = self.count as u8 - 1;
         self.fitting = (0..top)
             .find(|&layer| is_enough(self.height(layer), self.max_height))
-            .unwrap_or(top);
+            .unwrap_or(top)
+            .min(self.max_layer);
     }
 
     fn heard_last(&self) -> u8 {
@@ -201,6 +211,28 @@ mod tests {
         for &(heights, flowing, shown, expected) in cases {
             let found = layers(heights, flowing, now, shown).best(now);
             assert_eq!(found, expected, "{heights:?} {flowing:?} shown at {shown}");
+        }
+    }
+
+    #[test]
+    fn none_above_the_highest_that_is_wanted_while_one_below_flows() {
+        let now = Instant::now();
+        for (flowing, max_layer, expected) in [
+            ([true; 3], 0, 0),
+            ([true; 3], 1, 1),
+            ([true; 3], 2, 2),
+            ([true; 3], u8::MAX, 2),
+            ([true, false, true], 1, 0),
+            ([false, false, true], 1, 2),
+        ] {
+            let mut layers = layers(&[None; 3], &flowing, now, u16::MAX).up_to(max_layer);
+            assert_eq!(layers.best(now), expected, "{flowing:?} up to {max_layer}");
+            // What is learnt of heights changes nothing about it.
+            layers.learn(&[180, 360, 720].map(|height| LayerInfo {
+                height: Some(height),
+                last_packet: None,
+            }));
+            assert_eq!(layers.best(now), expected, "{flowing:?} up to {max_layer}");
         }
     }
 

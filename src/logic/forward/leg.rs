@@ -166,6 +166,7 @@ pub struct Leg {
     source: Option<Source>,
     paused: bool,
     max_height: u16,
+    max_layer: u8,
     target: u8,
     on_air: Option<OnAir>,
     last_stream: Option<(TrackId, u8)>,
@@ -195,6 +196,7 @@ impl Leg {
             source: None,
             paused: false,
             max_height: u16::MAX,
+            max_layer: u8::MAX,
             target: 0,
             on_air: None,
             last_stream: None,
@@ -237,7 +239,7 @@ impl Leg {
     fn replace_source(&mut self, source: Option<SourceInfo<'_>>) {
         self.source = source.map(|source| Source {
             track: source.track,
-            layers: Layers::new(source.layers, self.max_height),
+            layers: Layers::new(source.layers, self.max_height).up_to(self.max_layer),
             unplayable: false,
         });
         self.stop();
@@ -265,6 +267,16 @@ impl Leg {
         }
         if self.is_paused() {
             self.stop();
+        }
+        self.choose(now);
+    }
+
+    /// Keeps to the layers up to that one, the lowest being 0, as long as one of them flows; `None`:
+    /// whatever the height calls for.
+    pub fn set_max_layer(&mut self, now: Instant, max_layer: Option<u8>) {
+        self.max_layer = max_layer.unwrap_or(u8::MAX);
+        if let Some(source) = &mut self.source {
+            source.layers = source.layers.up_to(self.max_layer);
         }
         self.choose(now);
     }

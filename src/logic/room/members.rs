@@ -29,6 +29,8 @@ pub(super) struct Attendee {
     pub(super) published: BTreeMap<Source, Publication>,
     /// What the owner holds muted.
     pub(super) silenced: BTreeSet<Source>,
+    /// What is sent to other programs.
+    pub(super) forwarded: BTreeSet<Source>,
     /// Since when their hand is up, in milliseconds of the room's age.
     pub(super) hand_ms: Option<u64>,
     pub(super) presence: Presence,
@@ -80,6 +82,7 @@ impl Attendee {
             sfu_only: newcomer.sfu_only,
             published: BTreeMap::new(),
             silenced: BTreeSet::new(),
+            forwarded: BTreeSet::new(),
             hand_ms: None,
             presence: Presence::Here,
             node: Reach::Unknown,
@@ -111,6 +114,7 @@ impl Attendee {
             sfu_only: self.sfu_only,
             published: published.collect(),
             silenced: self.silenced.iter().copied().collect(),
+            forwarded: self.forwarded.iter().copied().collect(),
             hand_ms: self.hand_ms,
             presence: self.presence,
             node: self.node,

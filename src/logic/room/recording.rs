@@ -7,7 +7,7 @@ use crate::ids::MemberId;
 use crate::logic::record::manifest::Layout;
 use crate::logic::topology::TopologyInput;
 use crate::protocol::client::Source;
-use crate::protocol::server::{RecordingEnd, RecordingSign, ServerMessage};
+use crate::protocol::server::{Cause, RecordingEnd, RecordingSign, ServerMessage};
 
 use super::{Room, RoomEffect};
 
@@ -42,11 +42,17 @@ impl Room {
     ) {
         self.recording.clone_from(&sign);
         let recording = sign;
-        let is_tapped = recording.is_some();
         let message = ServerMessage::Recording { recording, ended };
         self.roster.tell_all_but(None, &message, out);
+        self.follow_taps(now, out);
+    }
+
+    /// What is no member and gets media gets it over the node.
+    pub(super) fn follow_taps(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
         let mut effects = Vec::new();
-        let input = TopologyInput::Tapped(is_tapped);
+        let recorded = self.recording.as_ref().map(|_| Cause::Recording);
+        let forwarded = self.is_forwarded.then_some(Cause::Forwarded);
+        let input = TopologyInput::Tapped(recorded.or(forwarded));
         self.topology.handle(now, input, &mut effects);
         self.announce(now, effects, None, out);
     }

@@ -1,5 +1,7 @@
 //! What a room is told, and what it wants done.
 
+use std::collections::BTreeSet;
+
 use crate::ids::{ConnectionId, MemberId};
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
 use crate::protocol::owner_key::OwnerKey;
@@ -63,6 +65,11 @@ pub enum RoomInput {
         sign: Option<RecordingSign>,
         /// Why it is over.
         ended: Option<RecordingEnd>,
+    },
+    /// Media is sent to other programs, or no more.
+    Forwarded {
+        /// All that is, once each.
+        sources: BTreeSet<(MemberId, Source)>,
     },
     /// Everyone is sent away; the room is over.
     Close {

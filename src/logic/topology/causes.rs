@@ -31,16 +31,12 @@ impl Topology {
         }
         let sfu_only = self.members.iter().find(|(_, standing)| standing.sfu_only);
         Some(match sfu_only {
-            None if self.is_tapped => Why {
-                cause: Cause::Recording,
-                member: None,
-            },
             Some((member, _)) => Why {
                 cause: Cause::SfuOnly,
                 member: Some(*member),
             },
             None => Why {
-                cause: Cause::Many,
+                cause: self.tapped.unwrap_or(Cause::Many),
                 member: None,
             },
         })
@@ -125,7 +121,7 @@ impl Topology {
             Policy::Sfu => false,
         };
         is_mesh_possible
-            && !self.is_tapped
+            && self.tapped.is_none()
             && self.members.len() <= members_max as usize
             && !self.members.values().any(|standing| standing.sfu_only)
     }

@@ -32,7 +32,7 @@ impl Topology {
             Phase::ToSfu { .. } => self.commit_if_ready(now, newcomer, out),
             Phase::Sfu { .. } => {}
             Phase::ToMesh { .. }
-                if newcomer.is_some() || self.is_strained(now) || self.is_tapped =>
+                if newcomer.is_some() || self.is_strained(now) || self.tapped.is_some() =>
             {
                 self.roll_back(now, Vec::new(), out);
             }

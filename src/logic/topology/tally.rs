@@ -32,6 +32,8 @@ pub struct Switches {
     pub failed: u64,
     /// A recording.
     pub recording: u64,
+    /// Another program that gets media.
+    pub forwarded: u64,
 }
 
 impl Tally {
@@ -57,6 +59,7 @@ impl Switches {
             Cause::Cpu => self.cpu += 1,
             Cause::Failed => self.failed += 1,
             Cause::Recording => self.recording += 1,
+            Cause::Forwarded => self.forwarded += 1,
         }
     }
 }
@@ -70,5 +73,6 @@ impl std::ops::AddAssign for Switches {
         self.cpu += other.cpu;
         self.failed += other.failed;
         self.recording += other.recording;
+        self.forwarded += other.forwarded;
     }
 }

@@ -65,7 +65,8 @@ impl Scene {
     }
 
     fn tap(&mut self, is_tapped: bool) -> Vec<String> {
-        self.feed(TopologyInput::Tapped(is_tapped))
+        let why = is_tapped.then_some(Cause::Recording);
+        self.feed(TopologyInput::Tapped(why))
     }
 
     fn strain(&mut self, member: u64, strain: Option<Strain>) -> Vec<String> {

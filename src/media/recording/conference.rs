@@ -75,6 +75,7 @@ impl Conference {
             let name = |member| room.name_of(member);
             recording.reconcile(now, &self.tracks, name, &mut around.out.effects);
         }
+        self.follow_outputs(now, around);
     }
 
     /// What is due on the taps at every tick.

@@ -187,3 +187,41 @@ fn a_permission_is_made_where_some_port_may_be_reached() {
         );
     }
 }
+
+/// For whoever sends without anybody having asked for a relay: a list, and nothing of the node.
+#[test]
+fn what_is_listed_is_judged_in_every_form() {
+    let all = &["0.0.0.0/0", "::/0"][..];
+    for (allowed, peer, listed) in [
+        (&[][..], "8.8.8.8:5004", false),
+        (&["8.8.8.0/24"], "8.8.8.8:5004", true),
+        (&["8.8.8.0/24"], "8.8.8.8:0", false),
+        (&["8.8.8.0/24"], "[::ffff:8.8.8.8]:5004", false),
+        (&["127.0.0.1"], "127.0.0.1:5004", true),
+        (&["127.0.0.1"], "127.0.0.1:443", false),
+        (&["::/0"], "[64:ff9b::8.8.8.8]:5004", false),
+        (&["::/0", "8.8.8.8"], "[64:ff9b::8.8.8.8]:5004", true),
+        (&["::/0"], "[2002:7f00:1::1]:5004", false),
+        (&["::/0"], "[2001:0:808:808::80ff:fffe]:5004", false),
+        (&["::/0"], "[fd00::1]:5004", true),
+        (all, "203.0.114.1:7882", false),
+        (all, "203.0.114.1:49152", false),
+        (all, "[2a00::2]:49152", false),
+        (all, "203.0.114.1:22", true),
+        (all, "[64:ff9b::203.0.114.1]:443", false),
+        (all, "[64:ff9b::203.0.114.1]:7882", false),
+        (all, "[2002:cb00:7201::1]:49152", false),
+        (all, "224.0.0.1:5004", false),
+        (all, "255.255.255.255:5004", false),
+        (all, "0.0.0.0:5004", false),
+        (all, "[ff02::1]:5004", false),
+        (all, "[::]:5004", false),
+    ] {
+        let peer: SocketAddr = peer.parse().unwrap();
+        assert_eq!(
+            policy(allowed).lists(peer),
+            listed,
+            "{peer} with {allowed:?}"
+        );
+    }
+}

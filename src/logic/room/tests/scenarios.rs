@@ -679,3 +679,35 @@ fn rest_sees_the_room() {
     });
     assert_eq!(table.room.describe(table.now), expected);
 }
+
+#[test]
+fn everyone_sees_whose_media_is_forwarded_and_it_travels_over_the_node_meanwhile() {
+    let mut table = Table::of(2);
+    table.says(1, r#"{"type":"publish","source":"camera"}"#);
+    table.forget();
+    assert!(table.room.publishes(id(1), Source::Camera));
+    assert!(!table.room.publishes(id(1), Source::Screen));
+    assert!(!table.room.publishes(id(3), Source::Camera));
+    let sources = [(id(1), Source::Camera)].into();
+    table.feed(RoomInput::Forwarded { sources });
+    let seen = |table: &Table, viewer: u64| table.client(viewer).members[&id(1)].forwarded.clone();
+    for member in [1, 2] {
+        assert_eq!(seen(&table, member), [Source::Camera]);
+        let heard = table.types_heard(member);
+        assert_eq!(heard, ["member", "switch"], "to {member}");
+    }
+    assert_eq!(
+        table.room.describe(table.now)["why"],
+        json!({"cause": "forwarded"})
+    );
+    table.join(3);
+    assert_eq!(seen(&table, 3), [Source::Camera]);
+    table.forget();
+    // Nothing new is nothing to be told of.
+    let sources = [(id(1), Source::Camera)].into();
+    table.feed(RoomInput::Forwarded { sources });
+    assert_eq!(table.types_heard(2), Vec::<String>::new());
+    let sources = Default::default();
+    table.feed(RoomInput::Forwarded { sources });
+    assert_eq!(seen(&table, 2), []);
+}
