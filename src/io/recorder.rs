@@ -73,7 +73,11 @@ impl RecorderHandle {
         let reports = Arc::new(OnceLock::new());
         let unfinished = store.unfinished();
         let repairs = std::thread::Builder::new().name("repair".into());
-        repairs.spawn(move || repair::repair_all(&unfinished))?;
+        let begun = store.clone();
+        repairs.spawn(move || {
+            begun.finish_removals();
+            repair::repair_all(&unfinished);
+        })?;
         let writer = thread::Writer::new(
             store.clone(),
             keep_days,
