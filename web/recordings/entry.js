@@ -74,9 +74,9 @@ export class Entry {
     this.#head.replaceChildren(
       h('h2', {}, room),
       h('p', { className: 'state' }, this.isLive ? h('span', { className: 'live' }, recorded.live) : null),
-      h('p', { className: 'quiet small figures' }, figures),
-      h('p', { className: 'quiet small who' }, members.join(', ') || recorded.nobody),
-      ...(why ? [h('p', { className: 'small why' }, why)] : []),
+      h('p', { className: 'quiet small recording-figures' }, figures),
+      h('p', { className: 'quiet small recording-who' }, members.join(', ') || recorded.nobody),
+      ...(why ? [h('p', { className: 'small recording-why' }, why)] : []),
       h('div', { className: 'recording-actions' }, ...this.#actions(`${room}, ${date}`)),
     );
   }
@@ -90,7 +90,7 @@ export class Entry {
     };
     if (this.isLive) return [button('end', recorded.end, () => this.#end())];
     const { files, roomFile } = this.#recording;
-    const remove = button('remove', recorded.remove, () => this.#askToRemove(what), 'secondary dangerous');
+    const remove = button('remove', recorded.remove, () => this.#askToRemove(what), 'secondary removes');
     if (files.length === 0 && !roomFile) return [remove];
     this.#toggle = button('play', this.isOpen ? recorded.hide : recorded.play, () => this.#turn(), 'primary');
     this.#toggle.setAttribute('aria-expanded', String(this.isOpen));

@@ -1,5 +1,8 @@
 const MS_PER_SECOND = 1_000;
-const BYTES_PER_MB = 1_000_000;
+/** @type {[unit: string, bytes: number]} */
+const LEAST = ['kilobyte', 1e3];
+/** @type {[unit: string, bytes: number][]} */
+const UNITS = [['gigabyte', 1e9], ['megabyte', 1e6]];
 
 /** In the language of the page. */
 function language() {
@@ -24,6 +27,7 @@ export function lengthOf(ms) {
 
 /** @param {number} bytes */
 export function sizeOf(bytes) {
-  const [value, unit] = bytes >= 1_000 * BYTES_PER_MB ? [bytes / BYTES_PER_MB / 1_000, 'gigabyte'] : [bytes / BYTES_PER_MB, 'megabyte'];
+  const [unit, one] = UNITS.find(([, one]) => bytes >= one) ?? LEAST;
+  const value = bytes / one;
   return value.toLocaleString(language(), { style: 'unit', unit, maximumFractionDigits: value < 10 ? 1 : 0 });
 }
