@@ -84,6 +84,10 @@ async fn kill(kill: Kill) -> Missing {
     tokio::time::sleep(kill.after).await;
     studio.kill();
     let recorded = began.elapsed();
+    // What came before it nobody could have decoded.
+    let keys = ada.keys.lock().unwrap().clone();
+    let key = keys.into_iter().find(|key| *key >= began);
+    let pictured = key.map_or(Duration::ZERO, |key| key - began).min(recorded);
     drop(ada);
     if let Some(again) = kill.again {
         studio.start_and_kill(again).await;
@@ -91,8 +95,8 @@ async fn kill(kill: Kill) -> Missing {
     studio.reopen();
     let manifest = repaired(&studio).await;
     let missing = Missing {
-        sound: missing(&studio, &manifest, "microphone", recorded),
-        picture: missing(&studio, &manifest, "camera", recorded),
+        sound: missing(&studio, &manifest, "microphone", Duration::ZERO..recorded),
+        picture: missing(&studio, &manifest, "camera", pictured..recorded),
     };
     let Kill {
         number,
@@ -133,8 +137,13 @@ async fn repaired(studio: &Studio) -> Value {
     }
 }
 
-/// How much of a track is missing of what was published until the kill; its files are whole.
-fn missing(studio: &Studio, manifest: &Value, source: &str, recorded: Duration) -> Duration {
+/// How much of a track is missing of what was published in that time, up to the kill; its files are whole.
+fn missing(
+    studio: &Studio,
+    manifest: &Value,
+    source: &str,
+    published: Range<Duration>,
+) -> Duration {
     let tracks = manifest["tracks"].as_array().unwrap().iter();
     let files = tracks
         .filter(|track| track["source"] == source)
@@ -159,7 +168,8 @@ fn missing(studio: &Studio, manifest: &Value, source: &str, recorded: Duration) 
             "{source}: {said} ms, not {until_ms} ms"
         );
     }
-    recorded.saturating_sub(Duration::from_millis(until_ms))
+    let until = published.start.max(Duration::from_millis(until_ms));
+    published.end.saturating_sub(until)
 }
 
 /// A file knows how long it is and has cues that lead to clusters; and ffmpeg, where there is one, decodes

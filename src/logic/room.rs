@@ -147,6 +147,7 @@ impl Room {
             RoomInput::Gone { member, reason } => self.gone(now, member, reason, out),
             RoomInput::Media(fact) => self.learn(now, fact, out),
             RoomInput::Recording { sign, ended } => self.be_recorded(now, sign, ended, out),
+            RoomInput::RecordingThinned(thinned) => self.be_thinned(thinned, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
     }
@@ -304,7 +305,7 @@ impl Room {
             ice_servers: self.config.ice_servers.clone(),
             limits: self.config.limits.for_client(),
             history: self.history.lines(),
-            recording: self.recording.clone(),
+            recording: self.recording_for(you),
         }
     }
 

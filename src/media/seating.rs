@@ -14,7 +14,7 @@ use crate::protocol::client::{Feed, Source};
 
 /// A cached key frame and what followed it is sent to a new viewer only if it is no more packets
 /// than this: a longer burst does not arrive whole.
-const REPLAY_PACKETS_MAX: u64 = 100;
+pub(super) const REPLAY_PACKETS_MAX: u64 = 100;
 
 impl Conference {
     /// Applies the plan to a viewer's outlets. Safe to repeat: what is right already is left alone.

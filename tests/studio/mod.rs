@@ -10,7 +10,7 @@
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -96,11 +96,20 @@ impl Studio {
         let url = format!("ws://{}/ws", self.node.http);
         let mut client = Client::join(&url, &part).await.unwrap();
         client.connected(PATIENCE).await.unwrap();
+        let keys = Arc::default();
         let tasks = vec![
             tokio::spawn(speak(client.microphone.clone().unwrap(), loss)),
-            tokio::spawn(show(client.camera.clone().unwrap(), loss)),
+            tokio::spawn(show(
+                client.camera.clone().unwrap(),
+                loss,
+                Arc::clone(&keys),
+            )),
         ];
-        Person { client, tasks }
+        Person {
+            keys,
+            client,
+            tasks,
+        }
     }
 
     pub fn url(&self, rest: &str) -> String {
@@ -206,6 +215,8 @@ fn start(data: &Path, flags: &[&str]) -> common::Node {
 
 /// A member whose media runs.
 pub struct Person {
+    /// When key frames were sent.
+    pub keys: Arc<Mutex<Vec<Instant>>>,
     pub client: Client,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -255,7 +266,7 @@ async fn speak(track: Arc<dyn TrackLocal>, loss: Loss) {
     }
 }
 
-async fn show(track: Arc<dyn TrackLocal>, loss: Loss) {
+async fn show(track: Arc<dyn TrackLocal>, loss: Loss, keys: Arc<Mutex<Vec<Instant>>>) {
     let ssrc = track.ssrcs().await[0];
     let frames: Vec<Bytes> = pictures().map(Bytes::from).collect();
     let mut payloader = Vp8Payloader::default();
@@ -264,6 +275,10 @@ async fn show(track: Arc<dyn TrackLocal>, loss: Loss) {
     for number in 0_u32.. {
         beat.tick().await;
         let frame = &frames[number as usize % frames.len()];
+        // RFC 6386 §9.1: the first bit is 0 in key frames.
+        if frame[0] & 1 == 0 {
+            keys.lock().unwrap().push(Instant::now());
+        }
         let payloads = payloader.payload(1_000, frame).unwrap();
         let last = payloads.len() - 1;
         for (index, payload) in payloads.into_iter().enumerate() {

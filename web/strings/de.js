@@ -188,6 +188,7 @@ export const words = {
   recordRoom: 'Den Raum aufzeichnen',
   recorded: 'Aufzeichnung',
   recordedHint: 'Was hier gesagt und gezeigt wird, wird auf dem Server aufgezeichnet.',
+  recordingThinned: (isThinned) => (isThinned ? 'Die Festplatte des Knotens ist zu langsam: Der Aufnahme fehlen vorerst Bilder.' : 'Bilder werden wieder aufgenommen.'),
   recordingEnds: (why) =>
     `Die Aufzeichnung ist beendet${why === 'diskFull' ? ': Der Speicher ist voll' : why === 'diskFailed' ? ': Sie lässt sich nicht schreiben' : ''}.`,
   lockRoom: 'Niemanden mehr hereinlassen',

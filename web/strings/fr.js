@@ -188,6 +188,7 @@ export const words = {
   recordRoom: 'Enregistrer la salle',
   recorded: 'Enregistrement',
   recordedHint: 'Ce qui est dit et montré ici est enregistré sur le serveur.',
+  recordingThinned: (isThinned) => (isThinned ? 'Le disque du nœud est trop lent : l’enregistrement manque d’images pour le moment.' : 'Les images sont de nouveau enregistrées.'),
   recordingEnds: (why) =>
     `L’enregistrement est terminé${why === 'diskFull' ? ' : le disque est plein' : why === 'diskFailed' ? ' : il ne peut pas être écrit' : ''}.`,
   lockRoom: 'Ne plus laisser entrer personne',

@@ -64,6 +64,8 @@ pub enum RoomInput {
         /// Why it is over.
         ended: Option<RecordingEnd>,
     },
+    /// Something of the recording is left out from now on, or nothing any more.
+    RecordingThinned(bool),
     /// Everyone is sent away; the room is over.
     Close {
         /// Why.
