@@ -195,7 +195,8 @@ fn check(path: &Path, bytes: &[u8]) {
     let decoded = Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-xerror", "-i"])
         .arg(path)
-        .args(["-map", "0", "-f", "null", "-"])
+        // In the file's own unit of time: in frames of a rate that it guesses, two can be one.
+        .args(["-map", "0", "-enc_time_base", "-1", "-f", "null", "-"])
         .output();
     if let Ok(decoded) = decoded {
         let said = String::from_utf8_lossy(&decoded.stderr);

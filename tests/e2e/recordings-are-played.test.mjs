@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +39,7 @@ async function violations(page) {
 async function recordedRoom(t, flags = [], people = ['Ada', 'Ben']) {
   const house = new House(t);
   const data = mkdtempSync(join(tmpdir(), 'motet-'));
+  house.atEnd(() => rmSync(data, { recursive: true, force: true }));
   await house.node(['--data-dir', data, ...flags]);
   const chromium = await house.chromium();
   const members = [];

@@ -193,7 +193,7 @@ export const words = {
   recorded: 'Recording',
   recordedHint: 'What people say and show here is recorded on the server.',
   recordingThinned: (/** @type {boolean} */ isThinned) =>
-    isThinned ? 'The node’s disk is too slow: the recording lacks pictures for now.' : 'Pictures are recorded again.',
+    `${isThinned ? 'The node’s disk is too slow: the recording lacks pictures for now' : 'Pictures are recorded again'}.`,
   recordingEnds: (/** @type {RecordingEnd} */ why) =>
     `The recording has ended${why === 'diskFull' ? ': the disk is full' : why === 'diskFailed' ? ': it cannot be written' : ''}.`,
   lockRoom: 'Let nobody new in',
