@@ -5,6 +5,7 @@
 
 mod doctor;
 mod forwards;
+mod recordings;
 mod tls;
 
 use std::ffi::OsString;
@@ -24,6 +25,7 @@ use crate::logic::topology::{Policy, TopologyConfig};
 
 pub use self::doctor::{DoctorSettings, is_doctor};
 pub use self::forwards::ForwardSettings;
+pub use self::recordings::RecordingSettings;
 pub use self::tls::{TlsMode, TlsSettings};
 
 const EXAMPLES: &str = "\
@@ -261,16 +263,9 @@ pub struct Settings {
     )]
     pub resume_grace: u32,
 
-    /// Recordings are removed that many days after their end; 0: never
-    #[arg(
-        long,
-        value_name = "DAYS",
-        env = "MOTET_RECORDINGS_KEEP",
-        default_value_t = 0,
-        value_parser = clap::value_parser!(u32).range(0..=36_500),
-        help_heading = "Rooms"
-    )]
-    pub recordings_keep: u32,
+    /// What recordings may be and when they go
+    #[command(flatten)]
+    pub recordings: RecordingSettings,
 
     /// WebSockets from one address at once; the next one is refused
     #[arg(
@@ -388,12 +383,13 @@ impl Settings {
 
     /// The table of limits, with those that can be set.
     pub fn limits(&self) -> Limits {
+        let limits = self.recordings.limit(Limits::default());
         Limits {
             rooms: self.max_rooms,
             room_members: self.max_members,
             resume_seconds: self.resume_grace,
             connections_per_address: self.max_connections_per_address,
-            ..Limits::default()
+            ..limits
         }
     }
 

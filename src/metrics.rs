@@ -46,14 +46,16 @@ pub struct RimCounters {
     pub streams: Counter,
     /// Datagrams for them that were lost because their client read too slowly.
     pub stream_drops: Counter,
-    /// Frames of recordings that the disk was too slow for.
-    pub frames_not_recorded: Counter,
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 14] = [
+const GAUGES: [(&str, &str); 15] = [
     ("forwards", "Tracks that are sent to other programs now."),
     ("recordings", "Recordings that go on now."),
+    (
+        "thinnedRecordings",
+        "Recordings now of which something is left out as the disk is too slow.",
+    ),
     ("rooms", "Rooms that exist now."),
     ("members", "Members in rooms now."),
     ("waiting", "Those who wait to be let into a room now."),
@@ -84,7 +86,11 @@ const GAUGES: [(&str, &str); 14] = [
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
-const COUNTERS: [(&str, &str); 31] = [
+const COUNTERS: [(&str, &str); 32] = [
+    (
+        "framesNotRecorded",
+        "Frames of recordings that the disk was too slow for.",
+    ),
     ("joins", "Members who joined."),
     (
         "lostWebsockets",
@@ -165,7 +171,7 @@ pub fn render(rim: &RimCounters, open_websockets: usize, shard: &Value) -> Strin
 }
 
 impl RimCounters {
-    fn all(&self) -> [(&'static str, &'static str, &Counter); 12] {
+    fn all(&self) -> [(&'static str, &'static str, &Counter); 11] {
         [
             ("connections", "TCP connections taken.", &self.connections),
             (
@@ -205,11 +211,6 @@ impl RimCounters {
                 "stream_drops",
                 "Datagrams for them that were lost because their client read too slowly.",
                 &self.stream_drops,
-            ),
-            (
-                "frames_not_recorded",
-                "Frames of recordings that the disk was too slow for.",
-                &self.frames_not_recorded,
             ),
         ]
     }

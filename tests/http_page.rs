@@ -31,8 +31,13 @@ async fn the_page_is_served_at_the_root_and_for_every_room() {
 async fn every_file_that_the_page_needs_is_served_with_its_type() {
     let node = Node::start(&[]);
     let root = get(&node, "/").await.text().await.unwrap();
-    let page = root + &get(&node, "/check").await.text().await.unwrap();
-    assert!(page.contains("/main.js") && page.contains("/check.js"));
+    let mut page = root;
+    for other in ["/check", "/recordings"] {
+        page += &get(&node, other).await.text().await.unwrap();
+    }
+    for script in ["/main.js", "/check.js", "/recordings.js"] {
+        assert!(page.contains(script), "{script}");
+    }
     let mut seen = 0;
     for attribute in ["src=\"/", "href=\"/"] {
         for (at, _) in page.match_indices(attribute) {

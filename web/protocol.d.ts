@@ -478,7 +478,9 @@ export type RecordingSign = {
     /** Which. */
     id: string,
     /** When it began, in milliseconds since the room came to be. */
-    sinceMs: number, };
+    sinceMs: number,
+    /** Pictures are left out for now, as the disk is too slow; told to owners. */
+    thinned?: boolean, };
 
 /** Why a recording is over. */
 export type RecordingEnd =

@@ -3,6 +3,7 @@ import { checkWords } from './strings/check.js';
 import * as de from './strings/de.js';
 import * as en from './strings/en.js';
 import * as fr from './strings/fr.js';
+import { recordingWords } from './strings/recordings.js';
 
 // Everything that people read: a file for each language, one of which is in use.
 
@@ -19,11 +20,14 @@ export let reasons;
 export let errors;
 /** @type {typeof checkWords.en} */
 export let checks;
+/** @type {typeof recordingWords.en} */
+export let recorded;
 
 /** @param {Language} language what is drawn from now on is in it */
 export function setLanguage(language) {
   ({ words: strings, reasons, errors } = { en, de, fr }[language]);
   checks = checkWords[language];
+  recorded = recordingWords[language];
   if (globalThis.document) document.documentElement.lang = language;
 }
 

@@ -9,25 +9,20 @@ mod repair;
 mod store;
 mod thread;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::{io, mem};
 
 use tokio::sync::mpsc::{Sender, WeakSender};
 
-use crate::logic::forward::codec::MediaKind;
-use crate::logic::record::manifest::GapCause;
-use crate::logic::record::thinning::{Fill, Thinning};
-use crate::media::recording::Word;
+use crate::logic::limits::Limits;
+use crate::logic::record::thinning::Backlog;
+use crate::media::recording::{RecorderLimits, Word};
 use crate::media::shard::ShardCommand;
 
 pub use store::RecordingStore;
 
-/// Bytes of frames that may wait for the disk: at 20 Mb/s more than 20 seconds.
-const QUEUE_BYTES_MAX: usize = 64 << 20;
 /// What a word weighs beside its data, in bytes.
 const WORD_BYTES: usize = 128;
 
@@ -44,48 +39,43 @@ enum Job {
 #[derive(Debug)]
 pub struct RecorderHandle {
     jobs: mpsc::Sender<Job>,
-    queued: Arc<AtomicUsize>,
-    // Only shards' threads touch it, once per frame of a recorded room, and never for long.
-    thinning: Mutex<Thinnings>,
+    backlog: Backlog,
     reports: Arc<OnceLock<WeakSender<ShardCommand>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Finished and unfinished recordings.
     pub store: RecordingStore,
 }
 
-/// Per recording and track: numbers of tracks are a recording's own.
-#[derive(Debug, Default)]
-struct Thinnings {
-    recordings: BTreeMap<Arc<str>, (Thinning, BTreeSet<u32>)>,
-}
-
 impl RecorderHandle {
     /// Starts the thread over `<data>/recordings`, which need not be there. What a former run left
     /// unfinished is repaired meanwhile; what is older than `keep_days` is removed, now and then, unless
-    /// that is 0.
+    /// that is 0. Files are as long and as large as `limits` say.
     ///
     /// # Errors
     /// If there is no thread to be had.
-    pub fn start(data: &Path, keep_days: u32) -> io::Result<Self> {
+    pub fn start(data: &Path, keep_days: u32, limits: &Limits) -> io::Result<Self> {
         let store = RecordingStore::new(data);
         let (jobs, inbox) = mpsc::channel();
-        let queued = Arc::new(AtomicUsize::new(0));
+        let backlog = Backlog::new(limits.recording_queue_bytes);
         let reports = Arc::new(OnceLock::new());
         let unfinished = store.unfinished();
         let repairs = std::thread::Builder::new().name("repair".into());
-        repairs.spawn(move || repair::repair_all(&unfinished))?;
+        let begun = store.clone();
+        repairs.spawn(move || {
+            begun.finish_removals();
+            repair::repair_all(&unfinished);
+        })?;
         let writer = thread::Writer::new(
             store.clone(),
-            keep_days,
-            Arc::clone(&queued),
+            (keep_days, RecorderLimits::from(limits)),
+            backlog.clone(),
             Arc::clone(&reports),
         );
         let builder = std::thread::Builder::new().name("recorder".into());
         let thread = builder.spawn(move || writer.run(&inbox))?;
         Ok(Self {
             jobs,
-            queued,
-            thinning: Mutex::default(),
+            backlog,
             reports,
             thread: Mutex::new(Some(thread)),
             store,
@@ -98,48 +88,16 @@ impl RecorderHandle {
         let _ = self.reports.set(shard.downgrade());
     }
 
-    /// Passes a word on. `false` if it is a frame that the disk is too slow for. Never waits.
-    pub fn record(&self, recording: Arc<str>, word: Word) -> bool {
-        if !self.admits(&recording, &word) {
-            return false;
-        }
-        let bytes = weight(&word);
-        self.queued.fetch_add(bytes, Ordering::Relaxed);
-        // The thread is gone only when the node stops.
-        let _ = self.jobs.send(Job::Word(recording, word));
-        true
+    /// How much waits for the disk: what decides which frames are worth recording.
+    pub fn backlog(&self) -> Backlog {
+        self.backlog.clone()
     }
 
-    fn admits(&self, recording: &Arc<str>, word: &Word) -> bool {
-        let mut thinning = self.thinning.lock().unwrap_or_else(PoisonError::into_inner);
-        let (track, frame) = match word {
-            Word::Frame { track, frame } => (*track, frame),
-            Word::End { .. } => {
-                thinning.recordings.remove(recording);
-                return true;
-            }
-            _ => return true,
-        };
-        let fill = Fill {
-            bytes: self.queued.load(Ordering::Relaxed),
-            bytes_max: QUEUE_BYTES_MAX,
-        };
-        let (thinning, cut) = thinning
-            .recordings
-            .entry(Arc::clone(recording))
-            .or_default();
-        let is_picture = frame.codec.kind() == MediaKind::Video;
-        if !thinning.admits(track, is_picture, frame.key, fill) {
-            cut.insert(track);
-            return false;
-        }
-        if cut.remove(&track) {
-            let cause = GapCause::Thinned;
-            let absent = Word::Absent { track, cause };
-            self.queued.fetch_add(WORD_BYTES, Ordering::Relaxed);
-            let _ = self.jobs.send(Job::Word(Arc::clone(recording), absent));
-        }
-        true
+    /// Passes a word on. Never waits: what there is no room for was left out before.
+    pub fn record(&self, recording: Arc<str>, word: Word) {
+        self.backlog.add(weight(&word));
+        // The thread is gone only when the node stops.
+        let _ = self.jobs.send(Job::Word(recording, word));
     }
 
     /// Writes everything that is there and ends the thread.

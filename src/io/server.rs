@@ -236,7 +236,8 @@ fn start_shard(
         settings: Arc::clone(settings),
         seed: rand::random(),
     };
-    let recorder = RecorderHandle::start(&settings.tls.data_dir, settings.recordings_keep)?;
+    let (data, keep_days) = (&settings.tls.data_dir, settings.recordings.keep_days);
+    let recorder = RecorderHandle::start(data, keep_days, &settings.limits())?;
     recorder.report_to(&sender);
     // A rim has one shard here, and gets one recorder.
     let _ = rim.recorder.set(recorder);

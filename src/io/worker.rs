@@ -50,7 +50,10 @@ pub fn spawn(
     (mailbox, streams): (mpsc::Receiver<ShardCommand>, Streams),
     rim: Arc<Rim>,
 ) -> io::Result<JoinHandle<()>> {
-    let shard = Shard::new(shard_config(&config)?);
+    let mut shard = Shard::new(shard_config(&config)?);
+    if let Some(recorder) = rim.recorder.get() {
+        shard.backlog = recorder.backlog();
+    }
     let relays = relay_setup::binding(&config);
     let sockets = config
         .media

@@ -75,6 +75,15 @@ pub struct Limits {
     pub owner_keys: u32,
     /// Seconds that an owner's key outlives its room.
     pub owner_key_seconds: u32,
+    /// Seconds of a recording. Beyond: it ends, with `limit`.
+    pub recording_seconds: u32,
+    /// Seconds of a file of a recording. Beyond: the track goes on in another one, from a key frame.
+    pub recording_file_seconds: u32,
+    /// Bytes of a file of a recording, about. Beyond: the same.
+    pub recording_file_bytes: u64,
+    /// Bytes of all recordings that may wait for the disk: at 20 Mb/s more than 20 seconds. Beyond
+    /// half of it pictures are left out, beyond all of it sound too.
+    pub recording_queue_bytes: usize,
 }
 
 impl Default for Limits {
@@ -113,6 +122,10 @@ impl Default for Limits {
             reserved_room_seconds: 600,
             owner_keys: 10_000,
             owner_key_seconds: 24 * 60 * 60,
+            recording_seconds: 24 * 60 * 60,
+            recording_file_seconds: 2 * 60 * 60,
+            recording_file_bytes: 2_000_000_000,
+            recording_queue_bytes: 64 << 20,
         }
     }
 }

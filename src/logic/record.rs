@@ -1,7 +1,9 @@
 //! What a recorder decides: the order of packets, the time of frames, what stands in the manifest.
 
+pub mod download_name;
 pub mod manifest;
 pub mod reorder;
 pub mod subtitles;
+pub mod summary;
 pub mod thinning;
 pub mod timeline;

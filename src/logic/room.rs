@@ -151,6 +151,7 @@ impl Room {
             RoomInput::Media(fact) => self.learn(now, fact, out),
             RoomInput::Recording { sign, ended } => self.be_recorded(now, sign, ended, out),
             RoomInput::Forwarded { sources } => self.be_forwarded(now, &sources, out),
+            RoomInput::RecordingThinned(thinned) => self.be_thinned(thinned, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
     }
@@ -308,7 +309,7 @@ impl Room {
             ice_servers: self.config.ice_servers.clone(),
             limits: self.config.limits.for_client(),
             history: self.history.lines(),
-            recording: self.recording.clone(),
+            recording: self.recording_for(you),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::logic::forward::packet::TrackId;
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::forward::speakers::Speakers;
 use crate::logic::limits::Limits;
+use crate::logic::record::thinning::Backlog;
 use crate::logic::room::{
     MediaFact, MediaOrder, RecordingScope, Room, RoomEffect, RoomInput, SeatOrder,
 };
@@ -48,6 +49,8 @@ pub struct Surroundings<'a> {
     pub wall: &'a NtpClock,
     /// The shard's counters.
     pub counters: &'a mut Counters,
+    /// How much waits for the writer of recordings.
+    pub backlog: &'a Backlog,
     /// What is to be sent.
     pub out: &'a mut ShardOutput,
 }

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use crate::ids::{ConnectionId, LocalSocket, MemberId, Path, StreamKind, Ticket};
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::owner_keys::OwnerKeys;
+use crate::logic::record::thinning::Backlog;
 use crate::logic::room::{Newcomer, Origin, RecordingScope, Room, RoomConfig, RoomInput};
 use crate::logic::topology::{Switches, Tally};
 use crate::media::conference::{Conference, Sizes, Surroundings, earlier};
@@ -290,6 +291,8 @@ pub struct Counters {
     pub switches: Switches,
     /// Those that did not come about.
     pub rollbacks: u64,
+    /// Frames of recordings that the disk was too slow for.
+    pub frames_not_recorded: u64,
 }
 
 /// What a shard has dropped, by cause.
@@ -342,6 +345,8 @@ pub struct Shard {
     stun: Vec<u8>,
     /// Datagrams that the sockets refused; told by the rim.
     pub send_failures: u64,
+    /// How much waits for the writer of recordings; shared with it by the rim.
+    pub backlog: Backlog,
 }
 
 impl Shard {
@@ -349,6 +354,7 @@ impl Shard {
     pub fn new(config: ShardConfig) -> Self {
         Self {
             owner_keys: OwnerKeys::new(&config.room.limits),
+            backlog: Backlog::new(config.room.limits.recording_queue_bytes),
             transport: config.transport,
             room_config: config.room,
             wall: config.wall,
@@ -758,6 +764,7 @@ impl Shard {
             "legs": sizes.legs,
             "recordings": self.recordings(),
             "forwards": self.forwards.len(),
+            "thinnedRecordings": self.thinned_recordings(),
             "sendFailures": self.send_failures,
             "relayAllocations": allocations,
             "relayAllocated": relay.allocated,
@@ -800,6 +807,7 @@ impl Shard {
             rng: &mut self.rng,
             wall: &self.wall,
             counters: &mut self.counters,
+            backlog: &self.backlog,
             out,
         };
         act(conference, &mut around);

@@ -245,6 +245,14 @@ pub struct RecordingSign {
     /// When it began, in milliseconds since the room came to be.
     #[cfg_attr(test, ts(type = "number"))]
     pub since_ms: u64,
+    /// Pictures are left out for now, as the disk is too slow; told to owners.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
+    pub thinned: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Why a recording is over.

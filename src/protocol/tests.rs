@@ -417,6 +417,7 @@ fn what_the_node_says_is_spelled_like_this() {
                 recording: Some(RecordingSign {
                     id: "r".into(),
                     since_ms: 5,
+                    thinned: false,
                 }),
             },
             json!({"type": "joined", "id": 1, "you": SOMEONE, "members": [member_json],
@@ -476,10 +477,22 @@ fn what_the_node_says_is_spelled_like_this() {
                 recording: Some(RecordingSign {
                     id: "r".into(),
                     since_ms: 5,
+                    thinned: false,
                 }),
                 ended: None,
             },
             json!({"type": "recording", "recording": {"id": "r", "sinceMs": 5}}),
+        ),
+        (
+            ServerMessage::Recording {
+                recording: Some(RecordingSign {
+                    id: "r".into(),
+                    since_ms: 5,
+                    thinned: true,
+                }),
+                ended: None,
+            },
+            json!({"type": "recording", "recording": {"id": "r", "sinceMs": 5, "thinned": true}}),
         ),
         (
             ServerMessage::Recording {

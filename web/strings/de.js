@@ -190,6 +190,7 @@ export const words = {
   recordedHint: 'Was hier gesagt und gezeigt wird, wird auf dem Server aufgezeichnet.',
   forwarded: (names) => `Weitergegeben: ${names}`,
   forwardedHint: (names) => `Was von ${names} kommt, geht auch an ein anderes Programm, etwa für eine Übertragung.`,
+  recordingThinned: (isThinned) => (isThinned ? 'Die Festplatte des Knotens ist zu langsam: Der Aufnahme fehlen vorerst Bilder.' : 'Bilder werden wieder aufgenommen.'),
   recordingEnds: (why) =>
     `Die Aufzeichnung ist beendet${why === 'diskFull' ? ': Der Speicher ist voll' : why === 'diskFailed' ? ': Sie lässt sich nicht schreiben' : ''}.`,
   lockRoom: 'Niemanden mehr hereinlassen',

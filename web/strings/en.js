@@ -194,6 +194,8 @@ export const words = {
   recordedHint: 'What people say and show here is recorded on the server.',
   forwarded: (/** @type {string} */ names) => `Passed on: ${names}`,
   forwardedHint: (/** @type {string} */ names) => `What ${names} sends goes to another program too, such as a broadcast.`,
+  recordingThinned: (/** @type {boolean} */ isThinned) =>
+    `${isThinned ? 'The node’s disk is too slow: the recording lacks pictures for now' : 'Pictures are recorded again'}.`,
   recordingEnds: (/** @type {RecordingEnd} */ why) =>
     `The recording has ended${why === 'diskFull' ? ': the disk is full' : why === 'diskFailed' ? ': it cannot be written' : ''}.`,
   lockRoom: 'Let nobody new in',

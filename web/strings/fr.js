@@ -190,6 +190,7 @@ export const words = {
   recordedHint: 'Ce qui est dit et montré ici est enregistré sur le serveur.',
   forwarded: (names) => `Retransmis : ${names}`,
   forwardedHint: (names) => `Ce qu’envoie ${names} va aussi à un autre programme, par exemple pour une diffusion.`,
+  recordingThinned: (isThinned) => (isThinned ? 'Le disque du nœud est trop lent : l’enregistrement manque d’images pour le moment.' : 'Les images sont de nouveau enregistrées.'),
   recordingEnds: (why) =>
     `L’enregistrement est terminé${why === 'diskFull' ? ' : le disque est plein' : why === 'diskFailed' ? ' : il ne peut pas être écrit' : ''}.`,
   lockRoom: 'Ne plus laisser entrer personne',

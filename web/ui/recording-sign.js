@@ -9,6 +9,7 @@ import { h } from './dom.js';
 export class RecordingSign {
   #room;
   #wasRecorded = false;
+  #wasThinned = false;
   #say;
   element = h('p', { className: 'recording-sign', role: 'status' });
 
@@ -22,6 +23,9 @@ export class RecordingSign {
     this.element.title = strings.recordedHint;
     room.on('recording', (ended) => {
       if (ended) this.#say(strings.recordingEnds(ended));
+      const isThinned = this.#room.recording?.thinned ?? false;
+      if (isThinned !== this.#wasThinned && !ended) this.#say(strings.recordingThinned(isThinned));
+      this.#wasThinned = isThinned;
     });
     this.update();
   }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::problem::Problem;
+use super::session;
 use crate::config::Settings;
 
 /// Headers that a proxy adds: with one of them a loopback peer is not a person on this machine.
@@ -47,6 +48,24 @@ pub(super) fn check_manager(
     let detail = "The API answers calls from the node's own machine (http://localhost), or with \
         `Authorization: Bearer <token>` where the node was started with --admin-token.";
     Err(Problem::new(StatusCode::FORBIDDEN, detail))
+}
+
+/// Whether this request may read files of recordings: a manager's, or one of a browser that was given
+/// a cookie for that.
+///
+/// # Errors
+/// As [`check_manager`].
+pub(super) fn check_reader(
+    settings: &Settings,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    let token = settings.admin_token.as_ref();
+    let is_open = |token: &[u8]| session::is_open(token, headers);
+    if !is_cross_site(headers) && token.is_some_and(|token| is_open(token.reveal().as_bytes())) {
+        return Ok(());
+    }
+    check_manager(settings, peer, headers)
 }
 
 /// Whether a page of the request's origin may open the WebSocket. Clients that are not browsers

@@ -63,6 +63,11 @@ pub(super) async fn check_page(headers: HeaderMap) -> Response {
     serve("check.html", &headers)
 }
 
+/// The page with the recordings, for `/recordings`.
+pub(super) async fn recordings_page(headers: HeaderMap) -> Response {
+    serve("recordings.html", &headers)
+}
+
 /// Any other file of the web client; 404 for what is none.
 pub(super) async fn file(uri: Uri, headers: HeaderMap) -> Response {
     serve(uri.path().trim_start_matches('/'), &headers)
@@ -117,7 +122,7 @@ fn entity_tag(file: &EmbeddedFile) -> String {
 }
 
 /// `If-None-Match` compares weakly (RFC 9110 §13.1.2).
-fn matches(known: &HeaderValue, tag: &str) -> bool {
+pub(super) fn matches(known: &HeaderValue, tag: &str) -> bool {
     let known = known.to_str().unwrap_or_default();
     known
         .split(',')

@@ -5,9 +5,12 @@ mod assets;
 mod forwards;
 mod ice_servers;
 mod problem;
+mod ranges;
+mod recording_files;
 mod recordings;
 mod rest;
 mod secure;
+mod session;
 pub mod ws;
 
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use self::problem::Problem;
 pub use self::secure::Arrival;
@@ -50,9 +53,10 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/api/rooms/{id}/recordings", recordings)
         .route(
             "/api/rooms/{id}/recordings/{recording}",
-            get(recordings::one).delete(recordings::end_one),
+            get(recordings::one).delete(recordings::end_or_remove),
         )
         .merge(forwards::routes())
+        .merge(library())
         .route("/{*file}", get(assets::file))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -62,6 +66,18 @@ pub fn router(node: Arc<Node>) -> Router {
             secure::guard,
         ))
         .with_state(node)
+}
+
+/// What is recorded already: its page, its list, its files.
+fn library() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/recordings", get(assets::recordings_page))
+        .route("/api/recordings", get(recordings::library))
+        .route("/api/session", post(session::open).delete(session::close))
+        .route(
+            "/api/rooms/{id}/recordings/{recording}/files/{file}",
+            get(recording_files::file),
+        )
 }
 
 async fn method_not_allowed() -> Problem {

@@ -18,7 +18,7 @@ impl Problem {
         Self { status, detail }
     }
 
-    #[cfg(test)]
+    /// For programs.
     pub(super) fn status(&self) -> StatusCode {
         self.status
     }

@@ -1,10 +1,11 @@
-//! `/api/rooms/{id}/recordings`.
+//! `/api/rooms/{id}/recordings` and `/api/recordings`.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -16,11 +17,16 @@ use crate::ids::MemberId;
 use crate::io::server::Node;
 use crate::logic::names::check_name;
 use crate::logic::record::manifest::Layout;
+use crate::logic::record::summary::Place;
 use crate::logic::room::RecordingScope;
 use crate::media::shard::Question;
 
 /// Members that can be named in one request.
 const MEMBERS_MAX: usize = 500;
+
+/// Recordings of a page of the list, if nothing is said, and at most.
+const PAGE: usize = 50;
+const PAGE_MAX: usize = 200;
 
 /// What `POST /api/rooms/{id}/recordings` takes; nothing records everything.
 #[derive(Debug, Default, Deserialize)]
@@ -111,13 +117,79 @@ pub(super) async fn end(
     stop(&node, &id, None).await
 }
 
-/// `DELETE /api/rooms/{id}/recordings/{recording}`: ends that recording.
-pub(super) async fn end_one(
+/// `DELETE /api/rooms/{id}/recordings/{recording}`: ends that recording if it goes on, and removes it
+/// with all its files if it is over.
+pub(super) async fn end_or_remove(
     _: Manager,
     State(node): State<Arc<Node>>,
     Path((id, recording)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    stop(&node, &id, Some(recording)).await
+    match stop(&node, &id, Some(recording.clone())).await {
+        Err(problem) if problem.status() == StatusCode::NOT_FOUND => {
+            remove(&node, &id, recording).await
+        }
+        done => done,
+    }
+}
+
+async fn remove(node: &Node, room: &str, recording: String) -> Result<StatusCode, Problem> {
+    let missing = || Problem::new(StatusCode::NOT_FOUND, "There is no recording of that id.");
+    let room = check_name(room).map_err(|_| missing())?;
+    let recorder = node.rim.recorder.get().ok_or_else(missing)?;
+    let store = recorder.store.clone();
+    let removing = tokio::task::spawn_blocking(move || {
+        let (manifest, folder) = store.find(&room, &recording).ok_or_else(missing)?;
+        if manifest.ended.is_none() {
+            return Err(conflict("The recording is still being written."));
+        }
+        tracing::info!(recording, "recording removed");
+        store.remove(&folder).map_err(|error| {
+            tracing::warn!(recording, %error, "a recording cannot be removed");
+            rest::internal("The disk does not let it be removed.")
+        })
+    });
+    let removed = removing.await;
+    removed.unwrap_or_else(|_| Err(rest::internal("It was not removed.")))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Which part of the list is wanted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    limit: Option<usize>,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
+/// `GET /api/recordings`: what there is of all rooms, newest first, a page at a time.
+pub(super) async fn library(
+    _: Manager,
+    State(node): State<Arc<Node>>,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let Query(page) = page.map_err(|rejection| bad(&rejection.body_text()))?;
+    let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+    let place =
+        |text: String| read_place(&text).ok_or_else(|| bad("`after` is `next` of another page."));
+    let after = page.after.map(place).transpose()?;
+    let Some(recorder) = node.rim.recorder.get() else {
+        return Ok(Json(json!({ "recordings": [] })));
+    };
+    let store = recorder.store.clone();
+    let listing = tokio::task::spawn_blocking(move || store.list(after.as_ref(), limit));
+    let (recordings, next) = listing.await.unwrap_or_default();
+    let next = next.map(|Place { began_unix_ms, id }| format!("{began_unix_ms}-{id}"));
+    Ok(Json(json!({ "recordings": recordings, "next": next })))
+}
+
+fn read_place(text: &str) -> Option<Place> {
+    let (began, id) = text.rsplit_once('-')?;
+    Some(Place {
+        began_unix_ms: began.parse().ok()?,
+        id: id.to_owned(),
+    })
 }
 
 async fn stop(node: &Node, id: &str, recording: Option<String>) -> Result<StatusCode, Problem> {

@@ -204,7 +204,7 @@ fn bad_request(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail)
 }
 
-fn internal(detail: &str) -> Problem {
+pub(super) fn internal(detail: &str) -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
 }
 

@@ -1,13 +1,18 @@
 //! The folder of all recordings.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fs, io};
+
+use serde::de::DeserializeOwned;
 
 use crate::logic::record::manifest::{MANIFEST, Manifest};
+use crate::logic::record::summary::{Place, Summary};
 
 /// Manifests that are listed at once.
 const LISTED_MAX: usize = 1_000;
+/// Before the name of a folder that is being removed. No id begins like that.
+const REMOVED: &str = ".removed-";
 
 /// `<data>/recordings`, with a folder for every recording.
 #[derive(Debug, Clone)]
@@ -40,6 +45,60 @@ impl RecordingStore {
         found
     }
 
+    /// A page of all rooms' recordings, newest first, and the place of the last one if there are more;
+    /// it goes on behind `after`.
+    pub fn list(&self, after: Option<&Place>, limit: usize) -> (Vec<Summary>, Option<Place>) {
+        let mut places: Vec<Place> = self.folders().filter_map(|at| read(&at)).collect();
+        places.retain(|place| after.is_none_or(|after| place < after));
+        places.sort_by(|one, other| other.cmp(one));
+        let has_more = places.len() > limit;
+        places.truncate(limit);
+        let summary = |place: &Place| {
+            let folder = self.checked_folder(&place.id)?;
+            let manifest = read_manifest(&folder)?;
+            let bytes = |name: &str| fs::metadata(folder.join(name)).map_or(0, |file| file.len());
+            Some(Summary::of(&manifest, bytes))
+        };
+        let listed = places.iter().filter_map(summary).collect();
+        (listed, places.pop().filter(|_| has_more))
+    }
+
+    /// A recording of that room and its folder. The id may be anybody's word.
+    pub fn find(&self, room: &str, id: &str) -> Option<(Manifest, PathBuf)> {
+        let folder = self.checked_folder(id)?;
+        let manifest = read_manifest(&folder)?;
+        (manifest.id == id && manifest.room == room).then_some((manifest, folder))
+    }
+
+    /// Removes a folder with all that is in it: at once for those who look for it, then from the disk.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn remove(&self, folder: &Path) -> io::Result<()> {
+        let name = folder.file_name().unwrap_or_default();
+        let mut removed = std::ffi::OsString::from(REMOVED);
+        removed.push(name);
+        let removed = self.root.join(removed);
+        fs::rename(folder, &removed)?;
+        fs::remove_dir_all(removed)
+    }
+
+    /// Removes what a former run began to remove.
+    pub(super) fn finish_removals(&self) {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| is_removed(&entry.path())) {
+            if let Err(error) = fs::remove_dir_all(entry.path()) {
+                tracing::warn!(%error, "a recording cannot be removed");
+            }
+        }
+    }
+
+    /// Where a recording of that id would be; nothing if it can be no id.
+    fn checked_folder(&self, id: &str) -> Option<PathBuf> {
+        let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_id.then(|| self.folder(id))
+    }
+
     /// The folders of those that were begun and not ended, or not merged.
     pub(super) fn unfinished(&self) -> Vec<PathBuf> {
         let is_unfinished = |folder: &PathBuf| {
@@ -63,7 +122,7 @@ impl RecordingStore {
                 .duration_ms
                 .map(|duration| manifest.began_unix_ms.saturating_add_unsigned(duration));
             if manifest.ended.is_some() && ended.is_some_and(|ended| ended < oldest) {
-                match fs::remove_dir_all(&folder) {
+                match self.remove(&folder) {
                     Ok(()) => tracing::info!(recording = manifest.id, "old recording removed"),
                     Err(error) => tracing::warn!(%error, "an old recording cannot be removed"),
                 }
@@ -75,12 +134,21 @@ impl RecordingStore {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         entries
             .map(|entry| entry.path())
-            .filter(|path| path.is_dir())
+            .filter(|path| path.is_dir() && !is_removed(path))
     }
+}
+
+fn is_removed(folder: &Path) -> bool {
+    let name = folder.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(REMOVED.as_bytes())
 }
 
 /// The manifest in a folder; nothing if there is none that can be read.
 pub(super) fn read_manifest(folder: &Path) -> Option<Manifest> {
+    read(folder)
+}
+
+fn read<T: DeserializeOwned>(folder: &Path) -> Option<T> {
     let bytes = fs::read(folder.join(MANIFEST)).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
@@ -112,6 +180,51 @@ mod tests {
         fs::create_dir_all(store.folder(id)).unwrap();
         let text = serde_json::to_vec(&manifest).unwrap();
         fs::write(store.folder(id).join(MANIFEST), text).unwrap();
+    }
+
+    #[test]
+    fn a_list_goes_on_where_it_stopped() {
+        let data = tempfile::tempdir().unwrap();
+        let store = RecordingStore::new(data.path());
+        assert_eq!(store.list(None, 2), (Vec::new(), None));
+        for (id, began) in [("a", 10), ("b", 30), ("c", 20), ("d", 20), ("e", 5)] {
+            put(&store, id, began, None);
+        }
+        let mut seen = Vec::new();
+        let mut after = None;
+        loop {
+            let (page, next) = store.list(after.as_ref(), 2);
+            seen.push(page.into_iter().map(|one| one.id).collect::<String>());
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, ["bd", "ca", "e"], "newest first");
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_at_once_and_for_good() {
+        let data = tempfile::tempdir().unwrap();
+        let store = RecordingStore::new(data.path());
+        put(&store, "a", 1, Some(RecordingEnd::Stopped));
+        for (room, id) in [
+            ("hall", "a"),
+            ("choir", "../a"),
+            ("choir", ""),
+            ("choir", "."),
+        ] {
+            assert!(store.find(room, id).is_none(), "{room} {id}");
+        }
+        let (_, folder) = store.find("choir", "a").unwrap();
+        // As if the node had been ended meanwhile.
+        fs::rename(&folder, data.path().join("recordings/.removed-a")).unwrap();
+        assert!(store.of_room("choir").is_empty() && store.list(None, 9).0.is_empty());
+        store.finish_removals();
+        put(&store, "b", 1, Some(RecordingEnd::Stopped));
+        store.remove(&store.folder("b")).unwrap();
+        let left = fs::read_dir(data.path().join("recordings")).unwrap();
+        assert_eq!(left.count(), 0);
     }
 
     #[test]

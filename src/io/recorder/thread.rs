@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use super::repair::repair;
 use super::store::RecordingStore;
 use super::{Job, weight};
 use crate::logic::record::manifest::Manifest;
+use crate::logic::record::thinning::Backlog;
 use crate::media::recording::{FileCommand, Recorder, RecorderLimits, Word};
 use crate::media::shard::ShardCommand;
 use crate::protocol::server::RecordingEnd;
@@ -29,7 +29,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) struct Writer {
     store: RecordingStore,
     keep: Option<Duration>,
-    queued: Arc<AtomicUsize>,
+    limits: RecorderLimits,
+    backlog: Backlog,
     reports: Arc<OnceLock<WeakSender<ShardCommand>>>,
     active: BTreeMap<Arc<str>, Active>,
     commands: Vec<FileCommand>,
@@ -44,14 +45,15 @@ impl Writer {
     /// Writes nothing yet.
     pub(super) fn new(
         store: RecordingStore,
-        keep_days: u32,
-        queued: Arc<AtomicUsize>,
+        (keep_days, limits): (u32, RecorderLimits),
+        backlog: Backlog,
         reports: Arc<OnceLock<WeakSender<ShardCommand>>>,
     ) -> Self {
         Self {
             store,
             keep: (keep_days > 0).then(|| DAY * keep_days),
-            queued,
+            limits,
+            backlog,
             reports,
             active: BTreeMap::new(),
             commands: Vec::new(),
@@ -66,7 +68,7 @@ impl Writer {
                 Ok(Job::Word(recording, word)) => {
                     let bytes = weight(&word);
                     self.take(&recording, word);
-                    self.queued.fetch_sub(bytes, Ordering::Relaxed);
+                    self.backlog.take(bytes);
                 }
                 Ok(Job::Quit) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -120,8 +122,7 @@ impl Writer {
         tracing::info!(recording = %id, room = manifest.room, "recording begins");
         match Folder::create(self.store.folder(id)) {
             Ok(folder) => {
-                let limits = RecorderLimits::default();
-                let recorder = Recorder::new(manifest, ogg, limits, &mut self.commands);
+                let recorder = Recorder::new(manifest, ogg, self.limits, &mut self.commands);
                 let active = Active { recorder, folder };
                 self.active.insert(Arc::clone(id), active);
                 self.execute(id);

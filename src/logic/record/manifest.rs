@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::subtitles::SUBTITLES;
 use crate::ids::MemberId;
 use crate::protocol::client::Source;
 use crate::protocol::server::RecordingEnd;
@@ -153,6 +154,21 @@ impl Manifest {
         let is_possible = files.clone().next().is_some() && !files.any(is_ogg);
         let is_wanted = self.layout != Layout::Tracks && self.room_file.is_none();
         has_room && is_possible && is_wanted
+    }
+
+    /// Whether this is one of its files.
+    pub fn has_file(&self, name: &str) -> bool {
+        let mut files = self.tracks.iter().flat_map(|track| &track.files);
+        let is_room_file = self.room_file.as_deref() == Some(name);
+        let is_beside = name == MANIFEST || name == SUBTITLES;
+        is_beside || is_room_file || files.any(|file| file.name == name)
+    }
+
+    /// By which name somebody was recorded; nothing if they were not.
+    pub fn name_of(&self, member: MemberId) -> &str {
+        let mut people = self.members.iter();
+        let person = people.find(|person| person.member == member);
+        person.map_or("", |person| &person.name)
     }
 
     /// Notes somebody under their present name.

@@ -13,9 +13,7 @@ pub fn subtitles(manifest: &Manifest) -> String {
     let mut spans: Vec<_> = manifest.speech.iter().collect();
     spans.sort_by_key(|span| span.from_ms);
     for span in spans.iter().filter(|span| span.to_ms > span.from_ms) {
-        let mut people = manifest.members.iter();
-        let person = people.find(|person| person.member == span.member);
-        let name = escaped(person.map_or("", |person| &person.name));
+        let name = escaped(manifest.name_of(span.member));
         let (from, to) = (clock(span.from_ms), clock(span.to_ms));
         // Writing to a text does not fail.
         let _ = write!(text, "\n{from} --> {to}\n<v {name}>{name}</v>\n");

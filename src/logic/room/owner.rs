@@ -33,7 +33,11 @@ impl Room {
     /// Tells the owners who waits.
     pub(super) fn tell_knocks(&mut self, out: &mut Vec<RoomEffect>) {
         let waiting = self.waiting.knocks();
-        let message = ServerMessage::Knocks { waiting };
+        self.tell_owners(&ServerMessage::Knocks { waiting }, out);
+    }
+
+    /// Tells the owners alone.
+    pub(super) fn tell_owners(&mut self, message: &ServerMessage, out: &mut Vec<RoomEffect>) {
         let owners = self.roster.iter_mut().filter(|member| is_owner(member));
         owners.for_each(|owner| owner.tell(message.clone(), out));
     }

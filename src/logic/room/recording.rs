@@ -7,7 +7,7 @@ use crate::ids::MemberId;
 use crate::logic::record::manifest::Layout;
 use crate::logic::topology::TopologyInput;
 use crate::protocol::client::Source;
-use crate::protocol::server::{Cause, RecordingEnd, RecordingSign, ServerMessage};
+use crate::protocol::server::{Cause, RecordingEnd, RecordingSign, Role, ServerMessage};
 
 use super::{Room, RoomEffect};
 
@@ -55,6 +55,25 @@ impl Room {
         let input = TopologyInput::Tapped(recorded.or(forwarded));
         self.topology.handle(now, input, &mut effects);
         self.announce(now, effects, None, out);
+    }
+
+    /// The disk is too slow for the recording, or keeps up again: the owners are told.
+    pub(super) fn be_thinned(&mut self, thinned: bool, out: &mut Vec<RoomEffect>) {
+        let Some(sign) = &mut self.recording else {
+            return;
+        };
+        if std::mem::replace(&mut sign.thinned, thinned) != thinned {
+            let (recording, ended) = (Some(sign.clone()), None);
+            self.tell_owners(&ServerMessage::Recording { recording, ended }, out);
+        }
+    }
+
+    /// The recording that goes on, as far as it is a member's business.
+    pub(super) fn recording_for(&self, member: MemberId) -> Option<RecordingSign> {
+        let sign = self.recording.clone()?;
+        let role = self.roster.get(member).map(|member| member.role);
+        let thinned = sign.thinned && role == Some(Role::Owner);
+        Some(RecordingSign { thinned, ..sign })
     }
 
     /// The recording that goes on.

@@ -71,6 +71,8 @@ pub enum RoomInput {
         /// All that is, once each.
         sources: BTreeSet<(MemberId, Source)>,
     },
+    /// Something of the recording is left out from now on, or nothing any more.
+    RecordingThinned(bool),
     /// Everyone is sent away; the room is over.
     Close {
         /// Why.

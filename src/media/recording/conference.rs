@@ -7,6 +7,8 @@ use rand::Rng;
 use super::taps::{Recorded, Recording};
 use crate::logic::room::{RecordingScope, RoomInput};
 use crate::media::conference::{Conference, Surroundings};
+use crate::media::seating::REPLAY_PACKETS_MAX;
+use crate::media::track::TrackSlot;
 use crate::protocol::server::{RecordingEnd, RecordingSign};
 
 /// Characters of a recording's id: 80 bits of chance.
@@ -31,6 +33,7 @@ impl Conference {
         let room = Recorded {
             room: self.room.name(),
             age_ms: since_ms,
+            backlog: around.backlog.clone(),
         };
         let effects = &mut around.out.effects;
         let wanted = (id.clone(), scope);
@@ -38,13 +41,44 @@ impl Conference {
         let recording = Recording::begin(now, wanted, &room, around.wall, seed, effects);
         self.recording = Some(recording);
         self.retap(now, around);
-        let sign = RecordingSign { id, since_ms };
+        self.start_taps(now, around);
+        let thinned = false;
+        let sign = RecordingSign {
+            id,
+            since_ms,
+            thinned,
+        };
         let told = RoomInput::Recording {
             sign: Some(sign.clone()),
             ended: None,
         };
         self.handle(now, told, around);
         Some(sign)
+    }
+
+    /// Pictures begin with a key frame that came just now, where there is one: the next may take a while.
+    fn start_taps(&mut self, now: Instant, around: &mut Surroundings<'_>) {
+        let Some(recording) = &mut self.recording else {
+            return;
+        };
+        for slot in (0..self.tracks.bound()).map(TrackSlot) {
+            let layer = recording.wants_key_frame(now, slot);
+            let (Some(layer), Some(track)) = (layer, self.tracks.get(slot.0)) else {
+                continue;
+            };
+            let fresh = track.fresh_key_frame(now, layer);
+            let short = fresh.filter(|range| range.end() - range.start() < REPLAY_PACKETS_MAX);
+            let Some(numbers) = short else {
+                continue;
+            };
+            let place = self.by_member.get(&track.member);
+            let publisher = place.and_then(|&place| self.participants.get(place));
+            let clock = publisher.map_or_else(Default::default, |publisher| publisher.clock);
+            recording.replay(slot, layer);
+            for facts in numbers.filter_map(|number| track.facts(now, layer, number)) {
+                recording.take(now, slot, &facts, &clock, &mut around.out.effects);
+            }
+        }
     }
 
     /// Ends the recording of that id, or whichever there is, and tells the room.
@@ -89,6 +123,17 @@ impl Conference {
                 publisher.map_or_else(Default::default, |publisher| publisher.clock)
             };
             recording.tick(now, clock_of, &mut around.out.effects);
+            let (is_thinned, left_out) = recording.thinned();
+            around.counters.frames_not_recorded += left_out;
+            self.room_is_thinned(now, is_thinned, around);
+        }
+    }
+
+    /// Something is left out from now on, or no more: the room hears of the change.
+    fn room_is_thinned(&mut self, now: Instant, thinned: bool, around: &mut Surroundings<'_>) {
+        let known = self.room.recording();
+        if known.is_some_and(|sign| sign.thinned != thinned) {
+            self.handle(now, RoomInput::RecordingThinned(thinned), around);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{TrackFrame, Word};
 use crate::ids::MemberId;
 use crate::logic::forward::codec::{Codec, MediaKind};
+use crate::logic::limits::Limits;
 use crate::logic::record::manifest::{FileRecord, Gap, GapCause, MANIFEST, Manifest, TrackRecord};
 use crate::logic::record::subtitles::{SUBTITLES, subtitles};
 use crate::media::matroska::{Block, Muxer, TrackEntry, doc_type};
@@ -14,8 +15,9 @@ use crate::media::verdict::Patch;
 use crate::protocol::client::Source;
 use crate::protocol::server::RecordingEnd;
 
-/// What came is in the file after this, even if nothing follows.
-const FLUSH_AFTER: Duration = Duration::from_secs(1);
+/// What came is in the file after this: whoever kills the node takes no more, and what waits to be
+/// placed at the beginning of a track.
+const FLUSH_AFTER: Duration = Duration::from_millis(500);
 /// The manifest is written again after this, if it changed.
 const MANIFEST_EVERY: Duration = Duration::from_secs(10);
 
@@ -68,10 +70,16 @@ pub struct RecorderLimits {
 
 impl Default for RecorderLimits {
     fn default() -> Self {
+        Self::from(&Limits::default())
+    }
+}
+
+impl From<&Limits> for RecorderLimits {
+    fn from(limits: &Limits) -> Self {
         Self {
-            file_ms: 2 * 3_600_000,
-            file_bytes: 2 << 30,
-            recording_ms: 24 * 3_600_000,
+            file_ms: u64::from(limits.recording_file_seconds) * 1_000,
+            file_bytes: limits.recording_file_bytes,
+            recording_ms: u64::from(limits.recording_seconds) * 1_000,
         }
     }
 }

@@ -7,13 +7,15 @@ use std::time::Instant;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::Word;
 use super::tap::{Epoch, Tap, Tapped};
+use super::{TrackFrame, Word};
 use crate::ids::MemberId;
+use crate::logic::forward::codec::MediaKind;
 use crate::logic::forward::leg::SourceInfo;
 use crate::logic::forward::packet::{Facts, TrackId};
 use crate::logic::forward::reports::{NtpClock, PublisherClock};
 use crate::logic::record::manifest::{GapCause, Manifest};
+use crate::logic::record::thinning::{Admission, Backlog, Thinning};
 use crate::logic::room::RecordingScope;
 use crate::media::shard::ShardEffect;
 use crate::media::slots::Slots;
@@ -33,6 +35,9 @@ pub struct Recording {
     taps: BTreeMap<TrackSlot, Tapping>,
     next_track: u32,
     scratch: Vec<Tapped>,
+    thinning: Thinning,
+    /// Frames that were left out and not counted yet.
+    left_out: u64,
 }
 
 /// A tap and what it is on.
@@ -51,6 +56,8 @@ pub struct Recorded<'a> {
     pub room: &'a str,
     /// How long it has been, in milliseconds.
     pub age_ms: u64,
+    /// How much waits for the writer.
+    pub backlog: Backlog,
 }
 
 impl Recording {
@@ -86,6 +93,8 @@ impl Recording {
             taps: BTreeMap::new(),
             next_track: 0,
             scratch: Vec::new(),
+            thinning: Thinning::new(room.backlog.clone()),
+            left_out: 0,
             scope,
         };
         let begin = Word::Begin {
@@ -208,6 +217,7 @@ impl Recording {
             tapping.tap.finish(&mut tapped);
             let track = tapping.number;
             self.tell(track, tapped, out);
+            self.thinning.forget(track);
             self.say(Word::TrackOver { track }, out);
         }
     }
@@ -245,6 +255,9 @@ impl Recording {
                 continue;
             };
             let clock = clock_of(tapping.member);
+            if self.thinning.could_return(tapping.number) {
+                tapping.tap.leg.ask_key_frame();
+            }
             let mut tapped = std::mem::take(&mut self.scratch);
             tapping.tap.tick(now, (&self.epoch, &clock), &mut tapped);
             let track = tapping.number;
@@ -255,6 +268,13 @@ impl Recording {
     /// The layer of a track that a key frame is needed of.
     pub(in crate::media) fn wants_key_frame(&self, now: Instant, slot: TrackSlot) -> Option<u8> {
         self.taps.get(&slot)?.tap.leg.wants_key_frame(now)
+    }
+
+    /// The packets of a layer are taken again next, from a cached key frame on.
+    pub(in crate::media) fn replay(&mut self, slot: TrackSlot, layer: u8) {
+        if let Some(tapping) = self.taps.get_mut(&slot) {
+            tapping.tap.leg.replay(layer);
+        }
     }
 
     /// Something of these layers of a track is lost for good.
@@ -297,6 +317,14 @@ impl Recording {
         self.say(Word::End { at_ms, why }, out);
     }
 
+    /// Whether something is left out now, and how many frames were since this was asked last.
+    pub(in crate::media) fn thinned(&mut self) -> (bool, u64) {
+        (
+            self.thinning.is_active(),
+            std::mem::take(&mut self.left_out),
+        )
+    }
+
     fn at_ms(&self, now: Instant) -> u64 {
         self.epoch.ns(now).unsigned_abs() / 1_000_000
     }
@@ -304,17 +332,165 @@ impl Recording {
     /// Passes on what a tap gave out and keeps the buffer.
     fn tell(&mut self, track: u32, mut tapped: Vec<Tapped>, out: &mut Vec<ShardEffect>) {
         for item in tapped.drain(..) {
-            let word = match item {
-                Tapped::Frame(frame) => Word::Frame { track, frame },
-                Tapped::Absent(cause) => Word::Absent { track, cause },
-            };
-            self.say(word, out);
+            match item {
+                Tapped::Frame(frame) => self.pass_on(track, frame, out),
+                Tapped::Absent(cause) => self.say(Word::Absent { track, cause }, out),
+            }
         }
         self.scratch = tapped;
+    }
+
+    /// Passes a frame on if the writer keeps up, or leaves it out.
+    fn pass_on(&mut self, track: u32, frame: TrackFrame, out: &mut Vec<ShardEffect>) {
+        let is_picture = frame.codec.kind() == MediaKind::Video;
+        match self.thinning.admit(track, is_picture, frame.key) {
+            Admission::In => {}
+            Admission::BackIn => {
+                let cause = GapCause::Thinned;
+                self.say(Word::Absent { track, cause }, out);
+            }
+            Admission::Out => {
+                self.left_out += 1;
+                return;
+            }
+        }
+        self.say(Word::Frame { track, frame }, out);
     }
 
     fn say(&self, word: Word, out: &mut Vec<ShardEffect>) {
         let recording = Arc::clone(&self.id);
         out.push(ShardEffect::Record { recording, word });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
+
+    use super::*;
+    use crate::logic::forward::codec::Codec;
+    use crate::logic::forward::extension::ExtensionIds;
+    use crate::logic::forward::layer::LayerInfo;
+    use crate::logic::forward::packet::{Origin, RtpView};
+
+    const SLOT: TrackSlot = TrackSlot(0);
+    const TRACK: TrackId = TrackId(3);
+    /// The first bytes of a key frame of VP8 of 16x16 pixels, behind their descriptor.
+    const KEY: &[u8] = &[0x10, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0];
+    const DELTA: &[u8] = &[0x10, 0x11, 0];
+
+    /// A recording with a tap on one picture, 25 frames a second.
+    struct Bench {
+        start: Instant,
+        backlog: Backlog,
+        recording: Recording,
+        number: u32,
+        out: Vec<ShardEffect>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let start = Instant::now();
+            let backlog = Backlog::new(1_000);
+            let room = Recorded {
+                room: "choir",
+                age_ms: 0,
+                backlog: backlog.clone(),
+            };
+            let wall = NtpClock::new(start, Duration::from_secs(1));
+            let wanted = ("r".to_owned(), RecordingScope::default());
+            let mut out = Vec::new();
+            let mut recording = Recording::begin(start, wanted, &room, &wall, [1; 32], &mut out);
+            let mut tap = Tap::new(start, MediaKind::Video, &mut recording.rng);
+            let layers = &[LayerInfo::default()];
+            let track = TRACK;
+            tap.set_source(start, SourceInfo { track, layers });
+            let tapping = Tapping {
+                number: 1,
+                member: MemberId(1),
+                source: Source::Camera,
+                track,
+                muted: false,
+                tap,
+            };
+            recording.taps.insert(SLOT, tapping);
+            Self {
+                start,
+                backlog,
+                recording,
+                number: 0,
+                out: Vec::new(),
+            }
+        }
+
+        fn now(&self) -> Instant {
+            self.start + Duration::from_millis(40) * self.number
+        }
+
+        fn tick(&mut self) {
+            let clock = |_| PublisherClock::default();
+            self.recording.tick(self.now(), clock, &mut self.out);
+        }
+
+        /// The next frame; what the writer hears of it.
+        fn frame(&mut self, payload: &[u8]) -> Vec<&'static str> {
+            self.number += 1;
+            let mut packet = vec![0x80, 0x80 | 96, 0, 0];
+            packet.extend_from_slice(&(self.number * 3_600).to_be_bytes());
+            packet.extend_from_slice(&[0; 4]);
+            packet.extend_from_slice(payload);
+            let origin = Origin {
+                track: TRACK,
+                layer: 0,
+                codec: Codec::Vp8,
+                sequence: self.number.into(),
+                clock: None,
+            };
+            let view = RtpView::parse(&packet).unwrap();
+            let facts = Facts::gather(&view, origin, &ExtensionIds::default());
+            let clock = PublisherClock::default();
+            let (now, out) = (self.now(), &mut self.out);
+            self.recording.take(now, SLOT, &facts, &clock, out);
+            self.tick();
+            let said = self.out.drain(..).map(|effect| match effect {
+                ShardEffect::Record { word, .. } => match word {
+                    Word::Frame { .. } => "frame",
+                    Word::Absent {
+                        cause: GapCause::Thinned,
+                        ..
+                    } => "thinned",
+                    _ => "other",
+                },
+                _ => "nothing of it",
+            });
+            said.collect()
+        }
+    }
+
+    #[test]
+    fn a_picture_that_was_left_out_is_asked_for_when_there_is_room_again() {
+        let mut bench = Bench::new();
+        bench.frame(KEY);
+        // Until the first frames are placed.
+        (0..30).for_each(|_| drop(bench.frame(DELTA)));
+        assert_eq!(bench.frame(DELTA), ["frame"]);
+        assert_eq!(bench.recording.thinned(), (false, 0));
+        bench.backlog.add(600);
+        assert!(bench.frame(DELTA).is_empty() && bench.frame(DELTA).is_empty());
+        assert_eq!(bench.recording.thinned(), (true, 2));
+        assert_eq!(bench.recording.thinned(), (true, 0), "counted once");
+        let now = bench.now();
+        assert_eq!(bench.recording.wants_key_frame(now, SLOT), None);
+        bench.backlog.take(500);
+        assert!(bench.frame(DELTA).is_empty(), "its reference is missing");
+        let now = bench.now();
+        assert_eq!(bench.recording.wants_key_frame(now, SLOT), Some(0));
+        assert_eq!(bench.frame(KEY), ["thinned", "frame"]);
+        assert_eq!(bench.frame(DELTA), ["frame"]);
+        assert_eq!(bench.recording.thinned(), (false, 1));
+        let now = bench.now();
+        assert_eq!(bench.recording.wants_key_frame(now, SLOT), None);
     }
 }

@@ -52,6 +52,12 @@ impl Shard {
         json!(stopped)
     }
 
+    /// How many of them are recorded with something left out.
+    pub(super) fn thinned_recordings(&self) -> usize {
+        let signs = self.rooms.iter().filter_map(|room| room.room.recording());
+        signs.filter(|sign| sign.thinned).count()
+    }
+
     /// How many rooms are recorded now.
     pub(super) fn recordings(&self) -> usize {
         let rooms = self.rooms.iter();

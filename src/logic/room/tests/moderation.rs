@@ -595,6 +595,7 @@ fn the_owner_has_the_room_recorded_and_everyone_hears_of_it() {
     let sign = RecordingSign {
         id: "r".into(),
         since_ms: 0,
+        thinned: false,
     };
     table.feed(RoomInput::Recording {
         sign: Some(sign.clone()),
@@ -622,6 +623,40 @@ fn the_owner_has_the_room_recorded_and_everyone_hears_of_it() {
     });
     assert_eq!(message, Some((None, Some(RecordingEnd::DiskFull))));
     assert_eq!(table.room.recording(), None);
+}
+
+#[test]
+fn owners_alone_hear_that_pictures_are_left_out_of_a_recording() {
+    let mut table = Table::owned_of(2);
+    let sign = RecordingSign {
+        id: "r".into(),
+        since_ms: 0,
+        thinned: false,
+    };
+    table.feed(RoomInput::RecordingThinned(true));
+    table.feed(RoomInput::Recording {
+        sign: Some(sign),
+        ended: None,
+    });
+    table.forget();
+    let heard = |table: &Table, member| -> Vec<bool> {
+        let signs = table
+            .heard(member)
+            .iter()
+            .filter_map(|message| match message {
+                ServerMessage::Recording { recording, .. }
+                | ServerMessage::Joined { recording, .. } => recording.as_ref(),
+                _ => None,
+            });
+        signs.map(|sign| sign.thinned).collect()
+    };
+    table.feed(RoomInput::RecordingThinned(true));
+    table.feed(RoomInput::RecordingThinned(true));
+    table.join(3);
+    table.feed(RoomInput::RecordingThinned(false));
+    assert_eq!(heard(&table, 1), [true, false], "each change once");
+    assert!(heard(&table, 2).is_empty());
+    assert_eq!(heard(&table, 3), [false], "not a guest's business");
 }
 
 #[test]

@@ -1,0 +1,133 @@
+/** @import { RecordingEnd, Source } from '../protocol.js' */
+
+// What people read on the page with the recordings, one table for each language.
+
+/** @param {Record<Source, string>} sources */
+const sourcesOf = (sources) => sources;
+
+/** @param {Record<RecordingEnd, string>} ends empty where there is nothing to wonder about */
+const endsOf = (ends) => ends;
+
+const en = {
+  title: 'Recordings',
+  loading: 'Looking for recordings…',
+  none: 'Nothing has been recorded yet.',
+  nobody: 'Nobody was heard or seen.',
+  live: 'Being recorded',
+  end: 'End the recording',
+  play: 'Play',
+  hide: 'Close',
+  remove: 'Remove',
+  removeQuestion: (/** @type {string} */ what) => `Remove this recording for good? ${what}`,
+  removed: (/** @type {string} */ what) => `Removed: ${what}`,
+  failed: 'That did not work. Try again later.',
+  unreachable: 'The node does not answer.',
+  again: 'Try again',
+  more: 'Show older ones',
+  what: 'What to play',
+  everyone: 'Everyone together',
+  player: (/** @type {string} */ room) => `Recording of ${room}`,
+  unplayable: 'This browser cannot play this file. Download it and try another player.',
+  whoSpeaks: 'Who speaks',
+  download: 'Download',
+  everyoneFile: 'Everyone in one file',
+  manifest: 'Everything about it',
+  token: 'Admin token',
+  tokenNeeded: 'Whoever manages this node can see its recordings: with its admin token, or without one at the node’s own machine (http://localhost).',
+  wrongToken: 'This is not the admin token of this node.',
+  show: 'Show the recordings',
+  forget: 'Forget the admin token',
+  sources: sourcesOf({ microphone: 'microphone', camera: 'camera', screen: 'screen', screenAudio: 'sound of the screen' }),
+  ends: endsOf({
+    stopped: '',
+    roomClosed: '',
+    limit: 'It ended as it was as long as it may be.',
+    diskFull: 'It ended early: the disk was full.',
+    diskFailed: 'It ended early: the disk failed.',
+    interrupted: 'It was interrupted: the node was stopped.',
+  }),
+};
+
+/** @type {typeof en} */
+const de = {
+  title: 'Aufnahmen',
+  loading: 'Aufnahmen werden gesucht…',
+  none: 'Es wurde noch nichts aufgenommen.',
+  nobody: 'Niemand war zu hören oder zu sehen.',
+  live: 'Wird aufgenommen',
+  end: 'Aufnahme beenden',
+  play: 'Abspielen',
+  hide: 'Schließen',
+  remove: 'Löschen',
+  removeQuestion: (what) => `Diese Aufnahme endgültig löschen? ${what}`,
+  removed: (what) => `Gelöscht: ${what}`,
+  failed: 'Das hat nicht geklappt. Versuchen Sie es später noch einmal.',
+  unreachable: 'Der Knoten antwortet nicht.',
+  again: 'Noch einmal versuchen',
+  more: 'Ältere zeigen',
+  what: 'Was abgespielt wird',
+  everyone: 'Alle zusammen',
+  player: (room) => `Aufnahme von ${room}`,
+  unplayable: 'Dieser Browser kann die Datei nicht abspielen. Laden Sie sie herunter und versuchen Sie ein anderes Programm.',
+  whoSpeaks: 'Wer spricht',
+  download: 'Herunterladen',
+  everyoneFile: 'Alle in einer Datei',
+  manifest: 'Alles darüber',
+  token: 'Admin-Token',
+  tokenNeeded: 'Aufnahmen sieht, wer diesen Knoten verwaltet: mit seinem Admin-Token, oder ohne am Rechner des Knotens selbst (http://localhost).',
+  wrongToken: 'Das ist nicht das Admin-Token dieses Knotens.',
+  show: 'Aufnahmen zeigen',
+  forget: 'Admin-Token vergessen',
+  sources: sourcesOf({ microphone: 'Mikrofon', camera: 'Kamera', screen: 'Bildschirm', screenAudio: 'Ton des Bildschirms' }),
+  ends: endsOf({
+    stopped: '',
+    roomClosed: '',
+    limit: 'Sie endete, weil sie so lang war, wie sie sein darf.',
+    diskFull: 'Sie endete vorzeitig: Die Festplatte war voll.',
+    diskFailed: 'Sie endete vorzeitig: Die Festplatte versagte.',
+    interrupted: 'Sie wurde unterbrochen: Der Knoten wurde beendet.',
+  }),
+};
+
+/** @type {typeof en} */
+const fr = {
+  title: 'Enregistrements',
+  loading: 'Recherche des enregistrements…',
+  none: 'Rien n’a encore été enregistré.',
+  nobody: 'Personne n’a été entendu ni vu.',
+  live: 'En cours',
+  end: 'Arrêter l’enregistrement',
+  play: 'Lire',
+  hide: 'Fermer',
+  remove: 'Supprimer',
+  removeQuestion: (what) => `Supprimer définitivement cet enregistrement ? ${what}`,
+  removed: (what) => `Supprimé : ${what}`,
+  failed: 'Cela n’a pas fonctionné. Réessayez plus tard.',
+  unreachable: 'Le nœud ne répond pas.',
+  again: 'Réessayer',
+  more: 'Voir les plus anciens',
+  what: 'Que lire',
+  everyone: 'Tout le monde',
+  player: (room) => `Enregistrement de ${room}`,
+  unplayable: 'Ce navigateur ne peut pas lire ce fichier. Téléchargez-le et essayez un autre lecteur.',
+  whoSpeaks: 'Qui parle',
+  download: 'Télécharger',
+  everyoneFile: 'Tout le monde en un fichier',
+  manifest: 'Tous les détails',
+  token: 'Jeton d’administration',
+  tokenNeeded: 'Qui gère ce nœud peut voir ses enregistrements : avec son jeton d’administration, ou sans jeton sur la machine du nœud (http://localhost).',
+  wrongToken: 'Ce n’est pas le jeton d’administration de ce nœud.',
+  show: 'Voir les enregistrements',
+  forget: 'Oublier le jeton d’administration',
+  sources: sourcesOf({ microphone: 'micro', camera: 'caméra', screen: 'écran', screenAudio: 'son de l’écran' }),
+  ends: endsOf({
+    stopped: '',
+    roomClosed: '',
+    limit: 'Il s’est arrêté à la durée maximale.',
+    diskFull: 'Il s’est arrêté plus tôt : le disque était plein.',
+    diskFailed: 'Il s’est arrêté plus tôt : le disque a fait défaut.',
+    interrupted: 'Il a été interrompu : le nœud a été arrêté.',
+  }),
+};
+
+export const recordingWords = { en, de, fr };
