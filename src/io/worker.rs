@@ -50,7 +50,10 @@ pub fn spawn(
     (mailbox, streams): (mpsc::Receiver<ShardCommand>, Streams),
     rim: Arc<Rim>,
 ) -> io::Result<JoinHandle<()>> {
-    let shard = Shard::new(shard_config(&config)?);
+    let mut shard = Shard::new(shard_config(&config)?);
+    if rim.embedder.get().is_some() {
+        shard.watch();
+    }
     let relays = relay_setup::binding(&config);
     let sockets = config
         .media

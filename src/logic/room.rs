@@ -14,6 +14,7 @@ mod recording;
 mod resume;
 mod signal;
 mod waiting;
+mod watch;
 mod words;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use permissions::{NotAllowed, Standing};
 pub use recording::RecordingScope;
 use resume::Comeback;
 use waiting::Waiting;
+pub use watch::{RoomEvent, Watch};
 pub use words::{MediaFact, MediaOrder, Newcomer, RoomEffect, RoomInput, SeatOrder};
 
 /// What all rooms of a node have in common.
@@ -82,6 +84,8 @@ pub struct Room {
     history: History,
     speakers: Vec<MemberId>,
     recording: Option<RecordingSign>,
+    /// A program around the node listens.
+    is_tapped: bool,
 }
 
 impl Room {
@@ -104,6 +108,7 @@ impl Room {
             history: History::default(),
             speakers: Vec::new(),
             recording: None,
+            is_tapped: false,
             config,
         }
     }
@@ -147,6 +152,7 @@ impl Room {
             RoomInput::Gone { member, reason } => self.gone(now, member, reason, out),
             RoomInput::Media(fact) => self.learn(now, fact, out),
             RoomInput::Recording { sign, ended } => self.be_recorded(now, sign, ended, out),
+            RoomInput::Tapped { active } => self.be_tapped(now, active, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
     }

@@ -16,7 +16,7 @@ use crate::logic::forward::reports::NtpClock;
 use crate::logic::forward::speakers::Speakers;
 use crate::logic::limits::Limits;
 use crate::logic::room::{
-    MediaFact, MediaOrder, RecordingScope, Room, RoomEffect, RoomInput, SeatOrder,
+    MediaFact, MediaOrder, RecordingScope, Room, RoomEffect, RoomInput, SeatOrder, Watch,
 };
 use crate::media::outlet::{Outlet, OutletId};
 use crate::media::participant::Participant;
@@ -87,6 +87,10 @@ pub struct Conference {
     pub(super) plans: BTreeMap<MemberId, Vec<Option<SeatOrder>>>,
     pub(super) speakers: Speakers,
     pub(super) recording: Option<Recording>,
+    /// Of the program around the node.
+    pub(super) taps: Vec<Recording>,
+    /// What that program knows of the room, if it wants to.
+    pub(super) watch: Option<Watch>,
     next_track: u32,
     room_wake: Option<(Instant, &'static str)>,
     transport_wake: Option<(Instant, &'static str)>,
@@ -110,6 +114,8 @@ impl Conference {
             plans: BTreeMap::new(),
             speakers: Speakers::new(),
             recording: None,
+            taps: Vec::new(),
+            watch: None,
             next_track: 0,
             transport_wake: None,
             tick_at: None,
@@ -179,6 +185,7 @@ impl Conference {
             }
         }
         around.counters.switched(self.room.take_tally());
+        self.tell_changes(around);
         self.room_wake = self.room.poll_timeout();
         self.transport_wake = self.next_transport_timeout();
     }
@@ -551,6 +558,7 @@ impl Conference {
     /// Says goodbye on every connection: the node stops or the room was closed.
     pub fn close_all(&mut self, now: Instant, around: &mut Surroundings<'_>) {
         self.stop_recording(now, None, RecordingEnd::RoomClosed, around);
+        self.untap(now, None, RecordingEnd::RoomClosed, around);
         let members: Vec<_> = self.by_member.keys().copied().collect();
         for member in members {
             self.close_peer(now, member, around);

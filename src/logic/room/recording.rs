@@ -42,9 +42,19 @@ impl Room {
     ) {
         self.recording.clone_from(&sign);
         let recording = sign;
-        let is_tapped = recording.is_some();
         let message = ServerMessage::Recording { recording, ended };
         self.roster.tell_all_but(None, &message, out);
+        self.travel_for_taps(now, out);
+    }
+
+    /// A program around the node listens, or no more: media travels over the node meanwhile.
+    pub(super) fn be_tapped(&mut self, now: Instant, active: bool, out: &mut Vec<RoomEffect>) {
+        self.is_tapped = active;
+        self.travel_for_taps(now, out);
+    }
+
+    fn travel_for_taps(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
+        let is_tapped = self.is_tapped || self.recording.is_some();
         let mut effects = Vec::new();
         let input = TopologyInput::Tapped(is_tapped);
         self.topology.handle(now, input, &mut effects);

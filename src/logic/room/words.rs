@@ -64,6 +64,11 @@ pub enum RoomInput {
         /// Why it is over.
         ended: Option<RecordingEnd>,
     },
+    /// A program around the node listens from now on, or no more.
+    Tapped {
+        /// From now on.
+        active: bool,
+    },
     /// Everyone is sent away; the room is over.
     Close {
         /// Why.
