@@ -248,6 +248,25 @@ async fn a_wrong_setting_is_said_in_a_line() {
     assert!(error.contains("the nearest is --media-port"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_dropped_ends() {
+    let data = tempfile::tempdir().unwrap();
+    let (node, mut events) = start(data.path(), &[]).await;
+    let mut ada = enter(&node, "Ada").await;
+    let mut tap = node.tap(ROOM, TapScope::default()).await.unwrap();
+    let address = node.address();
+    drop(node);
+    while events.next().await.is_some() {}
+    while tap.next().await.is_some() {}
+    let heard = async { while ada.client.signaling.hear().await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, heard).await.unwrap();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while tokio::net::TcpStream::connect(address).await.is_ok() {
+        assert!(tokio::time::Instant::now() < deadline, "it still listens");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 async fn start(data: &std::path::Path, more: &[(&str, &str)]) -> (Node, Events) {
     let mut builder = Node::builder()
         .set("http-listen", "127.0.0.1:0")

@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -64,7 +63,7 @@ fn what_is_published_from_files_is_recorded_as_it_was() {
     let mut recorder = Example::start(command("record").args([&url, "tea"]).arg(folder.path()));
     recorder.wait_for("recording");
     let files = Files::make(folder.path());
-    let mut film = Example::start(publish(&url, &files).arg("--loop"));
+    let film = Example::start(publish(&url, &files).arg("--loop"));
     std::thread::sleep(SENT);
     film.interrupt();
     recorder.interrupt();
@@ -128,7 +127,7 @@ fn the_program_around_a_node_sees_what_happens_on_it() {
     let mut embed = Example::start(embed.current_dir(folder.path()));
     let url = embed.wait_for("http://").replace("http", "ws") + "/ws";
     let files = Files::make(folder.path());
-    let mut film = Example::start(publish(&url, &files).arg("--loop"));
+    let film = Example::start(publish(&url, &files).arg("--loop"));
     embed.wait_for("tea: Opened");
     embed.wait_for("tea: Published");
     embed.wait_for("Vp8 of 320x180");
@@ -224,25 +223,20 @@ fn publish(url: &str, files: &Files) -> Command {
     command
 }
 
-/// The example, built like this test.
+/// The example, built beside this test: whoever runs all tests has built it with them.
 fn command(example: &str) -> Command {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
-        let test = std::env::current_exe().unwrap();
-        let profile = test.ancestors().nth(2).unwrap();
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--workspace", "--examples"]);
-        match profile.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => {}
-            Some(name) => {
-                build.args(["--profile", name]);
-            }
-        }
-        let built = build.current_dir(root()).status().unwrap();
-        assert!(built.success());
-        profile.join("examples")
-    });
-    Command::new(folder.join(example))
+    let test = std::env::current_exe().unwrap();
+    let path = test
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join("examples")
+        .join(example);
+    assert!(
+        path.exists(),
+        "cargo build --workspace --examples builds {example}"
+    );
+    Command::new(path)
 }
 
 fn root() -> PathBuf {

@@ -238,6 +238,16 @@ impl Node {
         *self.stopping.borrow()
     }
 
+    /// Takes nobody in any more and ends the shards, without waiting for anyone to hear of it.
+    pub(super) fn end(&self) {
+        self.stopping.send_replace(true);
+        let shards = self.shards.iter().filter_map(|one| one.weak().upgrade());
+        for shard in shards {
+            // A mailbox that is full is of a shard that does not work any more.
+            let _ = shard.try_send(ShardCommand::Shutdown);
+        }
+    }
+
     /// The figures of all shards, added up.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::server::{RunningServer, Server, StartError};
+use super::server::{self, RunningServer, Server, StartError};
 use crate::config::Settings;
 pub(super) use events::EventSender;
 pub use events::{EVENTS_MAX, Event, Events};
@@ -17,7 +17,8 @@ pub use tap::{TAP_BYTES_MAX, Tap, TapError, TapScope};
 /// How a node is to be.
 ///
 /// Made by [`Node::builder`]; what is not set is as `motet --help` says.
-#[derive(Debug, Clone, Default)]
+// It has no `Debug`: what is set may be a secret.
+#[derive(Clone, Default)]
 pub struct NodeBuilder {
     arguments: Vec<OsString>,
 }
@@ -25,11 +26,16 @@ pub struct NodeBuilder {
 /// A running node.
 ///
 /// It has threads of its own for media and for files; the rest runs on the tokio runtime that started
-/// it. Stop it with [`Node::stop`], or members only see their connections break.
+/// it. Stop it with [`Node::stop`]; one that is dropped ends too, but waits for nobody to hear of it.
 #[derive(Debug)]
 pub struct Node {
     server: RunningServer,
+    leash: Leash,
 }
+
+/// Ends the node when it is dropped.
+#[derive(Debug)]
+struct Leash(Arc<server::Node>);
 
 /// What the rim has for the program around it.
 #[derive(Debug)]
@@ -63,7 +69,8 @@ impl NodeBuilder {
             taps: TapSenders::default(),
         };
         let server = Server::start_embedded(settings, embedder).await?;
-        Ok((Node { server }, events))
+        let leash = Leash(Arc::clone(server.node()));
+        Ok((Node { server, leash }, events))
     }
 }
 
@@ -102,9 +109,16 @@ impl Node {
     /// Says goodbye to everyone, ends what is recorded, and ends the threads: 3 s at most, and
     /// recordings whole. [`Events`] and taps end with it.
     pub async fn stop(self) {
-        let rim = Arc::clone(&self.server.node().rim);
-        self.server.stop().await;
-        if let Some(embedder) = rim.embedder.get() {
+        let Self { server, leash } = self;
+        server.stop().await;
+        drop(leash);
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.0.end();
+        if let Some(embedder) = self.0.rim.embedder.get() {
             embedder.events.close();
             embedder.taps.close();
         }
