@@ -7,16 +7,23 @@ use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
+use clap::Parser;
 use motet::io::http::ws;
 use motet::logic::limits::Limits;
 use tokio::net::TcpListener;
 
-const ADDRESS: &str = "127.0.0.1:9001";
+/// Answers every WebSocket message with itself.
+#[derive(Parser)]
+struct Arguments {
+    /// Where to listen; port 0 takes any free one
+    #[arg(default_value = "127.0.0.1:9001")]
+    address: String,
+}
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let address = std::env::args().nth(1).unwrap_or(ADDRESS.to_owned());
-    let listener = TcpListener::bind(&address).await?;
+    let arguments = Arguments::parse();
+    let listener = TcpListener::bind(&arguments.address).await?;
     println!("listening ws://{}/", listener.local_addr()?);
     axum::serve(listener, Router::new().route("/", get(upgrade))).await
 }

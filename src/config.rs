@@ -4,6 +4,7 @@
 //! are the flags without their dashes in front.
 
 mod doctor;
+mod embedded;
 mod forwards;
 mod recordings;
 mod tls;

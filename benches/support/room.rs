@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use motet::media::shard::{ShardCommand, ShardEffect};
+use motet::ids::Ticket;
+use motet::logic::room::RecordingScope;
+use motet::media::recording::Word;
+use motet::media::shard::{Question, ShardCommand, ShardEffect};
 use motet::protocol::client::{ClientFrame, ClientMessage, Epoch, Source};
 use motet::protocol::server::ServerMessage;
 
@@ -17,6 +20,7 @@ use crate::node::{self, Node};
 /// The publisher's number; viewers count from 1.
 const PUBLISHER: u32 = 0;
 const CAMERA: u32 = 77;
+const ROOM: &str = "bench";
 /// A connection takes some round trips, and a few timers of the handshake.
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -69,6 +73,18 @@ impl Room {
         room
     }
 
+    /// The same without viewers, and with frames of so many packets.
+    pub fn with_frames_of(packets: u8, bytes: usize) -> Self {
+        let mut room = Self::new(0, Profile::Gcm, bytes);
+        room.camera.parts = packets;
+        room
+    }
+
+    /// The publisher's next frame is a key frame.
+    pub fn want_key(&mut self) {
+        self.camera.want_key();
+    }
+
     pub fn viewers(&self) -> usize {
         self.viewers
     }
@@ -98,13 +114,33 @@ impl Room {
         sent
     }
 
+    /// Begins to record the room.
+    pub fn record(&mut self) {
+        let question = Question::Record {
+            name: ROOM.to_owned(),
+            scope: RecordingScope::default(),
+        };
+        let ticket = Ticket(1);
+        let ask = ShardCommand::Ask { ticket, question };
+        self.node.shard.handle(self.now, ask, &mut self.node.out);
+    }
+
+    /// What the recording said since the last time.
+    pub fn words(&mut self) -> impl Iterator<Item = Word> + '_ {
+        let effects = self.node.out.effects.drain(..);
+        effects.filter_map(|effect| match effect {
+            ShardEffect::Record { word, .. } => Some(word),
+            _ => None,
+        })
+    }
+
     /// Joins, negotiates, and exchanges datagrams until the connection is up.
     fn enter(&mut self, number: u32, peer: &mut LightPeer) {
         let connection = node::connection(number, 0);
         let join = ShardCommand::Join {
             connection,
             id: None,
-            room: "bench".to_owned(),
+            room: ROOM.to_owned(),
             name: format!("{number}"),
             sfu_only: true,
             owner_key: None,

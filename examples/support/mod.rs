@@ -7,15 +7,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use motet::Codec;
+use motet::logic::forward::codec::MediaKind;
 use motet::protocol::client::{ClientMessage, Source};
 use motet::protocol::server::ServerMessage;
 use rtc::media_stream::MediaStreamTrack;
-use rtc::peer_connection::configuration::media_engine::{
-    MIME_TYPE_OPUS, MIME_TYPE_RTX, MIME_TYPE_VP8,
-};
 use rtc::rtp_transceiver::rtp_sender::{
-    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
-    RTCRtpEncodingParameters, RtpCodecKind,
+    RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 use tokio::sync::{mpsc, watch};
 use webrtc::media_stream::track_local::TrackLocal;
@@ -27,6 +25,7 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 
+pub mod codecs;
 pub mod signaling;
 pub use signaling::{Failure, Signaling};
 
@@ -38,7 +37,7 @@ pub const VP8: u8 = 96;
 pub struct Part {
     pub room: String,
     pub name: String,
-    /// Sends a microphone and a camera.
+    /// Sends a microphone and a camera, in Opus and VP8.
     pub publish: bool,
     /// How many others it can see at once.
     pub seats: usize,
@@ -57,6 +56,8 @@ pub struct Client {
     /// Opus, payload type [`OPUS`], and VP8, payload type [`VP8`], where it publishes.
     pub microphone: Option<Arc<dyn TrackLocal>>,
     pub camera: Option<Arc<dyn TrackLocal>>,
+    /// Everything that it publishes, in the order in which that was asked for.
+    pub sent: Vec<Arc<dyn TrackLocal>>,
     /// What comes in, as soon as its first packet does.
     pub tracks: mpsc::UnboundedReceiver<Arc<dyn TrackRemote>>,
     /// Whether ICE and DTLS are up.
@@ -67,6 +68,21 @@ impl Client {
     /// Joins, offers, and announces what it publishes. Returns before media flows: see
     /// [`Client::connected`].
     pub async fn join(url: &str, part: &Part) -> Result<Self, Failure> {
+        let own = [
+            (Source::Microphone, Codec::Opus),
+            (Source::Camera, Codec::Vp8),
+        ];
+        let own = if part.publish { &own[..] } else { &[] };
+        Self::join_with(url, part, own, &[Codec::Opus, Codec::Vp8]).await
+    }
+
+    /// The same with these sources of its own, whatever the part says, and with these codecs offered.
+    pub async fn join_with(
+        url: &str,
+        part: &Part,
+        own: &[(Source, Codec)],
+        codecs: &[Codec],
+    ) -> Result<Self, Failure> {
         let mut signaling = Signaling::connect(url).await?;
         let join = ClientMessage::Join {
             room: part.room.clone(),
@@ -88,13 +104,16 @@ impl Client {
             tracks: tracks_in,
             connected: connected_in,
         };
-        let connection = peer_connection(part, handler).await?;
-        let (mut microphone, mut camera) = (None, None);
-        if part.publish {
-            let ssrc = part.number * 2;
-            microphone = Some(add_track(&*connection, opus(), ssrc).await?);
-            camera = Some(add_track(&*connection, vp8(), ssrc + 1).await?);
+        let connection = peer_connection(part.media_ip, handler, codecs).await?;
+        let mut sent = vec![];
+        for (ssrc, &(source, codec)) in (part.number * 4..).zip(own) {
+            sent.push(add_track(&*connection, source, codec, ssrc).await?);
         }
+        let of = |source| {
+            let at = own.iter().position(|&(own, _)| own == source);
+            at.and_then(|at| sent.get(at)).cloned()
+        };
+        let (microphone, camera) = (of(Source::Microphone), of(Source::Camera));
         for kind in [RtpCodecKind::Audio, RtpCodecKind::Video].repeat(part.seats) {
             let init = direction(RTCRtpTransceiverDirection::Recvonly);
             connection
@@ -126,12 +145,11 @@ impl Client {
             connection,
             microphone,
             camera,
+            sent,
             tracks,
             connected,
         };
-        if part.publish {
-            client.publish().await?;
-        }
+        client.publish(own).await?;
         Ok(client)
     }
 
@@ -154,12 +172,12 @@ impl Client {
         Ok(())
     }
 
-    /// The own m-lines are the offer's first two, and `webrtc` numbers them from 0.
-    async fn publish(&mut self) -> Result<(), Failure> {
-        for (source, mid) in [(Source::Microphone, "0"), (Source::Camera, "1")] {
+    /// The own m-lines are the offer's first ones, and `webrtc` numbers them from 0.
+    async fn publish(&mut self, own: &[(Source, Codec)]) -> Result<(), Failure> {
+        for (mid, &(source, _)) in own.iter().enumerate() {
             let publish = ClientMessage::Publish {
                 source,
-                mid: Some(mid.to_owned()),
+                mid: Some(mid.to_string()),
                 stream: None,
                 muted: false,
             };
@@ -174,9 +192,10 @@ pub async fn seat_of(track: &dyn TrackRemote) -> Option<usize> {
     track.stream_id().await.strip_prefix("seat-")?.parse().ok()
 }
 
-struct Handler {
-    tracks: mpsc::UnboundedSender<Arc<dyn TrackRemote>>,
-    connected: watch::Sender<bool>,
+/// Hands on what a connection tells of.
+pub struct Handler {
+    pub tracks: mpsc::UnboundedSender<Arc<dyn TrackRemote>>,
+    pub connected: watch::Sender<bool>,
 }
 
 #[async_trait::async_trait]
@@ -192,45 +211,57 @@ impl PeerConnectionEventHandler for Handler {
     }
 }
 
-async fn peer_connection(
-    part: &Part,
+/// A connection that offers these codecs.
+pub async fn peer_connection(
+    media_ip: IpAddr,
     handler: Handler,
+    codecs: &[Codec],
 ) -> Result<Arc<dyn PeerConnection>, Failure> {
     let mut engine = MediaEngine::default();
-    engine.register_codec(opus(), RtpCodecKind::Audio)?;
-    engine.register_codec(vp8(), RtpCodecKind::Video)?;
-    engine.register_codec(rtx(), RtpCodecKind::Video)?;
+    for &codec in codecs {
+        let kind = kind(codec);
+        engine.register_codec(codecs::parameters(codec), kind)?;
+        if kind == RtpCodecKind::Video {
+            engine.register_codec(codecs::retransmission(codec), kind)?;
+        }
+    }
     let registry = register_default_interceptors(Registry::new(), &mut engine)?;
     let connection = PeerConnectionBuilder::new()
         .with_media_engine(engine)
         .with_interceptor_registry(registry)
         .with_handler(Arc::new(handler))
-        .with_udp_addrs(vec![(part.media_ip, 0)])
+        .with_udp_addrs(vec![(media_ip, 0)])
         .build()
         .await?;
     Ok(Arc::new(connection))
 }
 
+/// What a codec carries.
+pub fn kind(codec: Codec) -> RtpCodecKind {
+    match codec.kind() {
+        MediaKind::Audio => RtpCodecKind::Audio,
+        MediaKind::Video => RtpCodecKind::Video,
+    }
+}
+
 async fn add_track(
     connection: &dyn PeerConnection,
-    codec: RTCRtpCodecParameters,
+    source: Source,
+    codec: Codec,
     ssrc: u32,
 ) -> Result<Arc<dyn TrackLocal>, Failure> {
-    let kind = match codec.payload_type {
-        OPUS => RtpCodecKind::Audio,
-        _ => RtpCodecKind::Video,
-    };
     let encoding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters {
             ssrc: Some(ssrc),
             ..RTCRtpCodingParameters::default()
         },
         active: true,
-        codec: codec.rtp_codec,
+        codec: codecs::parameters(codec).rtp_codec,
         ..RTCRtpEncodingParameters::default()
     };
-    let name = format!("{kind}");
-    let track = MediaStreamTrack::new("own".into(), name.clone(), name, kind, vec![encoding]);
+    let name = format!("{source:?}");
+    let encodings = vec![encoding];
+    let track = MediaStreamTrack::new("own".into(), name.clone(), name, kind(codec), encodings);
     let track: Arc<dyn TrackLocal> = Arc::new(TrackLocalStaticRTP::new(track));
     let init = direction(RTCRtpTransceiverDirection::Sendonly);
     connection
@@ -239,54 +270,11 @@ async fn add_track(
     Ok(track)
 }
 
-fn direction(direction: RTCRtpTransceiverDirection) -> RTCRtpTransceiverInit {
+/// A transceiver of that direction.
+pub fn direction(direction: RTCRtpTransceiverDirection) -> RTCRtpTransceiverInit {
     RTCRtpTransceiverInit {
         direction,
         streams: vec![],
         send_encodings: vec![],
-    }
-}
-
-fn opus() -> RTCRtpCodecParameters {
-    codec(
-        MIME_TYPE_OPUS,
-        48_000,
-        2,
-        "minptime=10;useinbandfec=1",
-        OPUS,
-    )
-}
-
-fn vp8() -> RTCRtpCodecParameters {
-    let mut vp8 = codec(MIME_TYPE_VP8, 90_000, 0, "", VP8);
-    for parameter in ["", "pli"] {
-        vp8.rtp_codec.rtcp_feedback.push(RTCPFeedback {
-            typ: "nack".to_owned(),
-            parameter: parameter.to_owned(),
-        });
-    }
-    vp8
-}
-
-fn rtx() -> RTCRtpCodecParameters {
-    codec(MIME_TYPE_RTX, 90_000, 0, "apt=96", VP8 + 1)
-}
-
-fn codec(
-    name: &str,
-    clock_rate: u32,
-    channels: u16,
-    fmtp: &str,
-    payload_type: u8,
-) -> RTCRtpCodecParameters {
-    RTCRtpCodecParameters {
-        rtp_codec: RTCRtpCodec {
-            mime_type: name.to_owned(),
-            clock_rate,
-            channels,
-            sdp_fmtp_line: fmtp.to_owned(),
-            rtcp_feedback: vec![],
-        },
-        payload_type,
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod banner;
 pub mod doctor;
+pub mod embed;
 pub mod http;
 pub mod listen;
 pub mod outbox;

@@ -8,11 +8,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::embed::Embedder;
 use super::outbox::{Outbox, OutboxReader, outbox};
 use super::recorder::RecorderHandle;
-use crate::ids::{ConnectionId, Ticket};
+use crate::ids::{ConnectionId, TapId, Ticket};
 use crate::logic::limits::Limits;
 use crate::logic::lobby::{Lobby, Refusal, ShardIndex};
+use crate::logic::room::RoomEvent;
 use crate::media::shard::ShardEffect;
 use crate::metrics::RimCounters;
 use crate::protocol::reason::Reason;
@@ -26,6 +28,8 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
 pub struct Rim {
     /// Writes recordings, once it is there.
     pub recorder: OnceLock<RecorderHandle>,
+    /// The program around the node, if it is not `motet` itself.
+    pub(super) embedder: OnceLock<Embedder>,
     /// Counters of the rim.
     pub counters: RimCounters,
     next: AtomicU64,
@@ -93,6 +97,7 @@ impl Rim {
     pub fn new(shards: usize, limits: &Limits) -> Self {
         Self {
             recorder: OnceLock::new(),
+            embedder: OnceLock::new(),
             counters: RimCounters::default(),
             next: AtomicU64::new(1),
             outbox_bytes_max: limits.outgoing_queue_bytes as usize,
@@ -254,9 +259,22 @@ impl Rim {
                     recorder.record(recording, word);
                 }
             }
+            ShardEffect::Tapped { tap, word } => {
+                if let Some(embedder) = self.embedder.get() {
+                    embedder.taps.send(tap, word);
+                }
+            }
+            ShardEffect::Event { room, event } => {
+                if let Some(embedder) = self.embedder.get() {
+                    embedder.events.send(room, event);
+                }
+            }
             ShardEffect::RoomClosed { room } => {
                 tracing::info!(room, "room closed");
                 self.lobby().closed(&room);
+                if let Some(embedder) = self.embedder.get() {
+                    embedder.events.send(room, RoomEvent::Closed);
+                }
             }
         }
     }
@@ -285,6 +303,11 @@ impl Rim {
                 socket.ice_servers.complete(told);
             }
         }
+    }
+
+    /// A number for a tap.
+    pub(super) fn new_tap(&self) -> TapId {
+        TapId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Opens a question; the answer comes by the receiver.

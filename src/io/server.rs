@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use super::embed::Embedder;
 use super::http::router;
 use super::listen::{BindError, MediaSockets, advertised, bind_http, bind_media, outward};
 use super::public_address::{self, Seen};
@@ -21,7 +22,7 @@ use super::streams::{Streams, streams};
 use super::tcp::{self, Port};
 use super::tls::{self, Tls, TlsError};
 use super::worker::{self, WorkerConfig};
-use crate::config::{OnOff, Settings};
+use crate::config::{LoadError, OnOff, Settings};
 use crate::logic::limits::Limits;
 use crate::logic::lobby::ShardIndex;
 use crate::media::shard::{Question, ShardCommand};
@@ -72,6 +73,9 @@ pub struct Server;
 /// Why a node did not start, in one line.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Settings(#[from] LoadError),
     /// A port or an address could not be had.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -89,6 +93,21 @@ impl Server {
     /// # Errors
     /// [`StartError`], if a socket or a thread could not be had.
     pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
+        Self::start_with(settings, None).await
+    }
+
+    /// The same inside another program, which wants to know what happens.
+    pub(super) async fn start_embedded(
+        settings: Settings,
+        embedder: Embedder,
+    ) -> Result<RunningServer, StartError> {
+        Self::start_with(settings, Some(embedder)).await
+    }
+
+    async fn start_with(
+        settings: Settings,
+        embedder: Option<Embedder>,
+    ) -> Result<RunningServer, StartError> {
         let settings = Arc::new(settings);
         let limits = settings.limits();
         let listener = bind_http(settings.http_listen)?;
@@ -99,6 +118,10 @@ impl Server {
         let seen = find_address(&settings, &media, &mut sockets).await;
         let advertised = sockets.advertised.clone();
         let rim = Arc::new(Rim::new(1, &limits));
+        if let Some(embedder) = embedder {
+            // A rim gets one.
+            let _ = rim.embedder.set(embedder);
+        }
         let (stream_port, streams) = streams(settings.turn == OnOff::On);
         let (shard, worker) = start_shard(&settings, (http, sockets), streams, &rim)?;
         let node = Arc::new(Node {
@@ -135,6 +158,11 @@ impl RunningServer {
     /// Where HTTP is served.
     pub fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// What handlers of requests know.
+    pub(super) fn node(&self) -> &Arc<Node> {
+        &self.node
     }
 
     /// TLS of that port, if it is on.
@@ -208,6 +236,16 @@ impl Node {
     /// Whether the node takes nobody in any more.
     pub fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
+    }
+
+    /// Takes nobody in any more and ends the shards, without waiting for anyone to hear of it.
+    pub(super) fn end(&self) {
+        self.stopping.send_replace(true);
+        let shards = self.shards.iter().filter_map(|one| one.weak().upgrade());
+        for shard in shards {
+            // A mailbox that is full is of a shard that does not work any more.
+            let _ = shard.try_send(ShardCommand::Shutdown);
+        }
     }
 
     /// The figures of all shards, added up.

@@ -48,6 +48,11 @@ impl ShardHandle {
         sent.map_err(|_| ShardError::Gone)
     }
 
+    /// A way to the shard that does not keep it.
+    pub(super) fn weak(&self) -> mpsc::WeakSender<ShardCommand> {
+        self.mailbox.downgrade()
+    }
+
     /// Waits until the shard's thread has ended.
     pub async fn ended(&self) {
         self.mailbox.closed().await;

@@ -54,6 +54,9 @@ pub fn spawn(
     if let Some(recorder) = rim.recorder.get() {
         shard.backlog = recorder.backlog();
     }
+    if rim.embedder.get().is_some() {
+        shard.watch();
+    }
     let relays = relay_setup::binding(&config);
     let sockets = config
         .media

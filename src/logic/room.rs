@@ -15,6 +15,7 @@ mod recording;
 mod resume;
 mod signal;
 mod waiting;
+mod watch;
 mod words;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use permissions::{NotAllowed, Standing};
 pub use recording::RecordingScope;
 use resume::Comeback;
 use waiting::Waiting;
+pub use watch::{RoomEvent, Watch};
 pub use words::{MediaFact, MediaOrder, Newcomer, RoomEffect, RoomInput, SeatOrder};
 
 /// What all rooms of a node have in common.
@@ -84,6 +86,8 @@ pub struct Room {
     speakers: Vec<MemberId>,
     recording: Option<RecordingSign>,
     is_forwarded: bool,
+    /// A program around the node listens.
+    is_tapped: bool,
 }
 
 impl Room {
@@ -107,6 +111,7 @@ impl Room {
             speakers: Vec::new(),
             recording: None,
             is_forwarded: false,
+            is_tapped: false,
             config,
         }
     }
@@ -152,6 +157,7 @@ impl Room {
             RoomInput::Recording { sign, ended } => self.be_recorded(now, sign, ended, out),
             RoomInput::Forwarded { sources } => self.be_forwarded(now, &sources, out),
             RoomInput::RecordingThinned(thinned) => self.be_thinned(thinned, out),
+            RoomInput::Tapped { active } => self.be_tapped(now, active, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
     }

@@ -17,7 +17,7 @@ use crate::logic::forward::speakers::Speakers;
 use crate::logic::limits::Limits;
 use crate::logic::record::thinning::Backlog;
 use crate::logic::room::{
-    MediaFact, MediaOrder, RecordingScope, Room, RoomEffect, RoomInput, SeatOrder,
+    MediaFact, MediaOrder, RecordingScope, Room, RoomEffect, RoomInput, SeatOrder, Watch,
 };
 use crate::media::outlet::{Outlet, OutletId};
 use crate::media::outputs::Outputs;
@@ -93,6 +93,10 @@ pub struct Conference {
     pub(super) recording: Option<Recording>,
     /// Nothing until a track is sent to another program.
     pub(super) outputs: Option<Box<Outputs>>,
+    /// Of the program around the node.
+    pub(super) taps: Vec<Recording>,
+    /// What that program knows of the room, if it wants to.
+    pub(super) watch: Option<Watch>,
     next_track: u32,
     room_wake: Option<(Instant, &'static str)>,
     transport_wake: Option<(Instant, &'static str)>,
@@ -117,6 +121,8 @@ impl Conference {
             speakers: Speakers::new(),
             recording: None,
             outputs: None,
+            taps: Vec::new(),
+            watch: None,
             next_track: 0,
             transport_wake: None,
             tick_at: None,
@@ -186,6 +192,7 @@ impl Conference {
             }
         }
         around.counters.switched(self.room.take_tally());
+        self.tell_changes(around);
         self.room_wake = self.room.poll_timeout();
         self.transport_wake = self.next_transport_timeout();
     }
@@ -560,6 +567,7 @@ impl Conference {
     pub fn close_all(&mut self, now: Instant, around: &mut Surroundings<'_>) {
         self.stop_recording(now, None, RecordingEnd::RoomClosed, around);
         self.end_outputs(around);
+        self.untap(now, None, RecordingEnd::RoomClosed, around);
         let members: Vec<_> = self.by_member.keys().copied().collect();
         for member in members {
             self.close_peer(now, member, around);

@@ -202,10 +202,11 @@ impl Conference {
                 *wanted = true;
             }
         }
-        let tapped = self.recording.as_ref();
-        let tapped = tapped.and_then(|recording| recording.wants_key_frame(now, slot));
-        if let Some(wanted) = tapped.and_then(|layer| wanted.get_mut(usize::from(layer))) {
-            *wanted = true;
+        for listener in self.recording.iter().chain(&self.taps) {
+            let layer = listener.wants_key_frame(now, slot);
+            if let Some(wanted) = layer.and_then(|layer| wanted.get_mut(usize::from(layer))) {
+                *wanted = true;
+            }
         }
         if let Some(outputs) = &mut self.outputs {
             outputs.want_key_frames(now, slot, &mut wanted);
@@ -229,8 +230,8 @@ impl Conference {
         }
         if let Some(speakers) = self.speakers.handle_timeout(now) {
             let speakers = speakers.to_vec();
-            if let Some(recording) = &self.recording {
-                recording.speakers(now, &speakers, &mut around.out.effects);
+            for listener in self.recording.iter().chain(&self.taps) {
+                listener.speakers(now, &speakers, &mut around.out.effects);
             }
             self.handle(now, RoomInput::Media(MediaFact::Speakers(speakers)), around);
         }
@@ -316,8 +317,8 @@ impl Conference {
                 lost_layers.push(index as u8);
             }
         }
-        if let Some(recording) = &mut self.recording {
-            recording.lost_for_good(slot, &lost_layers);
+        for listener in self.recording.iter_mut().chain(&mut self.taps) {
+            listener.lost_for_good(slot, &lost_layers);
         }
         if let Some(outputs) = &mut self.outputs {
             outputs.lost_for_good(slot, &lost_layers);

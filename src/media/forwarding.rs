@@ -86,11 +86,11 @@ impl Conference {
             let bytes = outlet.forward(now, &facts, viewer, &mut around.out.datagrams);
             around.counters.sent(bytes);
         }
-        if let Some(recording) = &mut self.recording {
+        for listener in self.recording.iter_mut().chain(&mut self.taps) {
             let place = self.by_member.get(&track.member);
             let publisher = place.and_then(|&place| self.participants.get(place));
             let clock = publisher.map_or_else(Default::default, |publisher| publisher.clock);
-            recording.take(now, slot, &facts, &clock, &mut around.out.effects);
+            listener.take(now, slot, &facts, &clock, &mut around.out.effects);
         }
         if let Some(outputs) = &mut self.outputs {
             outputs.take(now, slot, &facts, around);

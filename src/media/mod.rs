@@ -29,3 +29,4 @@ pub mod srtp;
 pub mod switchboard;
 pub mod track;
 pub mod verdict;
+mod watch;

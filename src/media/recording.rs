@@ -1,10 +1,12 @@
-//! Recording: a tap on every track of a room, and what becomes of its frames.
+//! Recording: a tap on every track of a room, and what becomes of its frames. Taps of a program around
+//! the node are the same, with another listener.
 //!
 //! [`Recording`] sits in the room: each of its taps is a leg like a viewer's, behind it a jitter
 //! buffer and what puts frames together. Its [`Word`]s go to a writer, where a [`Recorder`] turns them
 //! into files, as a value too: what it wants done with files are [`FileCommand`]s.
 
 mod conference;
+mod embedded;
 mod recorder;
 mod tap;
 mod taps;

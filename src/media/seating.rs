@@ -114,8 +114,8 @@ impl Conference {
             return;
         };
         track.id = id;
-        if let Some(recording) = &mut self.recording {
-            recording.restarted(now, slot, track);
+        for listener in self.recording.iter_mut().chain(&mut self.taps) {
+            listener.restarted(now, slot, track);
         }
         let outlets = track.outlets.clone();
         self.outputs_restarted(now, slot);

@@ -5,6 +5,7 @@
 
 mod forwards;
 mod recordings;
+mod taps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -17,11 +18,13 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::ids::{ConnectionId, LocalSocket, MemberId, Path, StreamKind, Ticket};
+use crate::ids::{ConnectionId, LocalSocket, MemberId, Path, StreamKind, TapId, Ticket};
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::owner_keys::OwnerKeys;
 use crate::logic::record::thinning::Backlog;
-use crate::logic::room::{Newcomer, Origin, RecordingScope, Room, RoomConfig, RoomInput};
+use crate::logic::room::{
+    Newcomer, Origin, RecordingScope, Room, RoomConfig, RoomEvent, RoomInput,
+};
 use crate::logic::topology::{Switches, Tally};
 use crate::media::conference::{Conference, Sizes, Surroundings, earlier};
 use crate::media::demux::{Kind, classify};
@@ -99,6 +102,11 @@ pub enum ShardCommand {
         /// Why.
         why: RecordingEnd,
     },
+    /// The program around the node has enough of a tap.
+    Untap {
+        /// Which.
+        tap: TapId,
+    },
     /// A question from REST; answered by [`ShardEffect::Reply`] with the same ticket.
     Ask {
         /// To answer by.
@@ -170,6 +178,18 @@ pub enum Question {
         /// Which.
         id: String,
     },
+    /// Puts a tap of the program around the node on a room; `true`, `null` if there is no such room, or
+    /// why not as `{refused}`: always a `mesh`, or `tooMany`.
+    Tap {
+        /// The room's name.
+        name: String,
+        /// Its number, new.
+        tap: TapId,
+        /// How much of it waits to be read.
+        backlog: Backlog,
+        /// What of it.
+        scope: RecordingScope,
+    },
     /// Ends a room for everyone in it; `null` if there is none of that name.
     DeleteRoom(String),
     /// Counters and gauges of the shard.
@@ -206,6 +226,20 @@ pub enum ShardEffect {
         recording: Arc<str>,
         /// What.
         word: Word,
+    },
+    /// Something for the program around the node, by a tap of its own.
+    Tapped {
+        /// Which.
+        tap: TapId,
+        /// What.
+        word: Word,
+    },
+    /// Something that the program around the node wants to know.
+    Event {
+        /// The room's name.
+        room: String,
+        /// What happened there.
+        event: RoomEvent,
     },
     /// A room is gone: its name is free.
     RoomClosed {
@@ -343,6 +377,8 @@ pub struct Shard {
     forwards: Forwards,
     counters: Counters,
     stun: Vec<u8>,
+    /// A program around the node wants to know what happens.
+    is_watched: bool,
     /// Datagrams that the sockets refused; told by the rim.
     pub send_failures: u64,
     /// How much waits for the writer of recordings; shared with it by the rim.
@@ -368,6 +404,7 @@ impl Shard {
             forwards: Forwards::new(config.outputs),
             counters: Counters::default(),
             stun: Vec::new(),
+            is_watched: false,
             send_failures: 0,
         }
     }
@@ -544,6 +581,7 @@ impl Shard {
                 ticket,
                 question: Question::Forward { name, wish },
             } => self.forwards.ask(ticket, name, wish),
+            ShardCommand::Untap { tap } => self.untap(now, tap, out),
             ShardCommand::Ask { ticket, question } => {
                 let answer = self.answer(now, question, out);
                 out.effects.push(ShardEffect::Reply { ticket, answer });
@@ -672,7 +710,11 @@ impl Shard {
         let owner_key = choose(self.owner_keys.take(now, name));
         let room = Room::new(now, name.to_owned(), origin, self.room_config.clone());
         let room = room.owned_by(owner_key);
-        let slot = self.rooms.insert(Conference::new(room, self.rooms.next()));
+        let mut conference = Conference::new(room, self.rooms.next());
+        if self.is_watched {
+            conference.watch();
+        }
+        let slot = self.rooms.insert(conference);
         self.by_name.insert(name.to_owned(), slot);
         self.reschedule(now, slot);
         tracing::info!(room = name, "room opened");
@@ -698,6 +740,9 @@ impl Shard {
             Question::CreateRoom { name, .. } if self.by_name.contains_key(&name) => Value::Null,
             Question::CreateRoom { name, owner_key } => {
                 let slot = self.new_room(now, &name, Origin::Rest, |kept| owner_key.or(kept));
+                if let Some(slot) = slot {
+                    self.with_room(now, slot, out, Conference::tell_changes);
+                }
                 match slot {
                     Some(slot) => self
                         .rooms
@@ -730,6 +775,12 @@ impl Shard {
             Question::Forwards(name) => self.list_forwards(&name),
             Question::ForwardSdp { name, id } => self.forward_sdp(&name, &id),
             Question::EndForward { name, id } => self.end_forward(now, &name, &id, out),
+            Question::Tap {
+                name,
+                tap,
+                backlog,
+                scope,
+            } => self.tap(now, &name, (tap, backlog, scope), out),
             Question::Stats => self.stats(),
         }
     }

@@ -447,6 +447,8 @@ impl World {
             }
             ShardEffect::Reply { .. }
             | ShardEffect::Record { .. }
+            | ShardEffect::Tapped { .. }
+            | ShardEffect::Event { .. }
             | ShardEffect::RoomClosed { .. } => {}
         }
     }

@@ -1,11 +1,11 @@
-//! What is left out when a disk is too slow.
+//! What is left out when who takes it, a disk or a program, is too slow.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How much waits for the disk, of all recordings: added to by those who record, taken from by the one
-/// who writes. Nobody waits for the other.
+/// How much waits: for the disk, of all recordings, or for a program, of one tap. Added to by those who
+/// record, taken from by the one who writes or reads. Nobody waits for the other.
 #[derive(Debug, Clone)]
 pub struct Backlog {
     bytes: Arc<AtomicUsize>,
@@ -31,8 +31,13 @@ impl Backlog {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// So many bytes wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     fn is_below(&self, quarters: usize) -> bool {
-        self.bytes.load(Ordering::Relaxed) < self.bytes_max / 4 * quarters
+        self.bytes() < self.bytes_max / 4 * quarters
     }
 }
 

@@ -47,11 +47,18 @@ impl Room {
         self.follow_taps(now, out);
     }
 
+    /// A program around the node listens, or no more.
+    pub(super) fn be_tapped(&mut self, now: Instant, active: bool, out: &mut Vec<RoomEffect>) {
+        self.is_tapped = active;
+        self.follow_taps(now, out);
+    }
+
     /// What is no member and gets media gets it over the node.
     pub(super) fn follow_taps(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
         let mut effects = Vec::new();
         let recorded = self.recording.as_ref().map(|_| Cause::Recording);
-        let forwarded = self.is_forwarded.then_some(Cause::Forwarded);
+        let is_forwarded = self.is_forwarded || self.is_tapped;
+        let forwarded = is_forwarded.then_some(Cause::Forwarded);
         let input = TopologyInput::Tapped(recorded.or(forwarded));
         self.topology.handle(now, input, &mut effects);
         self.announce(now, effects, None, out);
@@ -94,7 +101,59 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::logic::room::{Newcomer, Origin, RoomConfig, RoomInput};
+    use crate::protocol::server::Mode;
+
+    #[test]
+    fn media_stays_on_the_node_until_nobody_listens_any_more() {
+        let mut now = Instant::now();
+        let mut room = Room::new(
+            now,
+            "tea".to_owned(),
+            Origin::Join,
+            Arc::new(RoomConfig::default()),
+        );
+        let member = MemberId(1);
+        let join = RoomInput::Join {
+            member,
+            newcomer: Newcomer::default(),
+            token: String::new(),
+            id: None,
+        };
+        room.handle(now, join, &mut Vec::new());
+        let recording = |id: Option<&str>| RoomInput::Recording {
+            sign: id.map(|id| RecordingSign {
+                id: id.to_owned(),
+                since_ms: 0,
+                thinned: false,
+            }),
+            ended: None,
+        };
+        let tapped = |active| RoomInput::Tapped { active };
+        for (input, mode) in [
+            (tapped(true), Mode::Sfu),
+            (recording(Some("a")), Mode::Sfu),
+            (recording(None), Mode::Sfu),
+            (tapped(false), Mode::Mesh),
+            (recording(Some("b")), Mode::Sfu),
+            (tapped(true), Mode::Sfu),
+            (tapped(false), Mode::Sfu),
+            (recording(None), Mode::Mesh),
+        ] {
+            let name = format!("{input:?}");
+            room.handle(now, input, &mut Vec::new());
+            for _ in 0..60 {
+                now += Duration::from_secs(1);
+                room.handle(now, RoomInput::Alive { member }, &mut Vec::new());
+                room.handle_timeout(now, &mut Vec::new());
+            }
+            assert_eq!(room.mode(), mode, "{name}");
+        }
+    }
 
     #[test]
     fn a_scope_is_about_members_and_kinds() {

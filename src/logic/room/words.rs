@@ -73,6 +73,11 @@ pub enum RoomInput {
     },
     /// Something of the recording is left out from now on, or nothing any more.
     RecordingThinned(bool),
+    /// A program around the node listens from now on, or no more.
+    Tapped {
+        /// From now on.
+        active: bool,
+    },
     /// Everyone is sent away; the room is over.
     Close {
         /// Why.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use rand::Rng;
 
 use super::taps::{Recorded, Recording};
-use crate::logic::room::{RecordingScope, RoomInput};
+use crate::logic::room::{RecordingScope, RoomEvent, RoomInput};
 use crate::media::conference::{Conference, Surroundings};
 use crate::media::seating::REPLAY_PACKETS_MAX;
 use crate::media::track::TrackSlot;
@@ -36,12 +36,14 @@ impl Conference {
             backlog: around.backlog.clone(),
         };
         let effects = &mut around.out.effects;
-        let wanted = (id.clone(), scope);
+        let wanted = (id.clone(), None, scope);
         let seed = around.rng.random();
         let recording = Recording::begin(now, wanted, &room, around.wall, seed, effects);
         self.recording = Some(recording);
         self.retap(now, around);
         self.start_taps(now, around);
+        let recording = id.clone();
+        self.tell(RoomEvent::RecordingBegun { recording }, around);
         let thinned = false;
         let sign = RecordingSign {
             id,
@@ -93,7 +95,9 @@ impl Conference {
         let Some(recording) = self.recording.take_if(is_meant) else {
             return false;
         };
+        let id = recording.id().to_owned();
         recording.end(now, why, &mut around.out.effects);
+        self.tell(RoomEvent::RecordingEnded { recording: id, why }, around);
         let told = RoomInput::Recording {
             sign: None,
             ended: Some(why),
@@ -104,10 +108,10 @@ impl Conference {
 
     /// A track came, went, began anew, was muted: the taps follow.
     pub(in crate::media) fn retap(&mut self, now: Instant, around: &mut Surroundings<'_>) {
-        if let Some(recording) = &mut self.recording {
-            let room = &self.room;
-            let name = |member| room.name_of(member);
-            recording.reconcile(now, &self.tracks, name, &mut around.out.effects);
+        let room = &self.room;
+        let name = |member| room.name_of(member);
+        for listener in self.recording.iter_mut().chain(&mut self.taps) {
+            listener.reconcile(now, &self.tracks, name, &mut around.out.effects);
         }
         self.follow_outputs(now, around);
     }
@@ -116,13 +120,15 @@ impl Conference {
     pub(in crate::media) fn tick_recording(&mut self, now: Instant, around: &mut Surroundings<'_>) {
         self.retap(now, around);
         let (by_member, participants) = (&self.by_member, &self.participants);
+        let clock_of = |member| {
+            let place = by_member.get(&member);
+            let publisher = place.and_then(|&place| participants.get(place));
+            publisher.map_or_else(Default::default, |publisher| publisher.clock)
+        };
+        for listener in self.recording.iter_mut().chain(&mut self.taps) {
+            listener.tick(now, clock_of, &mut around.out.effects);
+        }
         if let Some(recording) = &mut self.recording {
-            let clock_of = |member| {
-                let place = by_member.get(&member);
-                let publisher = place.and_then(|&place| participants.get(place));
-                publisher.map_or_else(Default::default, |publisher| publisher.clock)
-            };
-            recording.tick(now, clock_of, &mut around.out.effects);
             let (is_thinned, left_out) = recording.thinned();
             around.counters.frames_not_recorded += left_out;
             self.room_is_thinned(now, is_thinned, around);

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 
 use super::tap::{Epoch, Tap, Tapped};
 use super::{TrackFrame, Word};
-use crate::ids::MemberId;
+use crate::ids::{MemberId, TapId};
 use crate::logic::forward::codec::MediaKind;
 use crate::logic::forward::leg::SourceInfo;
 use crate::logic::forward::packet::{Facts, TrackId};
@@ -26,9 +26,11 @@ use crate::protocol::server::RecordingEnd;
 /// Seconds from the beginning of NTP's era to that of Unix (RFC 5905 figure 4).
 const NTP_TO_UNIX_SECONDS: i64 = 2_208_988_800;
 
-/// The recording of one room.
+/// What listens to the tracks of one room: its recording, or a program around the node.
 pub struct Recording {
     id: Arc<str>,
+    /// Who listens, if not the writer of recordings.
+    tap: Option<TapId>,
     scope: RecordingScope,
     epoch: Epoch,
     rng: StdRng,
@@ -61,10 +63,10 @@ pub struct Recorded<'a> {
 }
 
 impl Recording {
-    /// Begins a recording.
+    /// Begins a recording, or a tap for a program around the node.
     pub fn begin(
         now: Instant,
-        (id, scope): (String, RecordingScope),
+        (id, tap, scope): (String, Option<TapId>, RecordingScope),
         room: &Recorded<'_>,
         wall: &NtpClock,
         seed: [u8; 32],
@@ -88,6 +90,7 @@ impl Recording {
         };
         let recording = Self {
             id: id.into(),
+            tap,
             epoch: Epoch { at: now, ntp },
             rng: StdRng::from_seed(seed),
             taps: BTreeMap::new(),
@@ -103,6 +106,11 @@ impl Recording {
         };
         recording.say(begin, out);
         recording
+    }
+
+    /// The number of the tap, if it is one.
+    pub fn tap(&self) -> Option<TapId> {
+        self.tap
     }
 
     /// Its id.
@@ -358,8 +366,13 @@ impl Recording {
     }
 
     fn say(&self, word: Word, out: &mut Vec<ShardEffect>) {
-        let recording = Arc::clone(&self.id);
-        out.push(ShardEffect::Record { recording, word });
+        out.push(match self.tap {
+            Some(tap) => ShardEffect::Tapped { tap, word },
+            None => ShardEffect::Record {
+                recording: Arc::clone(&self.id),
+                word,
+            },
+        });
     }
 }
 
@@ -400,7 +413,7 @@ mod tests {
                 backlog: backlog.clone(),
             };
             let wall = NtpClock::new(start, Duration::from_secs(1));
-            let wanted = ("r".to_owned(), RecordingScope::default());
+            let wanted = ("r".to_owned(), None, RecordingScope::default());
             let mut out = Vec::new();
             let mut recording = Recording::begin(start, wanted, &room, &wall, [1; 32], &mut out);
             let mut tap = Tap::new(start, MediaKind::Video, &mut recording.rng);
