@@ -12,7 +12,8 @@ use crate::protocol::client::{ClientFrame, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{
-    Knock, Member, PathException, Role, Rules, Seat, ServerFrame, ServerMessage, Topology, Why,
+    Knock, Member, MemberKind, PathException, Role, Rules, Seat, ServerFrame, ServerMessage,
+    Topology, Why,
 };
 
 /// The room, and what became of its effects.
@@ -160,6 +161,7 @@ impl Table {
             member,
             newcomer: Newcomer {
                 name: format!("name of {member}"),
+                kind: MemberKind::Client,
                 sfu_only,
                 owner_key,
             },
