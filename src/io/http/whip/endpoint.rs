@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::caller::Caller;
 use super::links::links;
 use super::offer::{Accepted, Refused, check};
+use super::resource::FRAGMENT;
 use super::session::{Entry, Session};
 use super::sessions::{Handle, REQUESTS_MAX};
 use super::{Way, counter_offer};
@@ -102,7 +103,7 @@ pub(super) async fn create(
         return Err(unavailable("This node holds as many sessions as it may."));
     }
     if caller.way == Way::Whep && wishes.wait.is_none() {
-        check_published(&caller.node, &room).await?;
+        check_published(&caller.node, &room, wishes.member.as_deref()).await?;
     }
     let choice = choice(wishes.member, &accepted);
     begin(&caller, room, name, accepted, choice).await
@@ -119,9 +120,9 @@ fn choice(member: Option<String>, accepted: &Accepted) -> Option<Choice> {
 
 /// The draft's §4.2: 409 where nobody publishes. Looked up before anybody comes in, as a viewer would
 /// make the room, or move a mesh to the node, for nothing.
-async fn check_published(node: &Node, room: &str) -> Result<(), Problem> {
+async fn check_published(node: &Node, room: &str, wanted: Option<&str>) -> Result<(), Problem> {
     let nobody = || {
-        let detail = "Nobody publishes in that room yet (?wait lets a viewer wait for it).";
+        let detail = "Nobody to be viewed publishes in that room yet (?wait lets a viewer wait).";
         let problem = Problem::new(StatusCode::CONFLICT, detail);
         problem.with(header::RETRY_AFTER, HeaderValue::from_static("5"))
     };
@@ -129,7 +130,8 @@ async fn check_published(node: &Node, room: &str) -> Result<(), Problem> {
     let described = described.map_err(|_| nobody())?;
     let publishes = |member: &Value| {
         let published = member["published"].as_array();
-        published.is_some_and(|published| !published.is_empty())
+        let is_wanted = |wanted| member["id"] == wanted || member["name"] == wanted;
+        published.is_some_and(|published| !published.is_empty()) && wanted.is_none_or(is_wanted)
     };
     let mut members = described["members"].as_array().into_iter().flatten();
     members.any(publishes).then_some(()).ok_or_else(nobody)
@@ -186,6 +188,7 @@ async fn begin(
             headers.insert(name, value);
         }
     }
+    headers.insert("accept-patch", HeaderValue::from_static(FRAGMENT));
     for link in ice_servers {
         headers.append(header::LINK, link);
     }

@@ -10,7 +10,7 @@ use super::sessions::{Handle, Patched, Request};
 use crate::io::http::problem::Problem;
 
 /// RFC 8840 §9.
-const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 /// Bytes of a fragment. Beyond: 413.
 const FRAGMENT_BYTES_MAX: usize = 64 * 1024;
 

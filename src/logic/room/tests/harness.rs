@@ -148,6 +148,23 @@ impl Table {
         self.arrive(member, sfu_only, None, id);
     }
 
+    /// Someone comes in over HTTP.
+    pub(super) fn join_by(&mut self, member: u64, kind: MemberKind) {
+        let id = MemberId(member);
+        self.clients.entry(id).or_default();
+        self.feed(RoomInput::Join {
+            member: id,
+            newcomer: Newcomer {
+                name: format!("name of {id}"),
+                kind,
+                sfu_only: true,
+                owner_key: None,
+            },
+            token: format!("token of {id}"),
+            id: None,
+        });
+    }
+
     pub(super) fn arrive(
         &mut self,
         member: u64,
