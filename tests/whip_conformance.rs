@@ -380,7 +380,7 @@ async fn viewers(side: &Side, table: &mut Table) {
         ),
         (
             "WHEP without a direction likewise",
-            OFFER.replace("a=sendonly\n", ""),
+            OFFER.replace("a=sendonly", "a=x"),
         ),
     ] {
         let answer = side.offer("/whep/made", &offer).await.text().await.unwrap();

@@ -61,7 +61,9 @@ impl IntoResponse for Problem {
             }
             _ => {}
         }
-        headers.extend(self.headers);
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
         response
     }
 }
