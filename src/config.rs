@@ -8,6 +8,7 @@ mod embedded;
 mod forwards;
 mod recordings;
 mod tls;
+mod whip;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -28,6 +29,7 @@ pub use self::doctor::{DoctorSettings, is_doctor};
 pub use self::forwards::ForwardSettings;
 pub use self::recordings::RecordingSettings;
 pub use self::tls::{TlsMode, TlsSettings};
+pub use self::whip::WhipSettings;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -308,6 +310,9 @@ pub struct Settings {
     /// RTP to other programs.
     #[command(flatten)]
     pub forwards: ForwardSettings,
+    /// Who may publish and view over HTTP.
+    #[command(flatten)]
+    pub whip: WhipSettings,
 }
 
 /// Whether something is there.
@@ -587,7 +592,7 @@ fn refuse(error: &clap::Error, command: &Command, origin: &dyn Fn(&Arg) -> Strin
         }
         (ErrorKind::ValueValidation, Some(arg), value) => {
             let why = std::error::Error::source(error).map(ToString::to_string);
-            let shown = if arg.get_id() == "admin_token" {
+            let shown = if arg.get_id().as_str().ends_with("_token") {
                 None
             } else {
                 value

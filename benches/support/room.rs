@@ -142,6 +142,7 @@ impl Room {
             id: None,
             room: ROOM.to_owned(),
             name: format!("{number}"),
+            kind: motet::protocol::server::MemberKind::Client,
             sfu_only: true,
             owner_key: None,
         };

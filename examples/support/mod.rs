@@ -27,6 +27,7 @@ use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit}
 
 pub mod codecs;
 pub mod signaling;
+pub mod whip;
 pub use signaling::{Failure, Signaling};
 
 pub const OPUS: u8 = 111;

@@ -39,7 +39,7 @@ use crate::media::switchboard::Switchboard;
 use crate::protocol::client::{ClientFrame, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{Mode, RecordingEnd, ServerFrame, ServerMessage};
+use crate::protocol::server::{MemberKind, Mode, RecordingEnd, ServerFrame, ServerMessage};
 
 use forwards::Forwards;
 
@@ -56,6 +56,8 @@ pub enum ShardCommand {
         room: String,
         /// The member's checked name.
         name: String,
+        /// By what it takes part.
+        kind: MemberKind,
         /// The client is always served over the node.
         sfu_only: bool,
         /// What makes it the owner, perhaps.
@@ -523,11 +525,13 @@ impl Shard {
                 id,
                 room,
                 name,
+                kind,
                 sfu_only,
                 owner_key,
             } => {
                 let newcomer = Newcomer {
                     name,
+                    kind,
                     sfu_only,
                     owner_key,
                 };

@@ -11,6 +11,7 @@ mod recordings;
 mod rest;
 mod secure;
 mod session;
+mod whip;
 pub mod ws;
 
 use std::sync::Arc;
@@ -58,6 +59,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(forwards::routes())
         .merge(library())
         .route("/{*file}", get(assets::file))
+        .merge(whip::routes(&node))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(limit_time))
