@@ -65,7 +65,9 @@ class Publisher:
         webrtc.emit("create-offer", None, Gst.Promise.new_with_change_func(self.offered))
 
     def offered(self, promise):
-        offer = described("OFFER", promise.get_reply().get_value("offer").sdp.as_text())
+        # What is in a reply lives no longer than the reply.
+        reply = promise.get_reply()
+        offer = described("OFFER", reply.get_value("offer").sdp.as_text())
         self.webrtc.emit("set-local-description", offer, None)
 
     def gathered(self, webrtc, _):
@@ -74,7 +76,8 @@ class Publisher:
             GLib.idle_add(self.begin)
 
     def begin(self):
-        offer = self.webrtc.get_property("local-description").sdp.as_text()
+        description = self.webrtc.get_property("local-description")
+        offer = description.sdp.as_text()
         status, headers, answer = self.say("POST", self.endpoint, offer)
         if status != 201:
             self.fail(f"the offer is answered with {status}: {answer}\n{offer}")

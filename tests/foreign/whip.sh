@@ -92,15 +92,15 @@ publishes() {
     "$whep_token" "$codec" >"$work/watcher" 2>&1; then
     kill "$publisher" 2>/dev/null
     wait "$publisher"
-    row "$title" FAILED "$(tail -1 "$work/watcher")"
-    tail -15 "$work/publisher" "$work/watcher" >&2
+    row "$title" FAILED "$(tail -n 1 "$work/watcher")"
+    tail -n 15 "$work/publisher" "$work/watcher" >&2
     return
   fi
   if ended "$publisher"; then
-    row "$title" OK "$(tail -1 "$work/watcher")"
+    row "$title" OK "$(tail -n 1 "$work/watcher")"
   else
     row "$title" FAILED "its session has not ended with it"
-    tail -15 "$work/publisher" >&2
+    tail -n 15 "$work/publisher" >&2
   fi
 }
 
@@ -146,7 +146,7 @@ ffmpeg_refused() {
     row "$title" OK "$overheard"
   else
     row "$title" FAILED "${overheard:-ffmpeg has not asked}"
-    tail -5 "$work/ffmpeg" >&2
+    tail -n 5 "$work/ffmpeg" >&2
   fi
 }
 
@@ -173,7 +173,7 @@ with_aiortc() {
 with_gstreamer() {
   local version codec room
   if ! version=$(/usr/bin/python3 tests/foreign/gstreamer_whip.py --version 2>"$work/gstreamer"); then
-    skip GStreamer "$(tail -1 "$work/gstreamer")"
+    skip GStreamer "$(tail -n 1 "$work/gstreamer")"
     return
   fi
   for codec in vp8 h264; do

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { ForeignPages } from './foreign-pages.mjs';
+import { all, House, sleep } from './harness.mjs';
+
+const WHIP_TOKEN = 'those-who-publish-show-this';
+const WHEP_TOKEN = 'those-who-watch-show-this';
+const WAIT_MS = 60_000;
+const POLL_MS = 200;
+const FRAMES = 20;
+/** The fake microphones beep once a second: what is heard is more than silence. */
+const ENERGY_MIN = 0.001;
+
+test('a page publishes by @eyevinn/whip-web-client; a member, @eyevinn/webrtc-player and plain pages watch', async (t) => {
+  const house = new House(t);
+  const pages = await open(house);
+  await house.node(['--whip-token', WHIP_TOKEN, '--whep-token', WHEP_TOKEN]);
+  const chromium = await house.chromium();
+  const firefox = await house.firefox();
+  const ben = await house.member(firefox, 'Ben');
+
+  const studio = await visit(chromium, pages);
+  await publish(studio, `${house.url}/whip/${house.room}?name=Studio`, WHIP_TOKEN);
+  await ben.isIn('sfu', WAIT_MS);
+  await ben.sees(['Studio'], { path: 'node', timeout: WAIT_MS });
+  await ben.until('hears Studio beep', (min) => window.motet.quality().Studio.camera.audio.energy > min, { argument: ENERGY_MIN });
+
+  const endpoint = `${house.url}/whep/${house.room}?member=Studio`;
+  await t.test('@eyevinn/webrtc-player in Chromium', async () => {
+    const page = await visit(chromium, pages);
+    await play(page, endpoint, WHEP_TOKEN);
+    await watches(page);
+    await page.evaluate(() => window.player.unload());
+    assert.deepEqual(await page.evaluate(() => window.said), [['POST', 201], ['DELETE', 200]]);
+    await page.close();
+  });
+  for (const [name, browser] of [['Chromium', chromium], ['Firefox', firefox]]) {
+    await t.test(`a plain page in ${name}`, async () => {
+      const page = await visit(browser, pages);
+      await watchPlainly(t, page, endpoint);
+      await page.close();
+    });
+  }
+
+  await studio.evaluate(() => window.client.destroy());
+  const said = await studio.evaluate(() => window.said);
+  t.diagnostic(`the publisher's requests: ${said.map((one) => one.join(' ')).join(', ')}`);
+  assert.deepEqual(said.filter(([method]) => !['OPTIONS', 'PATCH'].includes(method)), [['POST', 201], ['DELETE', 200]]);
+  assert.ok(!said.some(([, status]) => status === 'unreachable'), 'every answer may be read by the page');
+  await ben.until('has nobody but itself', () => Object.keys(window.motet.quality()).length === 0);
+  assert.deepEqual(ben.complaints, []);
+});
+
+test('a publisher moves a mesh of two over the node, and without them it is a mesh again', async (t) => {
+  const house = new House(t);
+  const pages = await open(house);
+  await house.node(['--allow-origin', pages.url]);
+  const chromium = await house.chromium();
+  const members = [await house.member(chromium, 'Ada'), await house.member(chromium, 'Ben')];
+  const [ada, ben] = members;
+  await Promise.all([ada.sees(['Ben'], { path: 'mesh', timeout: WAIT_MS }), ben.sees(['Ada'], { path: 'mesh', timeout: WAIT_MS })]);
+
+  const studio = await visit(chromium, pages);
+  await publish(studio, `${house.url}/whip/${house.room}?name=Studio`);
+  await all(members, (member) => member.isIn('sfu', WAIT_MS));
+  await ada.sees(['Ben', 'Studio'], { path: 'node', timeout: WAIT_MS });
+  await ben.sees(['Ada', 'Studio'], { path: 'node', timeout: WAIT_MS });
+
+  await studio.evaluate(() => window.client.destroy());
+  await all(members, (member) => member.isIn('mesh', WAIT_MS));
+  await ada.sees(['Ben'], { path: 'mesh', timeout: WAIT_MS });
+  await ben.sees(['Ada'], { path: 'mesh', timeout: WAIT_MS });
+  await all(members, async (member) => {
+    const { quality, connections } = await member.ask(() => ({ quality: Object.keys(window.motet.quality()), connections: window.motet.connections }));
+    assert.equal(quality.length, 1, 'nothing is left of the publisher');
+    assert.deepEqual(Object.values(connections.mesh), ['connected']);
+  });
+});
+
+async function open(house) {
+  const pages = new ForeignPages();
+  house.atEnd(() => pages.close());
+  return pages.open();
+}
+
+/** A page of the other origin, which notes its requests and what became of them. */
+async function visit(browser, pages) {
+  const page = await browser.newPage();
+  await page.goto(pages.url);
+  await page.evaluate(() => {
+    const ask = window.fetch;
+    window.said = [];
+    window.fetch = async (url, options = {}) => {
+      const one = [options.method ?? 'GET', 'unreachable'];
+      window.said.push(one);
+      const response = await ask(url, options);
+      one[1] = response.status;
+      return response;
+    };
+  });
+  return page;
+}
+
+/** As the README of @eyevinn/whip-web-client says; without a token it does not ask for ICE servers. */
+function publish(page, endpoint, authkey = '') {
+  return page.evaluate(
+    async ({ endpoint, authkey }) => {
+      const { WHIPClient } = (await import('/packages/@eyevinn/whip-web-client')).default;
+      window.client = new WHIPClient({ endpoint, opts: { authkey, iceServers: [] } });
+      if (authkey) await window.client.setIceServersFromEndpoint();
+      const video = { width: 320, height: 180, frameRate: 15 };
+      await window.client.ingest(await navigator.mediaDevices.getUserMedia({ video, audio: true }));
+    },
+    { endpoint, authkey },
+  );
+}
+
+/** As the README of @eyevinn/webrtc-player says; its `authKey` is the whole header. */
+function play(page, endpoint, token) {
+  return page.evaluate(
+    async ({ endpoint, token }) => {
+      const { WebRTCPlayer } = (await import('/packages/@eyevinn/webrtc-player')).default;
+      window.player = new WebRTCPlayer({ video: document.querySelector('video'), type: 'whep', iceServers: [] });
+      await window.player.load(new URL(endpoint), `Bearer ${token}`);
+      window.peer = () => window.player.adapter.getPeer();
+    },
+    { endpoint, token },
+  );
+}
+
+/** Offers at once, trickles, watches, restarts ICE, watches on, and ends. */
+async function watchPlainly(t, page, endpoint) {
+  await page.evaluate(
+    async ({ endpoint, token }) => {
+      const { WhepViewer } = await import('/whep-viewer.js');
+      window.viewer = new WhepViewer(endpoint, token);
+      window.peer = () => window.viewer.peer;
+      await window.viewer.begin();
+    },
+    { endpoint, token: WHEP_TOKEN },
+  );
+  await watches(page);
+  assert.equal(await page.evaluate(() => window.viewer.patchStale()), 412);
+  const before = await path(page);
+  await page.evaluate(() => window.viewer.restart());
+  await until('has another path', page, async () => (await path(page)).ufrag !== before.ufrag);
+  await watches(page);
+  await page.evaluate(() => window.viewer.end());
+  const said = await page.evaluate(() => window.viewer.said);
+  t.diagnostic(said.map((one) => one.join(' ')).join(', '));
+  const of = (wanted) => said.filter(([method]) => method === wanted).map(([, status]) => status);
+  assert.deepEqual([of('POST'), of('DELETE')], [[201], [200, 404]]);
+  const patches = of('PATCH');
+  assert.deepEqual([...new Set(patches)].sort(), [200, 204, 412]);
+  assert.equal(patches.filter((status) => status === 200).length, 1);
+}
+
+/** The local side of the pair of candidates that carries the media. */
+function path(page) {
+  return page.evaluate(async () => {
+    const reports = await window.peer().getStats();
+    const all = [...reports.values()];
+    const transport = all.find(({ type }) => type === 'transport');
+    // Firefox has no report of transports.
+    const isUsed = (report) => report.type === 'candidate-pair' && (transport ? report.id === transport.selectedCandidatePairId : report.selected);
+    const pair = all.find(isUsed);
+    const local = reports.get(pair?.localCandidateId);
+    return { ufrag: local?.usernameFragment ?? window.peer().localDescription.sdp.match(/a=ice-ufrag:(\S+)/)[1] };
+  });
+}
+
+/** Waits until pictures are decoded and sound is heard, from now on. */
+async function watches(page) {
+  const before = await received(page);
+  await until('sees and hears', page, async () => {
+    const now = await received(page);
+    return now.framesDecoded >= before.framesDecoded + FRAMES && now.totalAudioEnergy > before.totalAudioEnergy + ENERGY_MIN;
+  });
+  assert.equal((await received(page)).state, 'connected');
+}
+
+function received(page) {
+  return page.evaluate(async () => (await import('/whep-viewer.js')).received(window.peer()));
+}
+
+async function until(what, page, question) {
+  const deadline = Date.now() + WAIT_MS;
+  while (!(await question())) {
+    if (Date.now() > deadline) throw new Error(`not yet: ${what}\n${JSON.stringify([await received(page), await page.evaluate(() => window.said)])}`);
+    await sleep(POLL_MS);
+  }
+}
