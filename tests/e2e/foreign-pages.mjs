@@ -14,7 +14,7 @@ export class ForeignPages {
   #server = createServer(({ url = '/' }, response) => {
     const [, folder, ...rest] = url.split('/');
     if (folder === 'packages') response.writeHead(200, SCRIPT).end(bundle(rest.join('/')));
-    else if (folder === 'whep-viewer.js') response.writeHead(200, SCRIPT).end(readFileSync(new URL(folder, import.meta.url)));
+    else if (folder === 'http-session.js') response.writeHead(200, SCRIPT).end(readFileSync(new URL(folder, import.meta.url)));
     else response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(PAGE);
   });
 

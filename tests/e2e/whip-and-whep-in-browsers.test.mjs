@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import test from 'node:test';
 import { ForeignPages } from './foreign-pages.mjs';
 import { all, House, sleep } from './harness.mjs';
@@ -10,6 +13,13 @@ const POLL_MS = 200;
 const FRAMES = 20;
 /** The fake microphones beep once a second: what is heard is more than silence. */
 const ENERGY_MIN = 0.001;
+
+const FFMPEG_OPTIONS = [
+  ...['-nostdin', '-re', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=15'],
+  ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000,volume=4'],
+  ...['-c:v', 'libx264', '-profile:v', 'baseline', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '30', '-pix_fmt', 'yuv420p'],
+  ...['-c:a', 'libopus', '-ac', '2', '-f', 'whip', '-whip_flags', 'dtls_active'],
+];
 
 test('a page publishes by @eyevinn/whip-web-client; a member, @eyevinn/webrtc-player and plain pages watch', async (t) => {
   const house = new House(t);
@@ -37,7 +47,7 @@ test('a page publishes by @eyevinn/whip-web-client; a member, @eyevinn/webrtc-pl
   for (const [name, browser] of [['Chromium', chromium], ['Firefox', firefox]]) {
     await t.test(`a plain page in ${name}`, async () => {
       const page = await visit(browser, pages);
-      await watchPlainly(t, page, endpoint);
+      await watchPlainly(page, endpoint);
       await page.close();
     });
   }
@@ -75,6 +85,72 @@ test('a publisher moves a mesh of two over the node, and without them it is a me
     assert.equal(quality.length, 1, 'nothing is left of the publisher');
     assert.deepEqual(Object.values(connections.mesh), ['connected']);
   });
+});
+
+test('a viewer by HTTP moves a mesh of two over the node and sees who speaks, or both', async (t) => {
+  const house = new House(t);
+  const pages = await open(house);
+  await house.node(['--whep-token', WHEP_TOKEN]);
+  const chromium = await house.chromium();
+  const members = [await house.member(chromium, 'Ada'), await house.member(chromium, 'Ben')];
+  const [ada, ben] = members;
+  await Promise.all([ada.sees(['Ben'], { path: 'mesh', timeout: WAIT_MS }), ben.sees(['Ada'], { path: 'mesh', timeout: WAIT_MS })]);
+
+  const page = await visit(chromium, pages);
+  const endpoint = `${house.url}/whep/${house.room}`;
+  await view(page, endpoint);
+  await watches(page);
+  await all(members, (member) => member.isIn('sfu', WAIT_MS));
+  await page.evaluate(() => window.session.end());
+
+  await view(page, endpoint, 3);
+  await until('sees and hears two', page, () =>
+    page.evaluate(async (frames) => {
+      const { receivedByEach } = await import('/http-session.js');
+      const [pictures, sounds] = await Promise.all(['video', 'audio'].map((kind) => receivedByEach(window.peer(), kind)));
+      return [pictures, sounds].every((each) => each.slice(0, 2).every((count) => count >= frames) && each[2] === 0);
+    }, FRAMES),
+  );
+  await page.evaluate(() => window.session.end());
+  await all(members, (member) => member.isIn('mesh', WAIT_MS));
+});
+
+test('a publisher sends two sizes, and everybody gets the one that fits', async (t) => {
+  const house = new House(t);
+  const pages = await open(house);
+  await house.node(['--allow-origin', pages.url]);
+  const chromium = await house.chromium();
+  const studio = await visit(chromium, pages);
+  await studio.evaluate(
+    async (endpoint) => (window.session = await (await import('/http-session.js')).publishLayers(endpoint, '')) && null,
+    `${house.url}/whip/${house.room}?name=Studio`,
+  );
+  const page = await visit(chromium, pages);
+  await view(page, `${house.url}/whep/${house.room}`, 1, '');
+  const ben = await house.member(chromium, 'Ben');
+  await ben.page.setViewportSize({ width: 320, height: 420 });
+  await until('gets the large one', page, async () => (await received(page)).frameHeight === 360);
+  await ben.until('gets the small one', () => window.motet.quality().Studio?.camera?.video?.height === 180, { timeout: WAIT_MS });
+  await watches(page);
+  assert.equal((await received(page)).frameHeight, 360);
+  await studio.evaluate(() => window.session.end());
+});
+
+const ffmpeg = newFfmpeg();
+test('ffmpeg publishes; a member and @eyevinn/webrtc-player in Chromium watch', { skip: ffmpeg ? false : 'needs ffmpeg 9, which tests/foreign/whip.sh installs' }, async (t) => {
+  const house = new House(t);
+  const pages = await open(house);
+  await house.node(['--whip-token', WHIP_TOKEN, '--whep-token', WHEP_TOKEN]);
+  const publisher = spawn(ffmpeg, [...FFMPEG_OPTIONS, '-authorization', WHIP_TOKEN, `${house.url}/whip/${house.room}?name=Studio`], { stdio: 'ignore' });
+  house.atEnd(() => publisher.kill('SIGKILL'));
+  const chromium = await house.chromium();
+  const ben = await house.member(chromium, 'Ben');
+  await ben.sees(['Studio'], { path: 'node', timeout: WAIT_MS });
+  const page = await visit(chromium, pages);
+  await play(page, `${house.url}/whep/${house.room}?member=Studio`, WHEP_TOKEN);
+  await watches(page);
+  publisher.kill();
+  await ben.until('sees that Studio has left', () => !window.motet.quality().Studio);
 });
 
 async function open(house) {
@@ -128,44 +204,43 @@ function play(page, endpoint, token) {
   );
 }
 
-/** Offers at once, trickles, watches, restarts ICE, watches on, and ends. */
-async function watchPlainly(t, page, endpoint) {
-  await page.evaluate(
-    async ({ endpoint, token }) => {
-      const { WhepViewer } = await import('/whep-viewer.js');
-      window.viewer = new WhepViewer(endpoint, token);
-      window.peer = () => window.viewer.peer;
-      await window.viewer.begin();
+/** A plain page's viewer, with that many pairs of audio and video. */
+function view(page, endpoint, pairs = 1, token = WHEP_TOKEN) {
+  return page.evaluate(
+    async ({ endpoint, pairs, token }) => {
+      const { view } = await import('/http-session.js');
+      window.session = await view(endpoint, token, pairs);
+      window.peer = () => window.session.peer;
     },
-    { endpoint, token: WHEP_TOKEN },
+    { endpoint, pairs, token },
   );
-  await watches(page);
-  assert.equal(await page.evaluate(() => window.viewer.patchStale()), 412);
-  const before = await path(page);
-  await page.evaluate(() => window.viewer.restart());
-  await until('has another path', page, async () => (await path(page)).ufrag !== before.ufrag);
-  await watches(page);
-  await page.evaluate(() => window.viewer.end());
-  const said = await page.evaluate(() => window.viewer.said);
-  t.diagnostic(said.map((one) => one.join(' ')).join(', '));
-  const of = (wanted) => said.filter(([method]) => method === wanted).map(([, status]) => status);
-  assert.deepEqual([of('POST'), of('DELETE')], [[201], [200, 404]]);
-  const patches = of('PATCH');
-  assert.deepEqual([...new Set(patches)].sort(), [200, 204, 412]);
-  assert.equal(patches.filter((status) => status === 200).length, 1);
 }
 
-/** The local side of the pair of candidates that carries the media. */
-function path(page) {
+/** Offers at once, trickles, watches, restarts ICE, watches on, and ends. */
+async function watchPlainly(page, endpoint) {
+  await view(page, endpoint);
+  await watches(page);
+  assert.equal(await page.evaluate(() => window.session.patchStale()), 412);
+  const before = await pathOf(page);
+  assert.ok(before);
+  await page.evaluate(() => window.session.restart());
+  await until('goes another way', page, async () => ![before, undefined].includes(await pathOf(page)));
+  await watches(page);
+  await page.evaluate(() => window.session.end());
+  const said = await page.evaluate(() => window.said);
+  const of = (wanted) => said.filter(([method]) => method === wanted).map(([, status]) => status);
+  assert.deepEqual([of('POST'), of('DELETE')], [[201], [200, 404]]);
+  assert.deepEqual([...new Set(of('PATCH'))].sort(), [200, 204, 412]);
+}
+
+/** The pair of candidates that carries the media. */
+function pathOf(page) {
   return page.evaluate(async () => {
-    const reports = await window.peer().getStats();
-    const all = [...reports.values()];
-    const transport = all.find(({ type }) => type === 'transport');
-    // Firefox has no report of transports.
-    const isUsed = (report) => report.type === 'candidate-pair' && (transport ? report.id === transport.selectedCandidatePairId : report.selected);
-    const pair = all.find(isUsed);
-    const local = reports.get(pair?.localCandidateId);
-    return { ufrag: local?.usernameFragment ?? window.peer().localDescription.sdp.match(/a=ice-ufrag:(\S+)/)[1] };
+    const reports = [...(await window.peer().getStats()).values()];
+    const transport = reports.find(({ type }) => type === 'transport');
+    // Firefox has no report of transports, and marks the pair.
+    const chosen = reports.find(({ type, selected }) => type === 'candidate-pair' && selected);
+    return transport?.selectedCandidatePairId ?? chosen?.id;
   });
 }
 
@@ -180,7 +255,7 @@ async function watches(page) {
 }
 
 function received(page) {
-  return page.evaluate(async () => (await import('/whep-viewer.js')).received(window.peer()));
+  return page.evaluate(async () => (await import('/http-session.js')).received(window.peer()));
 }
 
 async function until(what, page, question) {
@@ -189,4 +264,12 @@ async function until(what, page, question) {
     if (Date.now() > deadline) throw new Error(`not yet: ${what}\n${JSON.stringify([await received(page), await page.evaluate(() => window.said)])}`);
     await sleep(POLL_MS);
   }
+}
+
+/** ffmpeg 9 has WHIP; a system's own is older. */
+function newFfmpeg() {
+  const folder = `${process.env.TMPDIR ?? tmpdir()}/motet-foreign-whip/lib`;
+  const found = existsSync(folder) ? readdirSync(folder, { recursive: true }).map(String) : [];
+  const path = found.find((name) => /imageio_ffmpeg\/binaries\/ffmpeg-[^/]*$/.test(name));
+  return process.env.FFMPEG_WITH_WHIP ?? (path && `${folder}/${path}`);
 }

@@ -108,13 +108,37 @@ publishes() {
 ended() {
   kill "$1" 2>/dev/null
   wait "$1"
-  for _ in $(seq 50); do
+  is_empty 5
+}
+
+# Whether nobody is in the room, within so many seconds.
+is_empty() {
+  for _ in $(seq $((10 * $1))); do
     curl -s -w '%{http_code}' -H "Authorization: Bearer $admin_token" "$url/api/rooms/foreign-$room" >"$work/room"
     grep -qE '404$|"members":\[\]' "$work/room" && return
     sleep 0.1
   done
   cat "$work/room" >&2
   return 1
+}
+
+# A publisher that is gone without a word stays for as long as its ICE consent, 30 seconds (RFC 7675).
+ffmpeg_dies() {
+  local title=$1 publisher before
+  (ffmpeg_to "$url/whip/foreign-$room" -whip_flags dtls_active -authorization "$whip_token") >"$work/ffmpeg" 2>&1 &
+  publisher=$!
+  children+=("$publisher")
+  sleep 3
+  kill -KILL "$publisher"
+  wait "$publisher" 2>/dev/null
+  before=$SECONDS
+  if is_empty 5 2>/dev/null; then
+    row "$title" FAILED "it is gone at once, or never came"
+  elif is_empty 40; then
+    row "$title" OK "its session ended after $((SECONDS - before)) s"
+  else
+    row "$title" FAILED "its session goes on"
+  fi
 }
 
 # Becomes ffmpeg, which publishes: where, and options of its muxer.
@@ -158,6 +182,7 @@ with_ffmpeg() {
     ffmpeg_to "$url/whip/foreign-$room" -whip_flags dtls_active -authorization "$whip_token"
   ffmpeg_refused "$version as DTLS server is refused" '^4.*dtls_active' -authorization "$whip_token"
   ffmpeg_refused "$version without the token is refused" '^401 ' -whip_flags dtls_active
+  ffmpeg_dies "$version is killed"
 }
 
 with_aiortc() {
