@@ -18,10 +18,12 @@ mod common;
 mod media;
 #[path = "../examples/support/mod.rs"]
 mod support;
+#[path = "common/whip.rs"]
+mod whip;
 
 use media::{Camera, Microphone, Vp8, read_opus};
-use support::whip::HttpClient;
 use support::{Client, OPUS, Part, VP8};
+use whip::HttpClient;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

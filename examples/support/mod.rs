@@ -27,7 +27,6 @@ use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit}
 
 pub mod codecs;
 pub mod signaling;
-pub mod whip;
 pub use signaling::{Failure, Signaling};
 
 pub const OPUS: u8 = 111;
@@ -245,7 +244,8 @@ pub fn kind(codec: Codec) -> RtpCodecKind {
     }
 }
 
-async fn add_track(
+/// Adds a track of its own.
+pub async fn add_track(
     connection: &dyn PeerConnection,
     source: Source,
     codec: Codec,

@@ -132,6 +132,7 @@ mod tests {
             sfu_only: false,
             published: published.collect(),
             silenced: vec![],
+            forwarded: vec![],
             hand_ms: None,
             presence: Presence::Here,
             node: Reach::Up,

@@ -1,18 +1,41 @@
 #!/usr/bin/env bash
-# Lets ffmpeg publish over WHIP to the running node, and aiortc view it over WHEP. Prints what was decoded,
-# and fails if nothing was.
+# Lets clients that nobody here wrote publish by WHIP and watch by WHEP: ffmpeg 9, aiortc and GStreamer
+# publish a red half beside a blue one with a tone, aiortc watches and looks at what it has decoded. Prints a
+# table, and fails if a row of it does. Whoever is not installed is skipped, and named.
 #
-#   tests/foreign/whip.sh
+#   tests/foreign/whip.sh            all of them
+#   tests/foreign/whip.sh ffmpeg     these alone: ffmpeg aiortc gstreamer
 #
-# Needs the node that a build has left in target/debug, or MOTET_BIN, and a Python with both:
-#   python3 -m venv target/foreign && target/foreign/bin/pip install imageio-ffmpeg==0.8.1 aiortc==1.16.0
-# or FOREIGN_PYTHON.
+# Needs root and ip: everything happens in a network namespace. And the node that a build has left in
+# target/debug, or MOTET_BIN.
+#
+#   ffmpeg, aiortc   are installed from PyPI (imageio-ffmpeg carries ffmpeg 9), into a directory of its own
+#                    under TMPDIR that stays for the next time
+#   GStreamer        Debian's python3-gi gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice
+#                    gstreamer1.0-plugins-{base,good,bad,ugly}
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
+venv=${TMPDIR:-/tmp}/motet-foreign-whip
+packages=('imageio-ffmpeg==0.8.1' 'aiortc==1.16.*')
+
+# In the namespace there is no network to install from.
+if [ "${MOTET_FOREIGN_NAMESPACE:-}" = "" ]; then
+  if ! { [ -x "$venv/bin/python3" ] || python3 -m venv "$venv"; } || ! "$venv/bin/pip" install -q "${packages[@]}"; then
+    echo "PyPI's packages cannot be installed: ${packages[*]}" >&2
+    exit 1
+  fi
+  MOTET_FOREIGN_NAMESPACE=1 exec unshare --net "$PWD/tests/foreign/whip.sh" "$@"
+fi
+
 motet=${MOTET_BIN:-target/debug/motet}
-python=${FOREIGN_PYTHON:-target/foreign/bin/python}
-ffmpeg=${FFMPEG:-$("$python" -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')} || exit 1
+python=$venv/bin/python3
+# An address for documentation: clients leave those of loopback out.
+address=198.51.100.1
+whip_token=foreign-clients-publish
+whep_token=foreign-clients-watch
+admin_token=foreign-clients-look-on
+patience_s=120
 
 work=$(mktemp -d)
 children=()
@@ -24,37 +47,180 @@ stop() {
 }
 trap stop EXIT
 
-"$motet" --http-listen 127.0.0.1:0 --media-port 0 --media-ip 127.0.0.1 --data-dir "$work/data" >"$work/node" 2>&1 &
-children+=($!)
-for _ in $(seq 100); do
-  http=$(sed -n 's/^listening http=\([^ ]*\) .*/\1/p' "$work/node")
-  [ -n "$http" ] && break
-  sleep 0.1
-done
+failed=0
+skipped=()
 
-publish() {
-  "$ffmpeg" -hide_banner -loglevel warning -re -f lavfi -i testsrc2=size=320x240:rate=15 -f lavfi -i sine=frequency=440 \
-    -c:v libx264 -profile:v baseline -pix_fmt yuv420p -preset ultrafast -tune zerolatency -bf 0 -g 15 -b:v 300k \
-    -c:a libopus -ar 48000 -ac 2 -t "$1" -f whip "${@:2}" "http://$http/whip/foreign"
+network() {
+  ip link set lo up && ip link add m0 type veth peer name m1 && ip address add "$address/24" dev m0 &&
+    ip link set m0 up && ip link set m1 up
 }
 
-failed=0
-# ffmpeg's own default is DTLS passive, as the node is: it is told so, and stops.
-if publish 5 >"$work/passive" 2>&1; then
-  echo "FAIL ffmpeg with DTLS passive is not refused" && failed=1
-else
-  echo "ok   ffmpeg with DTLS passive is refused: $(grep -o 'HTTP error [0-9]*' "$work/passive" | head -1)"
-fi
-publish 40 -whip_flags dtls_active >"$work/ffmpeg" 2>&1 &
-children+=($!)
-for _ in $(seq 50); do
-  curl -fsS "http://$http/api/rooms/foreign" 2>/dev/null | grep -q '"node":"up"' && break
-  sleep 0.2
+start_node() {
+  local http
+  MOTET_WHIP_TOKEN=$whip_token MOTET_WHEP_TOKEN=$whep_token MOTET_ADMIN_TOKEN=$admin_token "$motet" --http-listen "$address:0" \
+    --media-port 0 --media-ip "$address" >"$work/node" 2>&1 &
+  children+=($!)
+  for _ in $(seq 100); do
+    http=$(sed -n 's/^listening http=\([^ ]*\) .*/\1/p' "$work/node")
+    url=http://$http
+    [ -n "$http" ] && return
+    sleep 0.1
+  done
+  cat "$work/node" >&2
+  return 1
+}
+
+# A row of the table: what is shown, whether it was, and what was seen.
+row() {
+  printf '%-52s %-6s %s\n' "$1" "$2" "$3"
+  [ "$2" = OK ] || failed=1
+}
+
+skip() {
+  skipped+=("$1: $2")
+}
+
+# The command that follows publishes in a room until it is told to end; aiortc watches meanwhile, and is to
+# decode that codec. Room is the one's name; when the publisher has ended, nobody is left in it.
+publishes() {
+  local title=$1 codec=$2 publisher
+  shift 2
+  "$@" >"$work/publisher" 2>&1 &
+  publisher=$!
+  children+=("$publisher")
+  if ! timeout --kill-after=1 "$patience_s" "$python" tests/foreign/aiortc_whip.py watch "$url/whep/foreign-$room" \
+    "$whep_token" "$codec" >"$work/watcher" 2>&1; then
+    kill "$publisher" 2>/dev/null
+    wait "$publisher"
+    row "$title" FAILED "$(tail -n 1 "$work/watcher")"
+    tail -n 15 "$work/publisher" "$work/watcher" >&2
+    return
+  fi
+  if ended "$publisher"; then
+    row "$title" OK "$(tail -n 1 "$work/watcher")"
+  else
+    row "$title" FAILED "its session has not ended with it"
+    tail -n 15 "$work/publisher" >&2
+  fi
+}
+
+# Tells a publisher to end, and waits until its room is empty: long before its ICE consent expires.
+ended() {
+  kill "$1" 2>/dev/null
+  wait "$1"
+  is_empty 5
+}
+
+# Whether nobody is in the room, within so many seconds.
+is_empty() {
+  for _ in $(seq $((10 * $1))); do
+    curl -s -w '%{http_code}' -H "Authorization: Bearer $admin_token" "$url/api/rooms/foreign-$room" >"$work/room"
+    grep -qE '404$|"members":\[\]' "$work/room" && return
+    sleep 0.1
+  done
+  cat "$work/room" >&2
+  return 1
+}
+
+# A publisher that is gone without a word stays for as long as its ICE consent, 30 seconds (RFC 7675).
+ffmpeg_dies() {
+  local title=$1 publisher before
+  (ffmpeg_to "$url/whip/foreign-$room" -whip_flags dtls_active -authorization "$whip_token") >"$work/ffmpeg" 2>&1 &
+  publisher=$!
+  children+=("$publisher")
+  sleep 3
+  kill -KILL "$publisher"
+  wait "$publisher" 2>/dev/null
+  before=$SECONDS
+  if is_empty 5 2>/dev/null; then
+    row "$title" FAILED "it is gone at once, or never came"
+  elif is_empty 40; then
+    row "$title" OK "its session ended after $((SECONDS - before)) s"
+  else
+    row "$title" FAILED "its session goes on"
+  fi
+}
+
+# Becomes ffmpeg, which publishes: where, and options of its muxer.
+ffmpeg_to() {
+  local where=$1
+  shift
+  exec "$ffmpeg" -hide_banner -nostdin -nostats \
+    -re -f lavfi -i 'color=red:s=160x180:r=15[red];color=blue:s=160x180:r=15[blue];[red][blue]hstack' \
+    -re -f lavfi -i 'sine=frequency=440:sample_rate=48000,volume=4' \
+    -c:v libx264 -profile:v baseline -preset ultrafast -tune zerolatency -g 15 -pix_fmt yuv420p \
+    -c:a libopus -ac 2 -f whip "$@" "$where"
+}
+
+# ffmpeg is told no, in a few words.
+ffmpeg_refused() {
+  local title=$1 words=$2 overheard listener
+  shift 2
+  : >"$work/overheard"
+  "$python" tests/foreign/overhear.py "$url" >"$work/overheard" &
+  listener=$!
+  children+=("$listener")
+  until [ -s "$work/overheard" ]; do sleep 0.1; done
+  (ffmpeg_to "$(head -1 "$work/overheard")/whip/foreign-$room" "$@") >"$work/ffmpeg" 2>&1
+  local status=$?
+  kill "$listener"
+  wait "$listener"
+  overheard=$(tail -n +2 "$work/overheard")
+  if [ "$status" -ne 0 ] && grep -qE "$words" <<<"$overheard"; then
+    row "$title" OK "$overheard"
+  else
+    row "$title" FAILED "${overheard:-ffmpeg has not asked}"
+    tail -n 5 "$work/ffmpeg" >&2
+  fi
+}
+
+with_ffmpeg() {
+  ffmpeg=$("$python" -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')
+  local version room=ffmpeg
+  version=$("$ffmpeg" -version | sed -n 's/^ffmpeg version n*\([0-9.]*\).*/ffmpeg \1/p')
+  publishes "$version, H264 and Opus -> aiortc" h264 \
+    ffmpeg_to "$url/whip/foreign-$room" -whip_flags dtls_active -authorization "$whip_token"
+  ffmpeg_refused "$version as DTLS server is refused" '^4.*dtls_active' -authorization "$whip_token"
+  ffmpeg_refused "$version without the token is refused" '^401 ' -whip_flags dtls_active
+  ffmpeg_dies "$version is killed"
+}
+
+with_aiortc() {
+  local version codec room
+  version=$("$python" tests/foreign/aiortc_whip.py --version)
+  for codec in vp8 h264; do
+    room=aiortc-$codec
+    publishes "aiortc $version, ${codec^^} and Opus -> aiortc" "$codec" \
+      "$python" tests/foreign/aiortc_whip.py publish "$url/whip/foreign-$room" "$whip_token" "$codec"
+  done
+}
+
+with_gstreamer() {
+  local version codec room
+  if ! version=$(/usr/bin/python3 tests/foreign/gstreamer_whip.py --version 2>"$work/gstreamer"); then
+    skip GStreamer "$(tail -n 1 "$work/gstreamer")"
+    return
+  fi
+  for codec in vp8 h264; do
+    room=gstreamer-$codec
+    publishes "$version, ${codec^^} and Opus -> aiortc" "$codec" \
+      /usr/bin/python3 tests/foreign/gstreamer_whip.py "$url/whip/foreign-$room" "$whip_token" "$codec"
+  done
+}
+
+[ $# -gt 0 ] || set -- ffmpeg aiortc gstreamer
+network && start_node || exit 1
+for client in "$@"; do
+  case $client in
+    ffmpeg | aiortc | gstreamer) "with_$client" ;;
+    *)
+      echo "there is no client '$client'; there are: ffmpeg aiortc gstreamer" >&2
+      exit 2
+      ;;
+  esac
 done
-if seen=$(timeout 30 "$python" tests/foreign/whep_view.py "http://$http/whep/foreign" 20); then
-  echo "ok   ffmpeg by WHIP, aiortc by WHEP: $seen"
-else
-  echo "FAIL ffmpeg by WHIP, aiortc by WHEP: ${seen:-nothing}" && failed=1
-  cat "$work/ffmpeg"
-fi
-exit $failed
+
+for line in "${skipped[@]+"${skipped[@]}"}"; do
+  echo "skipped $line"
+done
+exit "$failed"

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use motet::Codec;
+use motet::protocol::client::Source;
 use reqwest::header::{CONTENT_TYPE, ETAG, LOCATION};
 use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
@@ -12,7 +14,7 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{PeerConnection, RTCSessionDescription};
 
-use super::{Failure, Handler, Part, add_track, direction, opus, peer_connection, vp8};
+use crate::support::{Failure, Handler, add_track, direction, peer_connection};
 
 /// A session over HTTP.
 pub struct HttpClient {
@@ -34,29 +36,34 @@ impl HttpClient {
     /// Publishes a microphone and a camera at `http://host:port/whip/room`; `number` tells its SSRCs
     /// from those of other clients of the same process.
     pub async fn publish(url: &str, media_ip: IpAddr, number: u32) -> Result<Self, Failure> {
-        Self::begin(url, &part(media_ip, number, true, 0)).await
+        Self::begin(url, media_ip, Some(number), 0).await
     }
 
     /// Views at `http://host:port/whep/room`, with that many pairs of m-lines.
     pub async fn view(url: &str, media_ip: IpAddr, pairs: usize) -> Result<Self, Failure> {
-        Self::begin(url, &part(media_ip, 0, false, pairs)).await
+        Self::begin(url, media_ip, None, pairs).await
     }
 
-    async fn begin(url: &str, part: &Part) -> Result<Self, Failure> {
+    async fn begin(
+        url: &str,
+        media_ip: IpAddr,
+        publisher: Option<u32>,
+        pairs: usize,
+    ) -> Result<Self, Failure> {
         let (tracks_in, tracks) = mpsc::unbounded_channel();
         let (connected_in, connected) = watch::channel(false);
         let handler = Handler {
             tracks: tracks_in,
             connected: connected_in,
         };
-        let connection = peer_connection(part, handler).await?;
+        let connection = peer_connection(media_ip, handler, &[Codec::Opus, Codec::Vp8]).await?;
         let (mut microphone, mut camera) = (None, None);
-        if part.publish {
-            let ssrc = part.number * 2;
-            microphone = Some(add_track(&*connection, opus(), ssrc).await?);
-            camera = Some(add_track(&*connection, vp8(), ssrc + 1).await?);
+        if let Some(number) = publisher {
+            let add = |source, codec, ssrc| add_track(&*connection, source, codec, ssrc);
+            microphone = Some(add(Source::Microphone, Codec::Opus, number * 2).await?);
+            camera = Some(add(Source::Camera, Codec::Vp8, number * 2 + 1).await?);
         }
-        for kind in [RtpCodecKind::Audio, RtpCodecKind::Video].repeat(part.seats) {
+        for kind in [RtpCodecKind::Audio, RtpCodecKind::Video].repeat(pairs) {
             let init = direction(RTCRtpTransceiverDirection::Recvonly);
             connection
                 .add_transceiver_from_kind(kind, Some(init))
@@ -117,16 +124,5 @@ impl HttpClient {
         response.error_for_status()?;
         self.connection.close().await?;
         Ok(())
-    }
-}
-
-fn part(media_ip: IpAddr, number: u32, publish: bool, seats: usize) -> Part {
-    Part {
-        room: String::new(),
-        name: String::new(),
-        publish,
-        seats,
-        media_ip,
-        number,
     }
 }
