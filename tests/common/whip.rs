@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use motet::Codec;
 use motet::protocol::client::Source;
-use reqwest::header::{CONTENT_TYPE, ETAG, LOCATION};
+use reqwest::header::{CONTENT_TYPE, LOCATION};
 use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::sync::{mpsc, watch};
@@ -17,30 +17,29 @@ use webrtc::peer_connection::{PeerConnection, RTCSessionDescription};
 use crate::support::{Failure, Handler, add_track, direction, peer_connection};
 
 /// A session over HTTP.
-pub struct HttpClient {
-    pub connection: Arc<dyn PeerConnection>,
+pub(crate) struct HttpClient {
+    pub(crate) connection: Arc<dyn PeerConnection>,
     /// Where it publishes.
-    pub microphone: Option<Arc<dyn TrackLocal>>,
-    pub camera: Option<Arc<dyn TrackLocal>>,
+    pub(crate) microphone: Option<Arc<dyn TrackLocal>>,
+    pub(crate) camera: Option<Arc<dyn TrackLocal>>,
     /// What comes in, as soon as its first packet does.
-    pub tracks: mpsc::UnboundedReceiver<Arc<dyn TrackRemote>>,
+    pub(crate) tracks: mpsc::UnboundedReceiver<Arc<dyn TrackRemote>>,
     /// Whether ICE and DTLS are up.
-    pub connected: watch::Receiver<bool>,
+    pub(crate) connected: watch::Receiver<bool>,
     /// The session's own URL.
-    pub location: String,
-    pub etag: String,
+    pub(crate) location: String,
     http: reqwest::Client,
 }
 
 impl HttpClient {
     /// Publishes a microphone and a camera at `http://host:port/whip/room`; `number` tells its SSRCs
     /// from those of other clients of the same process.
-    pub async fn publish(url: &str, media_ip: IpAddr, number: u32) -> Result<Self, Failure> {
+    pub(crate) async fn publish(url: &str, media_ip: IpAddr, number: u32) -> Result<Self, Failure> {
         Self::begin(url, media_ip, Some(number), 0).await
     }
 
     /// Views at `http://host:port/whep/room`, with that many pairs of m-lines.
-    pub async fn view(url: &str, media_ip: IpAddr, pairs: usize) -> Result<Self, Failure> {
+    pub(crate) async fn view(url: &str, media_ip: IpAddr, pairs: usize) -> Result<Self, Failure> {
         Self::begin(url, media_ip, None, pairs).await
     }
 
@@ -85,7 +84,6 @@ impl HttpClient {
             value.map(str::to_owned).ok_or("a header is missing")
         };
         let location = response.url().join(&header(LOCATION)?)?.to_string();
-        let etag = header(ETAG)?;
         let answer = RTCSessionDescription::answer(response.text().await?)?;
         connection.set_remote_description(answer).await?;
         Ok(Self {
@@ -95,7 +93,6 @@ impl HttpClient {
             tracks,
             connected,
             location,
-            etag,
             http,
         })
     }
@@ -104,7 +101,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// When that takes longer than `patience`.
-    pub async fn connected(&mut self, patience: Duration) -> Result<(), Failure> {
+    pub(crate) async fn connected(&mut self, patience: Duration) -> Result<(), Failure> {
         let up = self.connected.wait_for(|up| *up);
         tokio::time::timeout(patience, up)
             .await
@@ -113,13 +110,13 @@ impl HttpClient {
     }
 
     /// Whether the session is still there.
-    pub async fn is_there(&self) -> Result<bool, Failure> {
+    pub(crate) async fn is_there(&self) -> Result<bool, Failure> {
         let response = self.http.get(&self.location).send().await?;
         Ok(response.status().is_success())
     }
 
     /// Ends the session and closes the connection.
-    pub async fn leave(&self) -> Result<(), Failure> {
+    pub(crate) async fn leave(&self) -> Result<(), Failure> {
         let response = self.http.delete(&self.location).send().await?;
         response.error_for_status()?;
         self.connection.close().await?;
