@@ -181,6 +181,20 @@ async fn whoever_asks_gets_a_key_frame_and_what_was_lost() {
     assert_eq!(shown["retransmissions"], 1);
 }
 
+/// As ffmpeg says nothing: it may begin at any time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_never_asks_gets_a_key_frame_now_and_then() {
+    let studio = Studio::open(&ALLOWED);
+    let ada = studio.enter_with(1, None).await;
+    let mut receiver = Receiver::bind().await;
+    studio.post(&receiver.wish(&ada, "camera")).await;
+    receiver.key_frame().await;
+    let began = Instant::now();
+    receiver.key_frame().await;
+    let waited = began.elapsed();
+    assert!((4..10).contains(&waited.as_secs()), "{waited:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn srtp_is_opened_with_the_key_of_the_description_and_with_no_other() {
     let studio = Studio::open(&ALLOWED);

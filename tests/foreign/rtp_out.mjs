@@ -132,7 +132,7 @@ async function freePair() {
 
 async function byFfmpeg(camera, microphone, folder) {
   const out = join(folder, 'out.mkv');
-  const input = ({ file }) => ['-protocol_whitelist', 'file,udp,rtp,srtp', '-sdp_flags', 'rtcp_to_source', '-i', file];
+  const input = ({ file }) => ['-protocol_whitelist', 'file,udp,rtp,srtp', '-i', file];
   const log = await finished('ffmpeg', ['-nostdin', '-v', 'warning', ...input(camera), ...input(microphone), '-map', '0:v', '-map', '1:a', '-c', 'copy', '-t', `${RECEIVED_S}`, out]);
   verify(out, log);
   return [out];
