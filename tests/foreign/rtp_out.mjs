@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { House, sleep } from '../e2e/harness.mjs';
 
 const RECEIVED_S = 6;
+/** ffmpeg cannot ask for a key frame: one comes within five seconds. */
+const AWAITED_S = 6;
 /** The harness's cameras give 15; less than this for a whole recording is too little. */
 const FRAMES_MIN = 60;
 /** Of 20 ms each. */
@@ -134,7 +136,7 @@ async function freePair() {
 async function byFfmpeg(camera, microphone, folder) {
   const out = join(folder, 'out.mkv');
   const input = ({ file }) => ['-protocol_whitelist', 'file,udp,rtp,srtp', '-i', file];
-  const log = await finished('ffmpeg', ['-nostdin', '-v', 'warning', ...input(camera), ...input(microphone), '-map', '0:v', '-map', '1:a', '-c', 'copy', '-t', `${RECEIVED_S}`, out]);
+  const log = await finished('ffmpeg', ['-nostdin', '-v', 'warning', ...input(camera), ...input(microphone), '-map', '0:v', '-map', '1:a', '-c', 'copy', '-t', `${AWAITED_S + RECEIVED_S}`, out]);
   verify(out, log);
   return [out];
 }
@@ -206,7 +208,7 @@ function launch(program, args) {
 /** What it says, however it ends; it is ended if it does not end by itself. */
 async function finished(program, args) {
   const { child, log } = launch(program, args);
-  const deadline = setTimeout(() => child.kill('SIGINT'), (RECEIVED_S + 20) * 1_000);
+  const deadline = setTimeout(() => child.kill('SIGINT'), (AWAITED_S + RECEIVED_S + 20) * 1_000);
   const text = await log;
   clearTimeout(deadline);
   return text;
