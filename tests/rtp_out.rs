@@ -47,7 +47,10 @@ const ALLOWED: [&str; 4] = ["--forward-allow", "127.0.0.0/8", "--turn", "off"];
 async fn sound_and_picture_arrive_as_rtp_from_their_beginning_to_a_goodbye() {
     let studio = Studio::open(&ALLOWED);
     let ada = studio.enter(1).await;
-    for (source, payload_type, codec) in [("camera", 96, "vp8"), ("microphone", 111, "opus")] {
+    for (source, payload_type, codec, steps) in [
+        ("camera", 96, "vp8", &[0, 90_000 / FPS][..]),
+        ("microphone", 111, "opus", &[960]),
+    ] {
         let mut receiver = Receiver::bind().await;
         let (status, begun) = studio.post(&receiver.wish(&ada, source)).await;
         assert_eq!(status, 201, "{begun}");
@@ -58,7 +61,7 @@ async fn sound_and_picture_arrive_as_rtp_from_their_beginning_to_a_goodbye() {
 
         let (first, from) = receiver.packet().await;
         assert_eq!(json!(from), begun["from"]);
-        let mut last = first.header.sequence_number;
+        let (mut last, mut time) = (first.header.sequence_number, first.header.timestamp);
         assert!(starts(&first), "it begins where a decoder can");
         let mut count = 0;
         while count < 60 {
@@ -72,6 +75,10 @@ async fn sound_and_picture_arrive_as_rtp_from_their_beginning_to_a_goodbye() {
                 (ssrc as u32, payload_type)
             );
             assert!(!header.extension, "what was for a browser stays behind");
+            let step = header
+                .timestamp
+                .wrapping_sub(std::mem::replace(&mut time, header.timestamp));
+            assert!(steps.contains(&step), "{step} ticks");
         }
         let report: SenderReport = receiver.report().await;
         assert_eq!(u64::from(report.ssrc), ssrc);
@@ -179,6 +186,23 @@ async fn whoever_asks_gets_a_key_frame_and_what_was_lost() {
         .await;
     assert_eq!(shown["keyFrameRequests"], 2);
     assert_eq!(shown["retransmissions"], 1);
+}
+
+/// As ffmpeg says nothing: it may begin at any time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_never_asks_gets_a_key_frame_now_and_then() {
+    let studio = Studio::open(&ALLOWED);
+    let ada = studio.enter_with(1, None).await;
+    let mut receiver = Receiver::bind().await;
+    studio.post(&receiver.wish(&ada, "camera")).await;
+    receiver.key_frame().await;
+    let began = Instant::now();
+    // Whatever the beginning led to is over then.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    receiver.drain();
+    receiver.key_frame().await;
+    let waited = began.elapsed();
+    assert!((3..10).contains(&waited.as_secs()), "{waited:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

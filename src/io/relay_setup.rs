@@ -31,12 +31,13 @@ pub(super) fn config(config: &WorkerConfig, time: (Instant, Duration)) -> Option
 
 /// Where tracks may be sent as RTP: judged as a peer of a relay is, by a list of its own.
 pub(super) fn outputs(config: &WorkerConfig) -> Policy {
-    let turn = turn(&config.settings, &config.media, config.http);
-    let allowed_peers = config.settings.forwards.allow.clone();
-    Policy::of(&Config {
-        allowed_peers,
-        ..turn
-    })
+    let mut turn = turn(&config.settings, &config.media, config.http);
+    turn.allowed_peers = config.settings.forwards.allow.clone();
+    if config.settings.turn == OnOff::Off {
+        // No relay listens: of their ports that is kept which nothing is sent to anyway.
+        turn.relay_ports = 0..=0;
+    }
+    Policy::of(&turn)
 }
 
 fn turn(settings: &Settings, media: &MediaSockets, http: SocketAddr) -> Config {

@@ -5,7 +5,7 @@
 #
 #   tests/foreign/rtp-out.sh                all of it
 #   tests/foreign/rtp-out.sh ffmpeg-vp8     these alone: ffmpeg-vp8 ffmpeg-srtp ffmpeg-h264 gstreamer-vp8
-#                                           gstreamer-h264 gstreamer-srtp
+#                                           gstreamer-h264 gstreamer-srtp gstreamer-gcm
 #
 # Needs the node that a build has left in target/debug, or MOTET_BIN, and Debian's packages chromium,
 # ffmpeg, gstreamer1.0-tools and gstreamer1.0-plugins-{base,good,bad}. Whoever is not installed is skipped,

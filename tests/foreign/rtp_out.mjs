@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { House, sleep } from '../e2e/harness.mjs';
 
 const RECEIVED_S = 6;
+/** ffmpeg cannot ask for a key frame: one comes within five seconds. */
+const AWAITED_S = 6;
 /** The harness's cameras give 15; less than this for a whole recording is too little. */
 const FRAMES_MIN = 60;
 /** Of 20 ms each. */
@@ -21,7 +23,8 @@ const TRIALS = {
   'ffmpeg-h264': { codec: 'h264', receive: byFfmpeg },
   'gstreamer-vp8': { codec: 'vp8', receive: byGstreamer },
   'gstreamer-h264': { codec: 'h264', receive: byGstreamer },
-  'gstreamer-srtp': { codec: 'vp8', receive: byGstreamer, srtp: { suite: GCM } },
+  'gstreamer-srtp': { codec: 'vp8', receive: byGstreamer, srtp: true },
+  'gstreamer-gcm': { codec: 'vp8', receive: byGstreamer, srtp: { suite: GCM } },
 };
 
 const wanted = process.argv.slice(2);
@@ -132,8 +135,8 @@ async function freePair() {
 
 async function byFfmpeg(camera, microphone, folder) {
   const out = join(folder, 'out.mkv');
-  const input = ({ file }) => ['-protocol_whitelist', 'file,udp,rtp,srtp', '-sdp_flags', 'rtcp_to_source', '-i', file];
-  const log = await finished('ffmpeg', ['-nostdin', '-v', 'warning', ...input(camera), ...input(microphone), '-map', '0:v', '-map', '1:a', '-c', 'copy', '-t', `${RECEIVED_S}`, out]);
+  const input = ({ file }) => ['-protocol_whitelist', 'file,udp,rtp,srtp', '-i', file];
+  const log = await finished('ffmpeg', ['-nostdin', '-v', 'warning', ...input(camera), ...input(microphone), '-map', '0:v', '-map', '1:a', '-c', 'copy', '-t', `${AWAITED_S + RECEIVED_S}`, out]);
   verify(out, log);
   return [out];
 }
@@ -167,20 +170,31 @@ function gstreamer({ sdp, codec, payloadType, ssrc, port, rtcp, from, track }, o
     'rtpbin name=b rtp-profile=avpf latency=200',
     source,
     `b. ! ${depay} ! matroskamux ! filesink location=${out}`,
-    // The node takes plain reports from the receiver of plain packets alone.
-    ...(crypto ? ['b.send_rtcp_src_0 ! fakesink sync=false async=false'] : [`b.send_rtcp_src_0 ! udpsink host=127.0.0.1 port=${from.split(':')[1]} sync=false async=false`]),
+    `b.send_rtcp_src_0 ${crypto ? sealing(crypto) : ''} ! udpsink host=127.0.0.1 port=${from.split(':')[1]} sync=false async=false`,
   ].join(' ');
   return launch('sh', ['-c', `exec gst-launch-1.0 -e ${pipeline.replaceAll('(', '\\(').replaceAll(')', '\\)')}`]);
 }
 
-function secured(caps, [, suite, key], { port, rtcp, ssrc }) {
-  const cipher = suite === GCM ? 'srtp-cipher=aes-128-gcm,srtp-auth=null,srtcp-cipher=aes-128-gcm,srtcp-auth=null' : 'srtp-cipher=aes-128-icm,srtp-auth=hmac-sha1-80,srtcp-cipher=aes-128-icm,srtcp-auth=hmac-sha1-80';
-  const hex = Buffer.from(key, 'base64').toString('hex');
-  const sealed = (kind) => `${caps.replace('application/x-rtp', `application/x-${kind}`)},srtp-key=(buffer)${hex},${cipher},ssrc=(uint)${ssrc}`;
+function secured(caps, crypto, { port, rtcp, ssrc }) {
+  const { cipher, auth, hex } = read(crypto);
+  const sealed = (kind) =>
+    `${caps.replace('application/x-rtp', `application/x-${kind}`)},srtp-key=(buffer)${hex},srtp-cipher=${cipher},srtp-auth=${auth},srtcp-cipher=${cipher},srtcp-auth=${auth},ssrc=(uint)${ssrc}`;
   return [
-    `udpsrc address=127.0.0.1 port=${port} caps="${sealed('srtp')}" ! srtpdec name=d d.rtp_src ! b.recv_rtp_sink_0`,
+    `udpsrc address=127.0.0.1 port=${port} caps="${sealed('srtp')}" ! d.rtp_sink srtpdec name=d d.rtp_src ! b.recv_rtp_sink_0`,
     `udpsrc address=127.0.0.1 port=${rtcp} caps="${sealed('srtcp')}" ! d.rtcp_sink d.rtcp_src ! b.recv_rtcp_sink_0`,
   ].join(' ');
+}
+
+/** Reports go back under the same key: the description knows no other. */
+function sealing(crypto) {
+  const { cipher, auth, hex } = read(crypto);
+  return `! e.rtcp_sink_0 srtpenc name=e key=${hex} rtp-cipher=${cipher} rtp-auth=${auth} rtcp-cipher=${cipher} rtcp-auth=${auth} e.rtcp_src_0`;
+}
+
+/** By GStreamer's names. */
+function read([, suite, key]) {
+  const [cipher, auth] = suite === GCM ? ['aes-128-gcm', 'null'] : ['aes-128-icm', 'hmac-sha1-80'];
+  return { cipher, auth, hex: Buffer.from(key, 'base64').toString('hex') };
 }
 
 function launch(program, args) {
@@ -194,17 +208,18 @@ function launch(program, args) {
 /** What it says, however it ends; it is ended if it does not end by itself. */
 async function finished(program, args) {
   const { child, log } = launch(program, args);
-  const deadline = setTimeout(() => child.kill('SIGINT'), (RECEIVED_S + 20) * 1_000);
+  const deadline = setTimeout(() => child.kill('SIGINT'), (AWAITED_S + RECEIVED_S + 20) * 1_000);
   const text = await log;
   clearTimeout(deadline);
   return text;
 }
 
-/** Every frame decodes. */
+/** Every frame decodes. GStreamer stamps by arrival, which goes back and forth on a busy machine. */
 function verify(file, log) {
   const decoded = spawnSync('ffmpeg', ['-nostdin', '-v', 'error', '-i', file, '-f', 'null', '-'], { encoding: 'utf8' });
-  assert.equal(decoded.status, 0, `${decoded.stderr}\n${log}`);
-  assert.equal(decoded.stderr, '', log);
+  const errors = decoded.stderr.split('\n').filter((line) => line && !line.includes('non monotonically increasing dts'));
+  assert.deepEqual(errors, [], log);
+  assert.equal(decoded.status, 0, log);
 }
 
 function count(file, kind) {

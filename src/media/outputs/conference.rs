@@ -175,6 +175,7 @@ impl Conference {
             let place = by_member.get(&output.wish().member);
             let publisher = place.and_then(|&place| participants.get(place));
             let clock = publisher.map_or_else(Default::default, |publisher| publisher.clock);
+            output.refresh(now);
             let datagrams = &mut around.out.datagrams;
             let sent = output.report(now, (around.wall, &clock), datagrams);
             around.counters.rtcp_out += u64::from(sent);
@@ -203,6 +204,7 @@ impl Conference {
         let mut wants_key_frame = false;
         let mut missing = Vec::new();
         for item in rtcp::parse(&packet) {
+            output.be_answered();
             match item {
                 Feedback::Pli { media_ssrc } | Feedback::Fir { media_ssrc, .. }
                     if media_ssrc == ssrc =>

@@ -40,6 +40,9 @@ const PAYLOAD_TYPES: [(Codec, u8); 5] = [
     (Codec::H264, 102),
     (Codec::Av1, 104),
 ];
+/// How often a key frame is asked for on behalf of a receiver that sends no RTCP: ffmpeg sends none for
+/// a description that it opens (seen with 5.1), and could begin with a picture only by chance.
+const KEY_FRAME_EVERY: Duration = Duration::from_secs(5);
 /// Outputs that have ended and are still listed. Beyond: the one that ended first is forgotten.
 const ENDED_MAX: usize = 32;
 
@@ -67,6 +70,9 @@ pub struct Output {
     reports: LegReports,
     pace: ReportPace,
     round_trip: RoundTrip,
+    /// Something of the receiver came back.
+    is_answered: bool,
+    key_frame_due: Instant,
     codec: Option<Codec>,
     parameter_sets: ParameterSets,
     counters: Counters,
@@ -105,6 +111,8 @@ impl Output {
             reports: LegReports::new(now, clock_rate),
             pace: ReportPace::new(now, rng.random()),
             round_trip: RoundTrip::default(),
+            is_answered: false,
+            key_frame_due: now + KEY_FRAME_EVERY,
             codec: None,
             parameter_sets: ParameterSets::default(),
             counters: Counters::default(),
@@ -248,6 +256,19 @@ impl Output {
                 Some(opened.to_vec())
             }
             None => Some(datagram.to_vec()),
+        }
+    }
+
+    /// Its receiver sends RTCP, and can ask for what it needs.
+    pub(super) fn be_answered(&mut self) {
+        self.is_answered = true;
+    }
+
+    /// Asks for a key frame for a receiver that cannot ask, when it is time.
+    pub(super) fn refresh(&mut self, now: Instant) {
+        if !self.is_answered && now >= self.key_frame_due {
+            self.key_frame_due = now + KEY_FRAME_EVERY;
+            self.leg.ask_key_frame();
         }
     }
 
