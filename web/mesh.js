@@ -3,6 +3,7 @@ import { bitrateFor, SCREEN_BITRATE, trimCodecs, withoutStrayFeedback } from './
 import { isSilenced, SOURCES_OF } from './feeds.js';
 import { SOURCES } from './media.js';
 import { Pulse } from './pulse.js';
+import { isSpent } from './spent.js';
 import { Meter } from './stats.js';
 
 /**
@@ -30,7 +31,7 @@ const POLITENESS_MS = 400;
 /** A pair that is not up after so long, restarts included, is called failed; it goes on trying. */
 const FAILED_MS = 8_000;
 /** Firefox gives up after five seconds: a pair that is not to be must not keep both sides busy. */
-const FAILED_AGAIN_MS = 10_000;
+const REPLACE_AGAIN_MS = 10_000;
 const RETRY_MS = 30_000;
 
 /** One peer connection to every other member. */
@@ -183,8 +184,7 @@ export class Mesh {
  * The impolite side makes the first offer, with one m-line per source whether it sends it yet or
  * not, so that devices and screens come and go without another negotiation.
  *
- * A path that is lost is sought again by a restart of ICE. A connection that has failed is replaced: in
- * Firefox 153 it may come up once more and say so, but no media passes any more, either way.
+ * A path that is lost is sought again by a restart of ICE; a connection that is spent is replaced.
  */
 export class Pair {
   #polite;
@@ -276,7 +276,7 @@ export class Pair {
     window.clearTimeout(this.#patience);
     if (!this.#connection.remoteDescription) return;
     this.restarts += 1;
-    if (this.state === 'failed') return this.rebuild();
+    if (isSpent(this.#connection)) return this.rebuild();
     this.#connection.restartIce();
     this.#expectSuccess();
   }
@@ -409,7 +409,7 @@ export class Pair {
   async #describe(description) {
     if (this.#isOfAnother(description) || this.#givesWay(description)) this.#reopen();
     const connection = this.#connection;
-    const isSpent = connection.connectionState === 'failed';
+    const isWasted = isSpent(connection);
     this.#ignoring = this.#collides(description) && !this.#polite;
     if (this.#ignoring) return;
     const known = connection.remoteDescription;
@@ -422,7 +422,7 @@ export class Pair {
     this.#adoptSlots();
     await connection.setLocalDescription();
     this.#sendDescription(connection);
-    if (isSpent) this.rebuild();
+    if (isWasted) this.rebuild();
   }
 
   /** @param {RTCSessionDescriptionInit} description */
@@ -549,8 +549,13 @@ export class Pair {
     }
     this.#changed();
     if (state !== 'failed' && state !== 'disconnected') return;
-    const patience = state === 'disconnected' ? PATIENCE_MS : this.health === 'failed' ? FAILED_AGAIN_MS : 0;
-    this.#patience = window.setTimeout(() => this.restart(), patience + (this.#polite ? POLITENESS_MS : 0));
+    this.#patience = window.setTimeout(() => this.restart(), this.#patienceFor(connection) + (this.#polite ? POLITENESS_MS : 0));
+  }
+
+  /** @param {RTCPeerConnection} connection that is in trouble */
+  #patienceFor(connection) {
+    if (connection.connectionState === 'disconnected') return PATIENCE_MS;
+    return isSpent(connection) && this.health === 'failed' ? REPLACE_AGAIN_MS : 0;
   }
 }
 

@@ -58,6 +58,7 @@ export class Room extends Emitter {
   #mesh = null;
   /** @type {NodePeer | null} */
   #node = null;
+  #nodeDownSince = 0;
   #switch;
   #announcer;
   #reports;
@@ -498,6 +499,7 @@ export class Room extends Emitter {
       iceServers: this.#iceServers,
       seats: this.#options.seats ?? Math.max(SEATS_MIN, this.#seatsWanted()),
       isSending: this.#switch.usesNode,
+      downSince: this.#nodeDownSince,
       expects: () => this.seats.some((seat) => seat && this.#isSending(this.members.get(seat.member))),
       silent: () => this.#session.verify(),
       lost: () => this.#reopenNode(peer),
@@ -520,6 +522,7 @@ export class Room extends Emitter {
   #reopenNode(peer) {
     if (this.#node !== peer) return;
     this.#dropNode();
+    this.#nodeDownSince = peer.downSince;
     this.#reconcile();
   }
 
@@ -536,6 +539,7 @@ export class Room extends Emitter {
   #dropNode() {
     this.#node?.close();
     this.#node = null;
+    this.#nodeDownSince = 0;
     this.#viewSaid = '';
   }
 

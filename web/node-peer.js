@@ -1,6 +1,7 @@
 import { bitrateFor, cameraLayers, SCREEN_BITRATE, trimCodecs, withoutStrayFeedback } from './codecs.js';
 import { Pulse } from './pulse.js';
 import { Seats } from './seats.js';
+import { isSpent } from './spent.js';
 import { Meter } from './stats.js';
 
 /**
@@ -51,8 +52,6 @@ export class NodePeer {
   #next = null;
   #patience = 0;
   #failing = 0;
-  /** Whether `#failing` waits for success. */
-  #isExpected = false;
   #directly = 0;
   /** Ends the pause before an offer is made again. */
   #retry = () => {};
@@ -61,6 +60,8 @@ export class NodePeer {
   unreachable = null;
   /** What the node was told of it. @type {Unreachable | null} */
   reported = null;
+  /** Since when it is not up, though it should be, on `performance.now()`'s clock; or 0. */
+  downSince;
   /** How often ICE was restarted. */
   restarts = 0;
   /** Tells this peer's m-lines from those of the one before, which may have had the same mids. */
@@ -73,16 +74,18 @@ export class NodePeer {
    * @param {RTCIceServer[]} options.iceServers all that the node has told
    * @param {number} options.seats
    * @param {boolean} options.isSending or only warm
+   * @param {number} options.downSince when the connection before this one, which it replaces, was lost; or 0
    * @param {() => boolean} options.expects whether anybody on our seats sends anything now
    * @param {() => void} options.silent nothing arrives though somebody does
    * @param {(sdp: string, fresh: boolean) => Promise<string>} options.request sends an offer for an answer
    * @param {() => void} options.changed
    * @param {() => void} options.lost the connection is beyond repair: another one is needed
    */
-  constructor({ media, iceServers, seats, isSending, expects, silent, request, changed, lost }) {
+  constructor({ media, iceServers, seats, isSending, downSince, expects, silent, request, changed, lost }) {
     this.#media = media;
     this.#iceServers = iceServers;
     this.#isSending = isSending;
+    this.downSince = downSince;
     this.#request = request;
     this.#changed = changed;
     this.#lost = lost;
@@ -149,10 +152,10 @@ export class NodePeer {
     if (this.restarts > 0) this.#useRelay();
   }
 
-  /** Looks for another path; what plays goes on until there is one. What has failed is replaced (`Pair` says why). */
+  /** Looks for another path; what plays goes on until there is one. */
   restart() {
     window.clearTimeout(this.#patience);
-    if (this.state === 'failed') return this.#lost();
+    if (isSpent(this.#connection)) return this.#lost();
     this.restarts += 1;
     this.#useRelay();
     this.#expectSuccess();
@@ -197,18 +200,18 @@ export class NodePeer {
 
   /** Gives the connection some time, and says what is missing if it is not up then; another try does not begin it anew. */
   #expectSuccess() {
-    if (this.#isExpected && this.state !== 'connected') return;
+    const now = performance.now();
+    if (this.state === 'connected') this.downSince = 0;
+    this.downSince ||= now;
     window.clearTimeout(this.#failing);
-    this.#isExpected = true;
     this.#failing = window.setTimeout(() => {
-      this.#isExpected = false;
-      if (this.state !== 'connected') this.#fail();
-    }, UNREACHABLE_MS);
-  }
-
-  #fail() {
-    this.unreachable = whatIsMissing(this.#connection);
-    this.#changed();
+      if (this.state === 'connected') {
+        this.downSince = 0;
+        return;
+      }
+      this.unreachable = whatIsMissing(this.#connection);
+      this.#changed();
+    }, Math.max(0, this.downSince + UNREACHABLE_MS - now));
   }
 
   /** @param {Source} source */
@@ -277,7 +280,9 @@ export class NodePeer {
         this.#changed();
       }
       // The node knows this connection no longer; the first offer of a new one is refused for good.
-      if (!this.#fresh && !this.#closed) this.#lost();
+      if (this.#fresh || this.#closed) return null;
+      this.downSince = 0;
+      this.#lost();
       return null;
     }
   }
@@ -299,11 +304,10 @@ export class NodePeer {
     window.clearTimeout(this.#patience);
     if (this.state === 'connected') {
       window.clearTimeout(this.#failing);
-      this.#isExpected = false;
+      this.downSince = 0;
       this.unreachable = this.reported = null;
     }
-    if (this.state === 'failed') this.#fail();
-    else this.#changed();
+    this.#changed();
     if (this.state !== 'failed' && this.state !== 'disconnected') return;
     const patience = this.state === 'failed' ? RETRY_MS : PATIENCE_MS;
     this.#patience = window.setTimeout(() => this.restart(), patience);
