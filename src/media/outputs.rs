@@ -4,7 +4,6 @@
 //! is its receiver's RTCP. It belongs to a member's source and not to a track: it goes on when the
 //! source is published anew, and ends with the member.
 
-mod base64;
 mod conference;
 mod output;
 mod parameter_sets;

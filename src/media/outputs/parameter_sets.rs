@@ -1,7 +1,6 @@
 //! The parameter sets of an H264 stream, for its SDP (RFC 6184 §8.2.1).
 
-use super::base64;
-
+use base64::prelude::{BASE64_STANDARD as BASE64, Engine as _};
 const SPS: u8 = 7;
 const PPS: u8 = 8;
 const STAP_A: u8 = 24;
@@ -61,7 +60,7 @@ impl ParameterSets {
         };
         let mut fmtp = format!("packetization-mode=1;profile-level-id={profile}");
         if !self.sps.is_empty() && !self.pps.is_empty() {
-            let (sps, pps) = (base64::encode(&self.sps), base64::encode(&self.pps));
+            let (sps, pps) = (BASE64.encode(&self.sps), BASE64.encode(&self.pps));
             fmtp.push_str(&format!(";sprop-parameter-sets={sps},{pps}"));
         }
         fmtp

@@ -1,9 +1,9 @@
 //! SRTP of an output: one key for both directions, told by SDP (RFC 4568).
 
+use base64::prelude::{BASE64_STANDARD as BASE64, Engine as _};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::base64;
 use crate::media::srtp::{MasterKey, Opener, Profile, Sealer, SrtpError, SrtpKeys};
 
 /// How packets are protected, by the names of SDP (RFC 4568 §6.2, RFC 7714 §14.2).
@@ -48,7 +48,7 @@ impl Suite {
     }
 
     fn read_key(self, text: &str) -> Option<MasterKey> {
-        let bytes = base64::decode(text)?;
+        let bytes = BASE64.decode(text).ok()?;
         let (key, salt) = bytes.split_first_chunk()?;
         let mut padded = [0; 14];
         padded
@@ -116,7 +116,7 @@ impl Protection {
     /// What stands behind `a=crypto:` (RFC 4568 §9.1).
     pub(super) fn to_sdp(&self) -> String {
         let salt = &self.key.salt[..self.suite.0.salt_len()];
-        let key = base64::encode(&[&self.key.key[..], salt].concat());
+        let key = BASE64.encode([&self.key.key[..], salt].concat());
         format!("1 {} inline:{key}", self.suite.name())
     }
 }
@@ -150,7 +150,7 @@ mod tests {
             ("AEAD_AES_128_GCM", 0, false),
         ] {
             let suite = Suite::named(suite).unwrap();
-            let key = base64::encode(&vec![7; bytes]);
+            let key = BASE64.encode(vec![7; bytes]);
             assert_eq!(Wanted::new(suite, Some(&key)).is_ok(), fits, "{bytes}");
         }
         assert_eq!(Suite::named("AES_CM_128_HMAC_SHA1_32"), None);
