@@ -31,6 +31,9 @@ impl OpenOutputs {
 
     /// Hands each socket that may have something to `receive`, once, with whether it is of IPv6.
     pub(super) fn each_ready(&mut self, mut receive: impl FnMut(LocalSocket, bool, &UdpSocket)) {
+        if self.open.is_empty() {
+            return;
+        }
         self.rung.take(&mut self.ready);
         for &name in &self.ready {
             // It may have been closed meanwhile.
