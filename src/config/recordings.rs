@@ -64,3 +64,29 @@ impl RecordingSettings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::config::Settings;
+
+    fn limits(arguments: &str) -> (u32, u32, u64) {
+        let arguments = format!("motet {arguments}");
+        let settings = Settings::load(arguments.split_whitespace().map(Into::into)).unwrap();
+        let limits = settings.limits();
+        (
+            limits.recording_seconds,
+            limits.recording_file_seconds,
+            limits.recording_file_bytes,
+        )
+    }
+
+    #[test]
+    fn what_is_set_is_the_limit() {
+        assert_eq!(limits(""), (86_400, 7_200, 2_000_000_000));
+        let all = "--recording-max-minutes 90 --recording-segment-minutes 10 \
+            --recording-segment-megabytes 50";
+        assert_eq!(limits(all), (5_400, 600, 50_000_000));
+    }
+}

@@ -135,8 +135,8 @@ test('what was recorded is listed, played, sought in and removed', async (t) => 
       }
       if (text === everyone) {
         assert.equal(seen.others.length, 1, 'the other one is beside');
-        // Ada's picture is the first of the file, so that beside is Ben's.
-        const beside = files.find(({ member, source }) => member === 'Ben' && source === 'camera');
+        const [first, beside] = files.filter(({ source }) => source === 'camera');
+        assert.deepEqual(await one.evaluate(() => [...document.querySelectorAll('.stage > .name, figcaption')].map(({ textContent }) => textContent)), [first.member, beside.member]);
         const apart = seen.at - seen.others[0] - beside.atMs / 1_000;
         assert.ok(Math.abs(apart) < 0.2, `${name}: ${apart} s apart`);
         t.diagnostic(`${name}: pictures are ${apart.toFixed(3)} s apart, ${seen.frames} frames in 1.5 s`);

@@ -60,7 +60,9 @@ export class Player {
     leader.onerror = () => (this.#problem.textContent = recorded.unplayable);
     this.#leader = leader;
     this.#ensemble = isEveryone ? new Ensemble(leader, leaderAtMs, this.#others(roomFile ? leadersOf(files) : alone ? [alone] : [])) : null;
-    this.#stage.replaceChildren(leader, ...(this.#ensemble ? [this.#ensemble.element] : []));
+    const shown = isEveryone && (roomFile ? files.find(isPicture) : alone);
+    const beside = this.#ensemble ? [h('p', { className: 'quiet small name' }, (shown && shown.member) || ''), this.#ensemble.element] : [];
+    this.#stage.replaceChildren(leader, ...beside);
   }
 
   #subtitles() {
