@@ -47,6 +47,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     node.stop().await;
+    // What happened at the end.
+    while let Some(event) = events.next().await {
+        print(&event);
+    }
     Ok(())
 }
 
