@@ -11,9 +11,7 @@ use crate::ids::MemberId;
 use crate::logic::limits::Limits;
 use crate::logic::room::{MediaFact, MediaOrder, Room, RoomConfig, RoomInput};
 use crate::protocol::client::*;
-use crate::protocol::server::{
-    MemberKind, Mode, PairPath, PathReason, Presence, Published, Role,
-};
+use crate::protocol::server::{MemberKind, Mode, PairPath, PathReason, Presence, Published, Role};
 
 #[derive(Debug, Clone)]
 enum Step {
