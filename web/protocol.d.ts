@@ -408,6 +408,8 @@ export type Member = {
     id: MemberId,
     /** Their name. */
     name: string,
+    /** By what they take part. */
+    kind?: MemberKind,
     /** What they may do. */
     role: Role,
     /** Served over the node always. */
@@ -431,6 +433,15 @@ export type Role =
   | "guest"
   /** Decide about the room and those in it. */
   | "owner";
+
+/** By what a member takes part. */
+export type MemberKind =
+  /** A client that speaks this protocol. */
+  | "client"
+  /** A publisher over HTTP (RFC 9725), who sees and hears nobody. */
+  | "whip"
+  /** A viewer over HTTP (draft-ietf-wish-whep), who sends nothing. */
+  | "whep";
 
 /** Whether a member's WebSocket is there. */
 export type Presence =
