@@ -5,6 +5,7 @@
 
 mod doctor;
 mod tls;
+mod whip;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::logic::topology::{Policy, TopologyConfig};
 
 pub use self::doctor::{DoctorSettings, is_doctor};
 pub use self::tls::{TlsMode, TlsSettings};
+pub use self::whip::WhipSettings;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -306,6 +308,10 @@ pub struct Settings {
     /// TLS on the TCP port.
     #[command(flatten)]
     pub tls: TlsSettings,
+
+    /// Who may publish and view over HTTP.
+    #[command(flatten)]
+    pub whip: WhipSettings,
 }
 
 /// Whether something is there.
@@ -584,7 +590,7 @@ fn refuse(error: &clap::Error, command: &Command, origin: &dyn Fn(&Arg) -> Strin
         }
         (ErrorKind::ValueValidation, Some(arg), value) => {
             let why = std::error::Error::source(error).map(ToString::to_string);
-            let shown = if arg.get_id() == "admin_token" {
+            let shown = if arg.get_id().as_str().ends_with("_token") {
                 None
             } else {
                 value

@@ -93,6 +93,7 @@ impl World {
             id: None,
             room: "room".into(),
             name: "Ada".into(),
+            kind: motet::protocol::server::MemberKind::Client,
             sfu_only: false,
             owner_key: None,
         });

@@ -106,6 +106,7 @@ impl Room {
             id: None,
             room: "bench".to_owned(),
             name: format!("{number}"),
+            kind: motet::protocol::server::MemberKind::Client,
             sfu_only: true,
             owner_key: None,
         };

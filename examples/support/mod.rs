@@ -28,6 +28,7 @@ use webrtc::peer_connection::{
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 
 pub mod signaling;
+pub mod whip;
 pub use signaling::{Failure, Signaling};
 
 pub const OPUS: u8 = 111;

@@ -8,3 +8,4 @@ pub mod owner_keys;
 pub mod record;
 pub mod room;
 pub mod topology;
+pub mod viewpoint;

@@ -261,6 +261,24 @@ mod tests {
     }
 
     #[test]
+    fn ffmpeg_names_its_streams_in_the_offer_alone() {
+        let offer = include_str!("../../tests/fixtures/offers/ffmpeg-9.0.2-whip-active.sdp");
+        let negotiated = negotiated(offer);
+        let mut bindings = Bindings::default();
+        for (ssrc, payload_type, expected) in [
+            (562_520_849, 111, binding(0, 0, false)),
+            (562_520_850, 106, binding(1, 0, false)),
+            (562_520_851, 105, binding(1, 0, true)),
+            (7, 106, binding(1, 0, false)),
+            (8, 96, None),
+        ] {
+            let unnamed = labels("", "", "", payload_type);
+            let learnt = bindings.learn(ssrc, unnamed, &negotiated);
+            assert_eq!(learnt, expected, "{ssrc}");
+        }
+    }
+
+    #[test]
     fn the_table_is_bounded() {
         let negotiated = negotiated(CHROMIUM);
         let mut bindings = Bindings::default();

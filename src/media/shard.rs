@@ -33,7 +33,7 @@ use crate::media::switchboard::Switchboard;
 use crate::protocol::client::{ClientFrame, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{Mode, RecordingEnd, ServerFrame, ServerMessage};
+use crate::protocol::server::{MemberKind, Mode, RecordingEnd, ServerFrame, ServerMessage};
 
 /// What the rim tells a shard, besides datagrams and the time.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub enum ShardCommand {
         room: String,
         /// The member's checked name.
         name: String,
+        /// By what it takes part.
+        kind: MemberKind,
         /// The client is always served over the node.
         sfu_only: bool,
         /// What makes it the owner, perhaps.
@@ -439,11 +441,13 @@ impl Shard {
                 id,
                 room,
                 name,
+                kind,
                 sfu_only,
                 owner_key,
             } => {
                 let newcomer = Newcomer {
                     name,
+                    kind,
                     sfu_only,
                     owner_key,
                 };

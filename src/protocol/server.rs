@@ -275,6 +275,10 @@ pub struct Member {
     pub id: MemberId,
     /// Their name.
     pub name: String,
+    /// By what they take part.
+    #[serde(default, skip_serializing_if = "MemberKind::is_client")]
+    #[cfg_attr(test, ts(optional, as = "Option<_>"))]
+    pub kind: MemberKind,
     /// What they may do.
     pub role: Role,
     /// Served over the node always.
@@ -291,6 +295,28 @@ pub struct Member {
     pub presence: Presence,
     /// Whether the node reaches them.
     pub node: Reach,
+}
+
+/// By what a member takes part.
+#[derive(
+    Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum MemberKind {
+    /// A client that speaks this protocol.
+    #[default]
+    Client,
+    /// A publisher over HTTP (RFC 9725), who sees and hears nobody.
+    Whip,
+    /// A viewer over HTTP (draft-ietf-wish-whep), who sends nothing.
+    Whep,
+}
+
+impl MemberKind {
+    fn is_client(&self) -> bool {
+        *self == MemberKind::Client
+    }
 }
 
 /// What a member may do.

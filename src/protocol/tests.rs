@@ -320,6 +320,7 @@ fn what_the_node_says_is_spelled_like_this() {
     let member = Member {
         id: MemberId(1),
         name: "Ada".into(),
+        kind: MemberKind::Whip,
         role: Role::Owner,
         sfu_only: false,
         published: vec![Published {
@@ -332,7 +333,7 @@ fn what_the_node_says_is_spelled_like_this() {
         presence: Presence::Reconnecting,
         node: Reach::NoIce,
     };
-    let member_json = json!({"id": SOMEONE, "name": "Ada", "role": "owner", "sfuOnly": false,
+    let member_json = json!({"id": SOMEONE, "name": "Ada", "kind": "whip", "role": "owner", "sfuOnly": false,
         "published": [{"source": "camera", "muted": true}], "silenced": ["microphone"],
         "handMs": 5, "presence": "reconnecting", "node": "noIce"});
     let resume = ResumeTicket {

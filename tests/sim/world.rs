@@ -385,6 +385,7 @@ impl World {
                 id: frame.id,
                 room,
                 name,
+                kind: motet::protocol::server::MemberKind::Client,
                 sfu_only,
                 owner_key,
             },

@@ -174,6 +174,7 @@ export const words = {
 
   knocksTitle: (count) => `Warten auf Einlass: ${count}`,
   owner: 'Besitzer',
+  kinds: { client: '', whip: 'sendet über WHIP', whep: 'sieht über WHEP zu' },
   presenceLost: 'verbindet sich neu …',
   noPath: 'keine Verbindung',
   poorNetwork: 'schwache Verbindung',

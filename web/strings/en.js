@@ -178,6 +178,7 @@ export const words = {
 
   knocksTitle: (/** @type {number} */ count) => `Waiting to come in: ${count}`,
   owner: 'Owner',
+  kinds: { client: '', whip: 'publishes over WHIP', whep: 'views over WHEP' },
   presenceLost: 'reconnecting…',
   noPath: 'no connection',
   poorNetwork: 'weak connection',

@@ -174,6 +174,7 @@ export const words = {
 
   knocksTitle: (count) => `En attente : ${count}`,
   owner: 'Propriétaire',
+  kinds: { client: '', whip: 'diffuse par WHIP', whep: 'regarde par WHEP' },
   presenceLost: 'reconnexion…',
   noPath: 'pas de connexion',
   poorNetwork: 'connexion faible',

@@ -17,6 +17,7 @@ import { hueOf, initialsOf } from './tile.js';
 export class Row {
   #name = h('span', { className: 'name' });
   #role = h('span', { className: 'role', hidden: true }, strings.owner);
+  #kind = h('span', { className: 'away quiet', hidden: true });
   #note = h('span', { className: 'away quiet', hidden: true }, strings.presenceLost);
   #hand = h('span', { className: 'hand', hidden: true }, icon('hand'), h('b', {}), h('span', { className: 'unseen' }, strings.handUp));
   #microphone = sign();
@@ -35,7 +36,10 @@ export class Row {
   constructor(member, { isOwn, toggle, menu }) {
     setText(this.#name, isOwn ? strings.nameOfYou(member.name) : member.name);
     const avatar = h('span', { className: 'avatar', 'aria-hidden': 'true' }, initialsOf(member.name));
-    const text = h('span', { className: 'who-text' }, this.#name, this.#role, this.#note);
+    const text = h('span', { className: 'who-text' }, this.#name, this.#role, this.#kind, this.#note);
+    const kind = member.kind && strings.kinds[member.kind];
+    this.#kind.hidden = !kind;
+    setText(this.#kind, kind || '');
     this.#who = h('button', { type: 'button', className: 'who', 'aria-expanded': 'false', title: strings.showDetails, onclick: toggle }, avatar, text);
     const more = h('button', { type: 'button', className: 'round', 'aria-haspopup': 'menu', 'aria-expanded': 'false', 'aria-label': strings.moreAbout(member.name) }, icon('more'));
     more.onclick = () => menu(more);

@@ -15,14 +15,16 @@ const HEIGHT_STEP = 90;
 const HEIGHT_MAX = 2160;
 
 /**
- * Everything that can be shown: oneself first, then the others in the order of their coming.
+ * Everything that can be shown: oneself first, then the others in the order of their coming. Who only views
+ * over HTTP has nothing to show, ever.
  *
  * @param {Room} room
  * @returns {Show[]}
  */
 export function showsOf(room) {
   const you = room.members.get(room.you);
-  return [...(you ? [you] : []), ...room.others()].flatMap((member) => {
+  const others = room.others().filter(({ kind }) => kind !== 'whep');
+  return [...(you ? [you] : []), ...others].flatMap((member) => {
     const isOwn = member === you;
     const camera = { id: `${member.id}/camera`, member, feed: /** @type {Feed} */ ('camera'), isOwn };
     const screen = { id: `${member.id}/screen`, member, feed: /** @type {Feed} */ ('screen'), isOwn };

@@ -135,14 +135,14 @@ fn is_this_machine(peer: SocketAddr, headers: &HeaderMap) -> bool {
     peer.ip().to_canonical().is_loopback() && !proxied && by_name
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Takes the same time wherever the two differ.
-fn equal(expected: &[u8], given: &[u8]) -> bool {
+pub(super) fn equal(expected: &[u8], given: &[u8]) -> bool {
     let mut difference = u8::from(expected.len() != given.len());
     for (index, byte) in given.iter().enumerate() {
         difference |= byte ^ expected.get(index).copied().unwrap_or(!byte);

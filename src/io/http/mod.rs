@@ -7,6 +7,7 @@ mod problem;
 mod recordings;
 mod rest;
 mod secure;
+mod whip;
 pub mod ws;
 
 use std::sync::Arc;
@@ -52,6 +53,7 @@ pub fn router(node: Arc<Node>) -> Router {
             get(recordings::one).delete(recordings::end_one),
         )
         .route("/{*file}", get(assets::file))
+        .merge(whip::routes(&node))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(limit_time))

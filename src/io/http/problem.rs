@@ -1,7 +1,7 @@
 //! Errors of the HTTP side, as problem details (RFC 9457).
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 /// Why a request was not carried out, for programs (the status) and for people (the sentence).
@@ -9,13 +9,25 @@ use axum::response::{IntoResponse, Response};
 pub(super) struct Problem {
     status: StatusCode,
     detail: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     /// A problem in words.
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, detail }
+        let headers = Vec::new();
+        Self {
+            status,
+            detail,
+            headers,
+        }
+    }
+
+    /// The same with a header, which takes the place of one of that name.
+    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
     }
 
     #[cfg(test)]
@@ -48,6 +60,9 @@ impl IntoResponse for Problem {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             _ => {}
+        }
+        for (name, value) in self.headers {
+            headers.insert(name, value);
         }
         response
     }

@@ -66,8 +66,13 @@ fn redirect(request: &Request) -> Response {
         let detail = "This node answers https alone.";
         return Problem::new(StatusCode::BAD_REQUEST, detail).into_response();
     };
-    // 308 keeps the method (RFC 9110 §15.4.9).
-    let mut response = StatusCode::PERMANENT_REDIRECT.into_response();
+    // Both keep the method (RFC 9110 §15.4.8, §15.4.9); RFC 9725 §4.5 knows of the first.
+    let is_session = path.starts_with("/whip/") || path.starts_with("/whep/");
+    let status = match is_session {
+        true => StatusCode::TEMPORARY_REDIRECT,
+        false => StatusCode::PERMANENT_REDIRECT,
+    };
+    let mut response = status.into_response();
     response.headers_mut().insert(header::LOCATION, location);
     response
 }

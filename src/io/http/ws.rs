@@ -30,7 +30,7 @@ use crate::protocol::SUBPROTOCOL;
 use crate::protocol::client::{ClientFrame, ClientMessage, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{Role, ServerFrame, ServerMessage};
+use crate::protocol::server::{MemberKind, Role, ServerFrame, ServerMessage};
 
 /// How long the operating system may refuse to take one message. Then the client counts as slow.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -110,13 +110,15 @@ pub(super) fn close_code(reason: Reason) -> (u16, &'static str) {
 }
 
 /// A place among the connections of an address, given back when it is dropped.
-struct Admission {
+pub(super) struct Admission {
     node: Arc<Node>,
     address: IpAddr,
 }
 
 impl Admission {
-    fn new(node: &Arc<Node>, address: IpAddr) -> Result<Self, Problem> {
+    /// # Errors
+    /// 429 for too many connections of one address.
+    pub(super) fn new(node: &Arc<Node>, address: IpAddr) -> Result<Self, Problem> {
         if let Err(refusal) = node.rim.lobby().connect(address) {
             node.rim.counters.refused.add(1);
             let detail = format!("{refusal}.");
@@ -386,6 +388,7 @@ impl<'a> Conversation<'a> {
             id,
             room,
             name,
+            kind: MemberKind::Client,
             sfu_only,
             owner_key,
         })

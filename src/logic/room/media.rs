@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::ids::MemberId;
 use crate::protocol::client::{Epoch, Feed, RequestId, Source, Want};
-use crate::protocol::reason::ErrorCode;
-use crate::protocol::server::{Reach, Seat, ServerMessage};
+use crate::protocol::reason::{ErrorCode, Reason};
+use crate::protocol::server::{MemberKind, Reach, Seat, ServerMessage};
 
 use super::members::{Attendee, Peer, Publication};
 use super::{MediaFact, MediaOrder, Refusal, Room, RoomEffect, SeatOrder, answer};
@@ -47,8 +47,18 @@ impl Room {
                 }
                 self.reseat_one(member, false, out);
                 self.lose_reach(now, member, out);
+                self.end_with_media(now, member, out);
             }
             MediaFact::Speakers(members) => self.speak(members, out),
+        }
+    }
+
+    /// Who takes part by their media alone is gone with them (RFC 9725 §4.2: consent that expires,
+    /// and DTLS that is closed, end the session).
+    fn end_with_media(&mut self, now: Instant, member: MemberId, out: &mut Vec<RoomEffect>) {
+        let attendee = self.roster.get(member);
+        if attendee.is_some_and(|attendee| attendee.kind != MemberKind::Client) {
+            self.send_away(now, member, Reason::Lost, out);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::logic::limits::{Bucket, Limits};
 use crate::protocol::client::{Feed, Source, Want};
 use crate::protocol::reason::Reason;
 use crate::protocol::server::{
-    Member, Presence, Published, Reach, Role, ServerFrame, ServerMessage,
+    Member, MemberKind, Presence, Published, Reach, Role, ServerFrame, ServerMessage,
 };
 
 use super::resume::{Event, Line};
@@ -24,6 +24,7 @@ pub(super) struct Roster(Vec<Attendee>);
 pub(super) struct Attendee {
     pub(super) id: MemberId,
     pub(super) name: String,
+    pub(super) kind: MemberKind,
     pub(super) role: Role,
     pub(super) sfu_only: bool,
     pub(super) published: BTreeMap<Source, Publication>,
@@ -76,6 +77,7 @@ impl Attendee {
         Attendee {
             id,
             name: newcomer.name,
+            kind: newcomer.kind,
             role: Role::Guest,
             sfu_only: newcomer.sfu_only,
             published: BTreeMap::new(),
@@ -107,6 +109,7 @@ impl Attendee {
         Member {
             id: self.id,
             name: self.name.clone(),
+            kind: self.kind,
             role: self.role,
             sfu_only: self.sfu_only,
             published: published.collect(),

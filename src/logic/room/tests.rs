@@ -5,3 +5,4 @@ mod moderation;
 mod random;
 mod resume;
 mod scenarios;
+mod whip;

@@ -4,7 +4,7 @@ use crate::ids::{ConnectionId, MemberId};
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::Reason;
-use crate::protocol::server::{RecordingEnd, RecordingSign, ServerFrame};
+use crate::protocol::server::{MemberKind, RecordingEnd, RecordingSign, ServerFrame};
 
 /// What happens to a room.
 #[derive(Debug, Clone)]
@@ -76,6 +76,8 @@ pub enum RoomInput {
 pub struct Newcomer {
     /// Their name, checked.
     pub name: String,
+    /// By what they take part.
+    pub kind: MemberKind,
     /// They are served over the node always.
     pub sfu_only: bool,
     /// What makes them the owner, perhaps.

@@ -56,7 +56,7 @@ pub(super) struct OfferedLine<'a> {
 #[derive(Debug)]
 pub(super) struct Usable<'a> {
     pub(super) kind: MediaKind,
-    direction: Direction,
+    pub(super) direction: Direction,
     pub(super) formats: Vec<Format<'a>>,
     pub(super) extensions: Vec<OfferedExtension>,
     rids: Vec<&'a str>,

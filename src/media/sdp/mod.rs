@@ -12,6 +12,7 @@ mod answer;
 mod error;
 mod formats;
 mod negotiated;
+mod outline;
 mod read;
 mod simulcast;
 mod transport;
@@ -24,6 +25,7 @@ use rand::rngs::StdRng;
 pub use answer::Offer;
 pub use error::{AnswerError, Refusal};
 pub use negotiated::{Feedback, Line, Negotiated, PublishLine, Remote, SeatLine, StreamSsrcs};
+pub use outline::{OutlinedLine, outline};
 
 /// Longest offer that is read, in bytes.
 pub const OFFER_BYTES_MAX: usize = 256 * 1024;

@@ -12,7 +12,8 @@ use crate::protocol::client::{ClientFrame, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{
-    Knock, Member, PathException, Role, Rules, Seat, ServerFrame, ServerMessage, Topology, Why,
+    Knock, Member, MemberKind, PathException, Role, Rules, Seat, ServerFrame, ServerMessage,
+    Topology, Why,
 };
 
 /// The room, and what became of its effects.
@@ -147,6 +148,23 @@ impl Table {
         self.arrive(member, sfu_only, None, id);
     }
 
+    /// Someone comes in over HTTP.
+    pub(super) fn join_by(&mut self, member: u64, kind: MemberKind) {
+        let id = MemberId(member);
+        self.clients.entry(id).or_default();
+        self.feed(RoomInput::Join {
+            member: id,
+            newcomer: Newcomer {
+                name: format!("name of {id}"),
+                kind,
+                sfu_only: true,
+                owner_key: None,
+            },
+            token: format!("token of {id}"),
+            id: None,
+        });
+    }
+
     pub(super) fn arrive(
         &mut self,
         member: u64,
@@ -160,6 +178,7 @@ impl Table {
             member,
             newcomer: Newcomer {
                 name: format!("name of {member}"),
+                kind: MemberKind::Client,
                 sfu_only,
                 owner_key,
             },

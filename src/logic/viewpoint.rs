@@ -1,0 +1,224 @@
+//! Whom somebody sees who cannot say so: a viewer with one seat and no words of their own.
+
+use crate::ids::MemberId;
+use crate::protocol::client::{Feed, Source, Want};
+use crate::protocol::server::{Member, MemberKind, ServerMessage};
+
+/// Follows what a member is told, and works out what they want to see.
+#[derive(Debug)]
+pub struct Viewpoint {
+    choice: Choice,
+    wants_max: usize,
+    /// In the order of their coming.
+    members: Vec<Member>,
+    speaker: Option<MemberId>,
+    /// As told last; nothing before the first time.
+    wants: Option<Vec<Want>>,
+}
+
+/// Whom to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// The member of that id or name, and nobody else.
+    Member(String),
+    /// Whoever speaks; the last who did while nobody does; before, whoever shares or came first.
+    Speaker,
+}
+
+impl Viewpoint {
+    /// Of somebody who has just joined; they can want at most `wants_max` feeds.
+    pub fn new(choice: Choice, wants_max: usize) -> Viewpoint {
+        Viewpoint {
+            choice,
+            wants_max,
+            members: Vec::new(),
+            speaker: None,
+            wants: None,
+        }
+    }
+
+    /// Takes in what the member was told. Returns what they want from now on, if that is different.
+    pub fn hear(&mut self, message: &ServerMessage) -> Option<Vec<Want>> {
+        match message {
+            ServerMessage::Joined { members, .. } => self.members.clone_from(members),
+            ServerMessage::Member { member } => self.see(member),
+            ServerMessage::Left { member, .. } => self.members.retain(|other| other.id != *member),
+            ServerMessage::Speakers { members } => {
+                self.speaker = members.first().copied().or(self.speaker);
+            }
+            _ => return None,
+        }
+        let wants = Some(self.choose()).filter(|wants| self.wants.as_ref() != Some(wants))?;
+        self.wants = Some(wants.clone());
+        Some(wants)
+    }
+
+    fn see(&mut self, member: &Member) {
+        let known = self.members.iter_mut().find(|other| other.id == member.id);
+        match known {
+            Some(known) => known.clone_from(member),
+            None => self.members.push(member.clone()),
+        }
+    }
+
+    fn choose(&self) -> Vec<Want> {
+        let sitters: Vec<(MemberId, Feed)> = match &self.choice {
+            Choice::Member(chosen) => self.of_chosen(chosen),
+            Choice::Speaker => self.speaker_first(),
+        };
+        let want = |(member, feed)| Want {
+            member,
+            feed,
+            max_height: u16::MAX,
+        };
+        sitters.into_iter().take(self.wants_max).map(want).collect()
+    }
+
+    /// By id before by name; of several of one name the first.
+    fn of_chosen(&self, chosen: &str) -> Vec<(MemberId, Feed)> {
+        let by_id = |member: &&Member| member.id.to_string() == chosen;
+        let by_name = |member: &&Member| member.name == chosen && sends(member);
+        let found = self.members.iter().find(by_id);
+        let found = found.or_else(|| self.members.iter().find(by_name));
+        let feeds = |member: &Member| [(member.id, Feed::Camera), (member.id, Feed::Screen)];
+        found.map(feeds).into_iter().flatten().collect()
+    }
+
+    fn speaker_first(&self) -> Vec<(MemberId, Feed)> {
+        let of = |feed| {
+            let sources = sources(feed);
+            let has = move |member: &&Member| {
+                let mut published = member.published.iter();
+                published.any(|published| sources.contains(&published.source))
+            };
+            let those = self.members.iter().filter(has);
+            those.map(move |member| (member.id, feed))
+        };
+        let is_speaker = |sitter: &(MemberId, Feed)| Some(sitter.0) == self.speaker;
+        let speaker = of(Feed::Camera).filter(is_speaker);
+        let others = of(Feed::Camera).filter(|sitter| !is_speaker(sitter));
+        speaker.chain(of(Feed::Screen)).chain(others).collect()
+    }
+}
+
+fn sends(member: &Member) -> bool {
+    member.kind != MemberKind::Whep && !member.published.is_empty()
+}
+
+fn sources(feed: Feed) -> [Source; 2] {
+    match feed {
+        Feed::Camera => [Source::Camera, Source::Microphone],
+        Feed::Screen => [Source::Screen, Source::ScreenAudio],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::reason::Reason;
+    use crate::protocol::server::{Presence, Published, Reach, Role};
+
+    fn member(id: u64, name: &str, published: &[Source]) -> ServerMessage {
+        let published = published.iter().map(|&source| Published {
+            source,
+            stream: None,
+            muted: false,
+        });
+        let member = Member {
+            id: MemberId(id),
+            name: name.into(),
+            kind: MemberKind::Client,
+            role: Role::Guest,
+            sfu_only: false,
+            published: published.collect(),
+            silenced: vec![],
+            hand_ms: None,
+            presence: Presence::Here,
+            node: Reach::Up,
+        };
+        ServerMessage::Member { member }
+    }
+
+    fn speakers(ids: &[u64]) -> ServerMessage {
+        let members = ids.iter().map(|&id| MemberId(id)).collect();
+        ServerMessage::Speakers { members }
+    }
+
+    fn left(id: u64) -> ServerMessage {
+        ServerMessage::Left {
+            member: MemberId(id),
+            reason: Reason::Left,
+        }
+    }
+
+    /// What is wanted after each of these: `None` for no news.
+    fn wanted(choice: Choice, told: &[ServerMessage]) -> Vec<Option<Vec<(u64, Feed)>>> {
+        let mut viewpoint = Viewpoint::new(choice, 3);
+        let sitters = |wants: Vec<Want>| {
+            let wants = wants.into_iter();
+            wants.map(|want| (want.member.0, want.feed)).collect()
+        };
+        told.iter()
+            .map(|message| viewpoint.hear(message).map(sitters))
+            .collect()
+    }
+
+    #[test]
+    fn the_speaker_comes_first_and_stays_while_nobody_speaks() {
+        use Feed::{Camera, Screen};
+        let told = [
+            member(1, "Ada", &[Source::Camera]),
+            member(2, "Ben", &[Source::Microphone]),
+            speakers(&[2, 1]),
+            speakers(&[]),
+            member(1, "Ada", &[Source::Camera, Source::Screen]),
+            member(3, "Cy", &[]),
+            left(2),
+        ];
+        assert_eq!(
+            wanted(Choice::Speaker, &told),
+            [
+                Some(vec![(1, Camera)]),
+                Some(vec![(1, Camera), (2, Camera)]),
+                Some(vec![(2, Camera), (1, Camera)]),
+                None,
+                Some(vec![(2, Camera), (1, Screen), (1, Camera)]),
+                None,
+                Some(vec![(1, Screen), (1, Camera)]),
+            ]
+        );
+    }
+
+    #[test]
+    fn who_is_chosen_is_found_by_id_or_by_name_and_again_when_they_come_back() {
+        use Feed::{Camera, Screen};
+        let id = MemberId(2).to_string();
+        let told = [
+            member(1, "Ben", &[]),
+            member(2, "Ben", &[Source::Camera]),
+            speakers(&[1]),
+            left(2),
+            member(3, "Ben", &[Source::Camera]),
+        ];
+        let second = Some(vec![(2, Camera), (2, Screen)]);
+        let third = Some(vec![(3, Camera), (3, Screen)]);
+        let none = Some(vec![]);
+        assert_eq!(
+            wanted(Choice::Member("Ben".into()), &told),
+            [none.clone(), second.clone(), None, none.clone(), third]
+        );
+        assert_eq!(
+            wanted(Choice::Member(id), &told),
+            [none.clone(), second, None, none, None]
+        );
+    }
+
+    #[test]
+    fn what_can_be_wanted_is_bounded() {
+        let told: Vec<_> = (1..9)
+            .map(|id| member(id, "n", &[Source::Camera]))
+            .collect();
+        let all = wanted(Choice::Speaker, &told);
+        assert_eq!(all.iter().flatten().map(Vec::len).max(), Some(3));
+    }
+}
