@@ -408,6 +408,8 @@ export type Member = {
     id: MemberId,
     /** Their name. */
     name: string,
+    /** By what they take part. */
+    kind?: MemberKind,
     /** What they may do. */
     role: Role,
     /** Served over the node always. */

@@ -44,6 +44,7 @@ fn module() -> String {
         declare::<Want>(),
         declare::<Member>(),
         declare_enum::<Role>(),
+        declare_enum::<MemberKind>(),
         declare_enum::<Presence>(),
         declare_enum::<Reach>(),
         declare::<ResumeTicket>(),

@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn every_url_is_told_with_its_credentials() {
         let stun = IceServer {
-            urls: vec!["stun:here:1".into(), "stun:there:1".into()],
+            urls: vec!["stun:here:1".into(), "stun:other:1".into()],
             username: None,
             credential: None,
         };
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                "<stun:there:1>; rel=\"ice-server\"",
+                "<stun:other:1>; rel=\"ice-server\"",
                 "<turn:here:2?transport=tcp>; rel=\"ice-server\"; username=\"a:\\\"b\"; \
                  credential=\"c\\\\d\"; credential-type=\"password\"",
             ]

@@ -150,19 +150,7 @@ impl Table {
 
     /// Someone comes in over HTTP.
     pub(super) fn join_by(&mut self, member: u64, kind: MemberKind) {
-        let id = MemberId(member);
-        self.clients.entry(id).or_default();
-        self.feed(RoomInput::Join {
-            member: id,
-            newcomer: Newcomer {
-                name: format!("name of {id}"),
-                kind,
-                sfu_only: true,
-                owner_key: None,
-            },
-            token: format!("token of {id}"),
-            id: None,
-        });
+        self.arrive_by(member, kind, (true, None), None);
     }
 
     pub(super) fn arrive(
@@ -172,13 +160,23 @@ impl Table {
         owner_key: Option<OwnerKey>,
         id: Option<RequestId>,
     ) {
+        self.arrive_by(member, MemberKind::Client, (sfu_only, owner_key), id);
+    }
+
+    pub(super) fn arrive_by(
+        &mut self,
+        member: u64,
+        kind: MemberKind,
+        (sfu_only, owner_key): (bool, Option<OwnerKey>),
+        id: Option<RequestId>,
+    ) {
         let member = MemberId(member);
         self.clients.entry(member).or_default();
         self.feed(RoomInput::Join {
             member,
             newcomer: Newcomer {
                 name: format!("name of {member}"),
-                kind: MemberKind::Client,
+                kind,
                 sfu_only,
                 owner_key,
             },

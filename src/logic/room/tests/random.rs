@@ -11,7 +11,7 @@ use crate::ids::MemberId;
 use crate::logic::limits::Limits;
 use crate::logic::room::{MediaFact, MediaOrder, Room, RoomConfig, RoomInput};
 use crate::protocol::client::*;
-use crate::protocol::server::{Mode, PairPath, PathReason, Presence, Published, Role};
+use crate::protocol::server::{MemberKind, Mode, PairPath, PathReason, Presence, Published, Role};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -263,8 +263,13 @@ impl Play {
         self.comers.push(member);
         self.asked.push((MemberId(member), self.requests));
         let key = with_key.then(owner_key);
+        // Who comes over HTTP has no owner's key, and is gone with their media.
+        let kind = match sfu_only && !with_key {
+            true => MemberKind::Whip,
+            false => MemberKind::Client,
+        };
         self.table
-            .arrive(member, sfu_only, key, Some(self.requests));
+            .arrive_by(member, kind, (sfu_only, key), Some(self.requests));
     }
 
     fn say(&mut self, who: usize, message: ClientMessage) {
