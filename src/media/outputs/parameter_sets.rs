@@ -1,6 +1,7 @@
 //! The parameter sets of an H264 stream, for its SDP (RFC 6184 §8.2.1).
 
 use base64::prelude::{BASE64_STANDARD as BASE64, Engine as _};
+
 const SPS: u8 = 7;
 const PPS: u8 = 8;
 const STAP_A: u8 = 24;
