@@ -5,7 +5,8 @@
 //! 2. Recorded and not, in turn: processor time of a node in a process of its own, with files on a disk,
 //!    for each track of 1 Mb/s. The aim is less than 1 % of a core.
 //! 3. A hundred rooms recorded at once. What got lost is what the manifests call a gap, and what the
-//!    node did not put into a file.
+//!    node did not put into a file. Frames before a room's first key frame, which comes within a second,
+//!    are in no file either.
 //!
 //! Processor time is the node's own, of all its threads; but publishers share the machine: numbers of a busy
 //! machine are too high. Medians, and the least and the most, of as many rounds as the constants say.
