@@ -24,6 +24,7 @@ stop() {
 }
 trap stop EXIT
 
+: >"$work/node"
 "$motet" --http-listen 127.0.0.1:0 --media-port 0 --media-ip 127.0.0.1 --data-dir "$work/data" >"$work/node" 2>&1 &
 children+=($!)
 for _ in $(seq 100); do
