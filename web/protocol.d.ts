@@ -432,6 +432,15 @@ export type Role =
   /** Decide about the room and those in it. */
   | "owner";
 
+/** By what a member takes part. */
+export type MemberKind =
+  /** A client that speaks this protocol. */
+  | "client"
+  /** A publisher over HTTP (RFC 9725), who sees and hears nobody. */
+  | "whip"
+  /** A viewer over HTTP (draft-ietf-wish-whep), who sends nothing. */
+  | "whep";
+
 /** Whether a member's WebSocket is there. */
 export type Presence =
   /** It is. */

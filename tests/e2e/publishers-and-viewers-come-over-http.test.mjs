@@ -12,11 +12,15 @@ for (const kind of ['chromium', 'firefox']) {
     const house = new House(t);
     await house.node();
     const chromium = await house.chromium();
-    const ada = await house.member(chromium, 'Ada');
     const browser = kind === 'chromium' ? chromium : await house.firefox();
     const studio = await plainPage(house, browser);
     const where = { endpoint: `/whip/${house.room}?name=Studio`, width: 1280, height: 720 };
     assert.equal(await studio.evaluate(publish, where), 201);
+    // Before there are so many pages that their processor gives.
+    const layers = await until(() => layersOf(house), (count) => count > 1, LAYERS_MS);
+    t.diagnostic(`${layers} layers of the studio's camera flow`);
+
+    const ada = await house.member(chromium, 'Ada');
     await ada.sees(['Studio'], { path: 'node' });
     await ada.isIn('sfu');
 
@@ -25,8 +29,6 @@ for (const kind of ['chromium', 'firefox']) {
     await plays(viewer, 30);
     assert.equal(await ada.ask(() => document.querySelectorAll('.tile').length), 2, 'Ada and the studio');
     assert.equal(await ada.ask(() => window.motet.members.length), 3);
-    const layers = await until(() => layersOf(house), (count) => count > 1, LAYERS_MS);
-    t.diagnostic(`${layers} layers of the studio's camera flow`);
 
     for (const page of [studio, viewer]) {
       const { status, isNewTag } = await page.evaluate(restart);

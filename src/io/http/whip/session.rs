@@ -279,7 +279,11 @@ impl Voice {
             match self.ask(offer).await? {
                 ServerMessage::Answer { sdp, .. } => return Ok(sdp),
                 // What is wrong with an offer was said before: here it is the node that is busy.
-                ServerMessage::Error { code, message, .. } if code == ErrorCode::BadOffer => {
+                ServerMessage::Error {
+                    code: ErrorCode::BadOffer,
+                    message,
+                    ..
+                } => {
                     let status = match fresh {
                         true => StatusCode::SERVICE_UNAVAILABLE,
                         false => StatusCode::UNPROCESSABLE_ENTITY,
