@@ -478,14 +478,14 @@ async fn reading_and_preflights(side: &Side, table: &mut Table) {
                     .iter()
                     .all(|verb| allows("access-control-allow-methods", verb)),
             );
-            let asked = ["Authorization", "Content-Type", "If-Match"];
+            let asked = ["Authorization", "Content-Type", "If-Match", "ETag"];
             table.is(
                 &format!("{name}: headers by name"),
                 asked
                     .iter()
                     .all(|one| allows("access-control-allow-headers", one)),
             );
-            let told = ["Location", "ETag", "Link"];
+            let told = ["Location", "ETag", "Link", "Access-Control-Allow-Methods"];
             table.is(
                 &format!("{name}: exposed"),
                 told.iter()

@@ -74,12 +74,16 @@ impl Viewpoint {
         sitters.into_iter().take(self.wants_max).map(want).collect()
     }
 
-    /// By id before by name; of several of one name the first.
+    /// By id before by name. Of several of one name the last who came by WHIP, as an encoder that failed
+    /// and was started again is there twice until the consent of the first expires; else the first.
     fn of_chosen(&self, chosen: &str) -> Vec<(MemberId, Feed)> {
         let by_id = |member: &&Member| member.id.to_string() == chosen;
         let by_name = |member: &&Member| member.name == chosen && sends(member);
-        let found = self.members.iter().find(by_id);
-        let found = found.or_else(|| self.members.iter().find(by_name));
+        let by_whip = |member: &&Member| member.kind == MemberKind::Whip && by_name(member);
+        let members = || self.members.iter();
+        let found = members().find(by_id);
+        let found = found.or_else(|| members().rfind(by_whip));
+        let found = found.or_else(|| members().find(by_name));
         let feeds = |member: &Member| [(member.id, Feed::Camera), (member.id, Feed::Screen)];
         found.map(feeds).into_iter().flatten().collect()
     }
@@ -211,6 +215,30 @@ mod tests {
         assert_eq!(
             wanted(Choice::Member(id), &told),
             [none.clone(), second, None, none, None]
+        );
+    }
+
+    #[test]
+    fn an_encoder_that_was_started_again_is_seen_at_once() {
+        use Feed::{Camera, Screen};
+        let of_kind = |id, kind, published: &[Source]| match member(id, "Studio", published) {
+            ServerMessage::Member { member } => ServerMessage::Member {
+                member: Member { kind, ..member },
+            },
+            other => other,
+        };
+        let told = [
+            of_kind(1, MemberKind::Client, &[Source::Camera]),
+            of_kind(2, MemberKind::Whip, &[Source::Camera]),
+            of_kind(3, MemberKind::Whip, &[]),
+            of_kind(3, MemberKind::Whip, &[Source::Camera]),
+            of_kind(4, MemberKind::Client, &[Source::Camera]),
+            left(2),
+        ];
+        let of = |id| Some(vec![(id, Camera), (id, Screen)]);
+        assert_eq!(
+            wanted(Choice::Member("Studio".into()), &told),
+            [of(1), of(2), None, of(3), None, None]
         );
     }
 

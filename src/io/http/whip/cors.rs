@@ -4,7 +4,8 @@
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
 
-/// `Authorization` by name: the wildcard does not stand for it (Fetch §3.3.3).
+/// `Authorization` by name: the wildcard does not stand for it (Fetch §3.3.3). Some clients send the
+/// `ETag` of a session back under that name, and look into the methods whether there is `PATCH`.
 const HEADERS: [(HeaderName, &str); 4] = [
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     (
@@ -13,11 +14,12 @@ const HEADERS: [(HeaderName, &str); 4] = [
     ),
     (
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        "Authorization, Content-Type, If-Match",
+        "Authorization, Content-Type, ETag, If-Match",
     ),
     (
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After, WWW-Authenticate",
+        "Location, ETag, Link, Accept-Patch, Accept-Post, Access-Control-Allow-Methods, \
+         Retry-After, WWW-Authenticate",
     ),
 ];
 
