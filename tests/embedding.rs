@@ -7,31 +7,23 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use motet::protocol::client::ClientMessage;
 use motet::{
     Codec, Event, Events, GapCause, MemberId, Node, RecordingEnd, RoomEvent, Source, Tap, TapError,
     TapScope, Word,
 };
-use rtp::codec::vp8::Vp8Payloader;
-use rtp::header::Header;
-use rtp::packet::Packet;
-use rtp::packetizer::Payloader;
 use serde_json::{Value, json};
-use webrtc::media_stream::track_local::TrackLocal;
 
+#[path = "studio/film.rs"]
+mod film;
 #[path = "../examples/support/mod.rs"]
 mod support;
 
-use support::{Client, OPUS, Part, VP8};
+use film::{Loss, SILENCE, show, speak};
+use support::{Client, Part};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ROOM: &str = "tea";
-/// A picture of 320x180, by libvpx.
-const PICTURE: &[u8] = include_bytes!("fixtures/recording/picture.ivf");
-const FPS: u32 = 20;
-/// 20 ms of silence.
-const SILENCE: &[u8] = &[0xfc, 0xff, 0xfe];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_happens_in_a_room_is_told_in_order() {
@@ -135,7 +127,7 @@ async fn a_tap_hands_out_what_was_sent() {
             other => panic!("{other:?}"),
         }
     }
-    let sent: Vec<_> = ivf().collect();
+    let sent: Vec<_> = film::pictures().collect();
     assert!(pictures[0].key);
     let first = sent
         .iter()
@@ -327,73 +319,12 @@ async fn enter(node: &Node, name: &str) -> Person {
     let mut client = Client::join(&url, &part).await.unwrap();
     client.connected(PATIENCE).await.unwrap();
     let tasks = vec![
-        tokio::spawn(speak(client.microphone.clone().unwrap())),
-        tokio::spawn(show(client.camera.clone().unwrap())),
+        tokio::spawn(speak(client.microphone.clone().unwrap(), Loss::None)),
+        tokio::spawn(show(
+            client.camera.clone().unwrap(),
+            Loss::None,
+            Arc::default(),
+        )),
     ];
     Person { client, tasks }
-}
-
-/// The frames of the fixture (IVF: a header of 32 bytes, each frame behind its size and time).
-fn ivf() -> impl Iterator<Item = Vec<u8>> {
-    let mut rest = &PICTURE[32..];
-    std::iter::from_fn(move || {
-        let (head, after) = rest.split_at_checked(12)?;
-        let size = u32::from_le_bytes(head[..4].try_into().unwrap());
-        let (frame, after) = after.split_at(size as usize);
-        rest = after;
-        Some(frame.to_vec())
-    })
-}
-
-async fn speak(track: Arc<dyn TrackLocal>) {
-    let ssrc = track.ssrcs().await[0];
-    let mut beat = tokio::time::interval(Duration::from_millis(20));
-    for number in 0_u32.. {
-        beat.tick().await;
-        let packet = packet(OPUS, ssrc, (number, number * 960), false, SILENCE.into());
-        if track.write_rtp(packet).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn show(track: Arc<dyn TrackLocal>) {
-    let ssrc = track.ssrcs().await[0];
-    let frames: Vec<Bytes> = ivf().map(Bytes::from).collect();
-    let mut payloader = Vp8Payloader::default();
-    let mut beat = tokio::time::interval(Duration::from_secs(1) / FPS);
-    let mut sequence = 0;
-    for number in 0_u32.. {
-        beat.tick().await;
-        let frame = &frames[number as usize % frames.len()];
-        let payloads = payloader.payload(1_000, frame).unwrap();
-        let last = payloads.len() - 1;
-        for (index, payload) in payloads.into_iter().enumerate() {
-            sequence += 1;
-            let when = (sequence, number * 90_000 / FPS);
-            let packet = packet(VP8, ssrc, when, index == last, payload);
-            if track.write_rtp(packet).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-fn packet(
-    payload_type: u8,
-    ssrc: u32,
-    (sequence, timestamp): (u32, u32),
-    marker: bool,
-    payload: Bytes,
-) -> Packet {
-    let header = Header {
-        version: 2,
-        marker,
-        payload_type,
-        sequence_number: sequence as u16,
-        timestamp,
-        ssrc,
-        ..Header::default()
-    };
-    Packet { header, payload }
 }

@@ -4,29 +4,27 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use motet::ids::MemberId;
 use motet::protocol::client::{ClientMessage, Source};
 use motet::protocol::server::{Seat, ServerMessage};
 use serde_json::json;
-use webrtc::media_stream::track_local::TrackLocal;
-use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 mod common;
 #[path = "sim/media.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod media;
+#[path = "common/numbered.rs"]
+mod numbered;
 #[path = "../examples/support/mod.rs"]
 mod support;
 
-use media::{Camera, Microphone, Vp8, read_opus};
-use support::{Client, OPUS, Part, VP8, seat_of};
+use numbered::{Received, show, speak, watch};
+use support::{Client, Part, seat_of};
 
 /// Far more than anything here takes on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(20);
-const FPS: u32 = 20;
 
 /// Every other member on a seat; when one leaves, their seat is empty and their media stops.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,9 +107,6 @@ struct Person {
     received: Received,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
-
-/// When something of a publisher came last, by publisher: sound, picture.
-type Received = Arc<Mutex<BTreeMap<u32, [Option<Instant>; 2]>>>;
 
 impl Person {
     async fn enter(url: &str, number: u32) -> Self {
@@ -200,6 +195,7 @@ impl Person {
             );
             tokio::select! {
                 Some(track) = self.client.tracks.recv() => {
+                    assert!(seat_of(&*track).await.is_some(), "a track belongs to a seat");
                     self.tasks.push(tokio::spawn(watch(track, self.received.clone())));
                 }
                 message = self.client.signaling.hear() => {
@@ -216,53 +212,5 @@ impl Person {
 impl Drop for Person {
     fn drop(&mut self) {
         self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
-    }
-}
-
-async fn watch(track: Arc<dyn TrackRemote>, received: Received) {
-    assert!(
-        seat_of(&*track).await.is_some(),
-        "a track belongs to a seat"
-    );
-    while let Some(event) = track.poll().await {
-        let TrackRemoteEvent::OnRtpPacket(packet) = event else {
-            continue;
-        };
-        let sound = read_opus(&packet.payload).map(|stamp| (stamp.publisher, 0));
-        let picture = || Vp8::read(&packet.payload).map(|vp8| (vp8.stamp.publisher, 1));
-        if let Some((publisher, kind)) = sound.or_else(picture) {
-            let mut received = received.lock().unwrap();
-            received.entry(publisher).or_default()[kind] = Some(Instant::now());
-        }
-    }
-}
-
-async fn speak(number: u32, track: Arc<dyn TrackLocal>) {
-    let ssrc = track.ssrcs().await[0];
-    let mut microphone = Microphone::new(number, ssrc, OPUS, 0);
-    let mut beat = tokio::time::interval(Duration::from_millis(20));
-    loop {
-        beat.tick().await;
-        if track.write_rtp(microphone.packet(960)).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// With a key frame twice a second, so that nobody waits long.
-async fn show(number: u32, track: Arc<dyn TrackLocal>) {
-    let ssrc = track.ssrcs().await[0];
-    let mut camera = Camera::new(number, 0, ssrc, VP8, 0);
-    let mut beat = tokio::time::interval(Duration::from_secs(1) / FPS);
-    for frame in 0_u32.. {
-        beat.tick().await;
-        if frame.is_multiple_of(FPS / 2) {
-            camera.want_key();
-        }
-        for packet in camera.frame(90_000 / FPS) {
-            if track.write_rtp(packet).await.is_err() {
-                return;
-            }
-        }
     }
 }

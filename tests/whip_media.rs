@@ -3,26 +3,26 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use webrtc::media_stream::track_local::TrackLocal;
-use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::media_stream::track_remote::TrackRemote;
 
 mod common;
 #[path = "sim/media.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod media;
+#[path = "common/numbered.rs"]
+mod numbered;
 #[path = "../examples/support/mod.rs"]
 mod support;
 #[path = "common/whip.rs"]
 mod whip;
 
-use media::{Camera, Microphone, Vp8, read_opus};
-use support::{Client, OPUS, Part, VP8};
+use numbered::{Received, show, speak, watch};
+use support::{Client, Part};
 use whip::HttpClient;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -160,9 +160,6 @@ async fn describe(node: &common::Node, room: &str) -> Value {
     reqwest::get(url).await.unwrap().json().await.unwrap()
 }
 
-/// When something of a publisher came last, by publisher: sound, picture.
-type Received = Arc<Mutex<BTreeMap<u32, [Option<Instant>; 2]>>>;
-
 #[derive(Default)]
 struct Sink {
     received: Received,
@@ -190,50 +187,6 @@ impl Sink {
                     tokio::spawn(watch(track, self.received.clone()));
                 }
                 _ = beat.tick() => {}
-            }
-        }
-    }
-}
-
-async fn watch(track: Arc<dyn TrackRemote>, received: Received) {
-    while let Some(event) = track.poll().await {
-        let TrackRemoteEvent::OnRtpPacket(packet) = event else {
-            continue;
-        };
-        let sound = read_opus(&packet.payload).map(|stamp| (stamp.publisher, 0));
-        let picture = || Vp8::read(&packet.payload).map(|vp8| (vp8.stamp.publisher, 1));
-        if let Some((publisher, kind)) = sound.or_else(picture) {
-            let mut received = received.lock().unwrap();
-            received.entry(publisher).or_default()[kind] = Some(Instant::now());
-        }
-    }
-}
-
-async fn speak(number: u32, track: Arc<dyn TrackLocal>) {
-    let ssrc = track.ssrcs().await[0];
-    let mut microphone = Microphone::new(number, ssrc, OPUS, 0);
-    let mut beat = tokio::time::interval(Duration::from_millis(20));
-    loop {
-        beat.tick().await;
-        if track.write_rtp(microphone.packet(960)).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// With a key frame twice a second, so that nobody waits long.
-async fn show(number: u32, track: Arc<dyn TrackLocal>) {
-    let ssrc = track.ssrcs().await[0];
-    let mut camera = Camera::new(number, 0, ssrc, VP8, 0);
-    let mut beat = tokio::time::interval(Duration::from_millis(50));
-    for frame in 0_u32.. {
-        beat.tick().await;
-        if frame.is_multiple_of(10) {
-            camera.want_key();
-        }
-        for packet in camera.frame(4_500) {
-            if track.write_rtp(packet).await.is_err() {
-                return;
             }
         }
     }

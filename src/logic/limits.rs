@@ -47,6 +47,8 @@ pub struct Limits {
     pub seats: u32,
     /// Peer connections of a shard that have not finished DTLS. Beyond: `badOffer`.
     pub half_open_peers: u32,
+    /// Publishers and viewers over WHIP and WHEP at once. Beyond: 503.
+    pub http_sessions: u32,
     /// Bits per second of one publisher, over all that they send. Beyond: packets are dropped.
     pub publisher_bits_per_second: u32,
     /// Reactions of one member per second, over time. Beyond: `tooFast`.
@@ -108,6 +110,7 @@ impl Default for Limits {
             token_bytes: 256,
             seats: 25,
             half_open_peers: 1_000,
+            http_sessions: 1_000,
             publisher_bits_per_second: 20_000_000,
             reactions_per_second: 1,
             reactions_burst: 5,

@@ -3,12 +3,11 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::caller::Caller;
 use super::endpoint::SDP;
 
 /// 406 with what the node could send, as a session description: a viewer that speaks one of its
 /// formats offers again. It carries no transport, as the node makes no offers of its own.
-pub(super) fn response(_caller: &Caller, why: &str) -> Response {
+pub(super) fn response(why: &str) -> Response {
     let reason: String = why.chars().filter(|c| !c.is_control()).collect();
     let body = format!("{SESSION}i={reason}\r\n{MEDIA}");
     let content_type = HeaderValue::from_static(SDP);

@@ -92,14 +92,14 @@ pub(super) async fn create(
     let accepted = match check(caller.way, &body) {
         Ok(accepted) => accepted,
         Err(Refused::NoCodec(why)) if caller.way == Way::Whep => {
-            return Ok(counter_offer::response(&caller, &why));
+            return Ok(counter_offer::response(&why));
         }
         Err(refused) => return Err(refused.into()),
     };
     if caller.node.is_stopping() {
         return Err(unavailable("The node is shutting down."));
     }
-    if caller.sessions.is_full() {
+    if caller.sessions.count() >= caller.node.limits.http_sessions as usize {
         return Err(unavailable("This node holds as many sessions as it may."));
     }
     if caller.way == Way::Whep && wishes.wait.is_none() {

@@ -8,8 +8,6 @@ use tokio::sync::{mpsc, oneshot};
 use super::Way;
 use crate::io::http::problem::Problem;
 
-/// Sessions at once. Beyond: 503.
-pub(super) const SESSIONS_MAX: usize = 1_000;
 /// Requests that wait for one session. Beyond: they wait to be taken.
 pub(super) const REQUESTS_MAX: usize = 8;
 
@@ -62,9 +60,9 @@ pub(super) struct Sessions(
 );
 
 impl Sessions {
-    /// Whether there are as many as there may be.
-    pub(super) fn is_full(&self) -> bool {
-        self.lock().len() >= SESSIONS_MAX
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.lock().len()
     }
 
     /// Notes a session under a new id, which nobody can guess (RFC 9725 §5): 128 bits of the
