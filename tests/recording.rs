@@ -19,7 +19,8 @@ mod studio;
 #[path = "../examples/support/mod.rs"]
 mod support;
 
-use studio::{Loss, ROOM, Recorded, SILENCE, Studio, pictures};
+use studio::film::{SILENCE, pictures};
+use studio::{Loss, ROOM, Recorded, Studio};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recording_holds_every_frame_at_its_time_and_everyone_knows_of_it() {

@@ -22,9 +22,9 @@ use tempfile::TempDir;
 use crate::common;
 use crate::support::{Client, Part};
 
-mod film;
+pub mod film;
 
-pub use film::{Loss, SILENCE, pictures};
+pub use film::Loss;
 use film::{show, speak};
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
