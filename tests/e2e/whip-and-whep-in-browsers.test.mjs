@@ -56,6 +56,8 @@ test('a page publishes by @eyevinn/whip-web-client; a member, @eyevinn/webrtc-pl
   const said = await studio.evaluate(() => window.said);
   t.diagnostic(`the publisher's requests: ${said.map((one) => one.join(' ')).join(', ')}`);
   assert.deepEqual(said.filter(([method]) => !['OPTIONS', 'PATCH'].includes(method)), [['POST', 201], ['DELETE', 200]]);
+  // It tells candidates with the tag in another header than RFC 9725's, hears so, and goes on without.
+  assert.deepEqual([...new Set(said.filter(([method]) => method === 'PATCH').map(([, status]) => status))], [428]);
   assert.ok(!said.some(([, status]) => status === 'unreachable'), 'every answer may be read by the page');
   await ben.until('has nobody but itself', () => Object.keys(window.motet.quality()).length === 0);
   assert.deepEqual(ben.complaints, []);
