@@ -21,7 +21,8 @@ pub struct Viewpoint {
 pub enum Choice {
     /// The member of that id or name, and nobody else.
     Member(String),
-    /// Whoever speaks; the last who did while nobody does; before, whoever shares or came first.
+    /// Whoever speaks; the last who did while nobody does; before, whoever shares or came first, and an encoder
+    /// that seems to have been started again after all others.
     Speaker,
 }
 
@@ -101,7 +102,17 @@ impl Viewpoint {
         let is_speaker = |sitter: &(MemberId, Feed)| Some(sitter.0) == self.speaker;
         let speaker = of(Feed::Camera).filter(is_speaker);
         let others = of(Feed::Camera).filter(|sitter| !is_speaker(sitter));
-        speaker.chain(of(Feed::Screen)).chain(others).collect()
+        let (stale, fresh): (Vec<_>, Vec<_>) = others.partition(|sitter| self.is_stale(sitter.0));
+        let screens = of(Feed::Screen);
+        speaker.chain(screens).chain(fresh).chain(stale).collect()
+    }
+
+    /// Whether somebody by WHIP has a namesake there who came later: more likely than not they are gone.
+    fn is_stale(&self, member: MemberId) -> bool {
+        let by_whip = |member: &&Member| member.kind == MemberKind::Whip;
+        let mut members = self.members.iter().filter(by_whip);
+        let known = members.find(|other| other.id == member);
+        known.is_some_and(|known| members.any(|later| later.name == known.name && sends(later)))
     }
 }
 
@@ -239,6 +250,18 @@ mod tests {
         assert_eq!(
             wanted(Choice::Member("Studio".into()), &told),
             [of(1), of(2), None, of(3), None, None]
+        );
+        let cameras = |ids: &[u64]| Some(ids.iter().map(|&id| (id, Camera)).collect());
+        assert_eq!(
+            wanted(Choice::Speaker, &told),
+            [
+                cameras(&[1]),
+                cameras(&[1, 2]),
+                None,
+                cameras(&[1, 3, 2]),
+                cameras(&[1, 3, 4]),
+                None
+            ]
         );
     }
 
