@@ -1,0 +1,89 @@
+//! What a shard counts.
+
+use serde::Serialize;
+
+use crate::logic::topology::{Switches, Tally};
+
+/// What a shard has counted since it was made.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counters {
+    /// RTP packets that were opened.
+    pub packets_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// RTP packets sent, retransmissions not counted.
+    pub packets_out: u64,
+    /// Their bytes, as sent.
+    pub bytes_out: u64,
+    /// Of them, those to other programs.
+    pub rtp_out_packets: u64,
+    /// Their bytes, as sent.
+    pub rtp_out_bytes: u64,
+    /// Packets sent again.
+    pub retransmissions: u64,
+    /// RTCP packets that were opened.
+    pub rtcp_in: u64,
+    /// RTCP packets sent.
+    pub rtcp_out: u64,
+    /// Packets that viewers asked for again.
+    pub nacks_in: u64,
+    /// Packets that publishers were asked for again.
+    pub nacks_out: u64,
+    /// Key frames that viewers asked for.
+    pub key_frame_requests_in: u64,
+    /// Key frames that publishers were asked for.
+    pub key_frame_requests_out: u64,
+    /// What was dropped.
+    pub dropped: Dropped,
+    /// Offers that were not answered.
+    pub refused_offers: u64,
+    /// STUN Binding requests answered for mesh clients.
+    pub stun_answers: u64,
+    /// Members that joined.
+    pub joins: u64,
+    /// WebSockets that were lost before their members left.
+    pub lost_websockets: u64,
+    /// Members that came back after a lost WebSocket.
+    pub resumes: u64,
+    /// Attempts to come back that were refused.
+    pub refused_resumes: u64,
+    /// Peer connections that came up.
+    pub connected: u64,
+    /// Switches between mesh and SFU that were begun, by cause.
+    pub switches: Switches,
+    /// Those that did not come about.
+    pub rollbacks: u64,
+    /// Frames of recordings that the disk was too slow for.
+    pub frames_not_recorded: u64,
+}
+
+/// What a shard has dropped, by cause.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dropped {
+    /// Datagrams that belong to nobody.
+    pub unknown_source: u64,
+    /// Packets that failed authentication or were repeated.
+    pub rejected: u64,
+    /// Packets that no m-line claims.
+    pub unbound: u64,
+    /// Packets of a publisher beyond its rate.
+    pub too_fast: u64,
+}
+
+impl Counters {
+    /// Counts one packet sent, if one was.
+    pub fn sent(&mut self, bytes: Option<usize>) {
+        if let Some(bytes) = bytes {
+            self.packets_out += 1;
+            self.bytes_out += bytes as u64;
+        }
+    }
+
+    /// Counts what became of a room's topology.
+    pub fn switched(&mut self, tally: Tally) {
+        self.switches += tally.switches;
+        self.rollbacks += tally.rollbacks;
+    }
+}
