@@ -39,10 +39,12 @@ async function roam(t, mode) {
     network.enter(link);
   }
   await Promise.all([ada.sees(['Ben']), ben.sees(['Ada'])]);
-  const restarts = await ben.ask(() => window.motet.restarts);
+  // Whichever of the two notices first restarts.
+  const each = await Promise.all(members.map((member) => member.ask(() => window.motet.restarts.mesh + window.motet.restarts.node)));
+  const restarts = each[0] + each[1];
   gaps.sort((one, other) => one - other);
   const p95 = gaps[Math.ceil(0.95 * gaps.length) - 1];
-  t.diagnostic(`${mode}: gaps of ${gaps.join(', ')} ms; p95 ${p95} ms; ${JSON.stringify(restarts)} restarts`);
-  assert.ok(restarts.mesh + restarts.node > 0, 'ICE was restarted');
+  t.diagnostic(`${mode}: gaps of ${gaps.join(', ')} ms; p95 ${p95} ms; ${restarts} restarts`);
+  assert.ok(restarts > 0, 'ICE was restarted');
   assert.ok(p95 < GAP_MAX_MS, `a picture stood still for ${p95} ms`);
 }
