@@ -52,7 +52,8 @@ for (const browser of ['Chromium', 'Firefox']) {
 
 /** The file of a recording of one member, and what became of the packets from and to the node. */
 async function recorded(t, browser, flaws) {
-  await addSoundCard(t);
+  // Chromium has sound without one, and sooner.
+  if (browser === 'Firefox') await addSoundCard(t);
   const house = new House(t);
   const network = new Namespaces(t, ['node', 'client']);
   const link = new BadLink(t, network, [['node', 'out'], ['client', 'out']], flaws);
