@@ -63,7 +63,7 @@ browsers() {
 }
 
 browser_test() {
-  node --test --test-concurrency=1 --test-timeout=180000 "$1"
+  node --test --test-concurrency=1 --test-timeout=300000 "$1"
 }
 
 part() {
