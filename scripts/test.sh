@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 scripts/prepare.sh || exit 1
 
-part_timeout_seconds=2400
+part_timeout_seconds=3600
 passed=0
 failed=0
 failures=()
@@ -46,24 +46,9 @@ types() {
 }
 
 # The node that the Rust tests built: asking for the binary alone would build everything again with
-# other features. Real browsers on a busy machine stumble now and then: what failed has one more try,
-# alone, and the output says so.
+# other features.
 browsers() {
-  browser_packages && cargo test --workspace --locked --no-run && cd tests/e2e || return 1
-  local again=()
-  for file in *.test.mjs; do
-    browser_test "$file" || again+=("$file")
-  done
-  local failed=0
-  for file in "${again[@]+"${again[@]}"}"; do
-    printf '\n== once more: %s\n' "$file"
-    browser_test "$file" || failed=1
-  done
-  return "$failed"
-}
-
-browser_test() {
-  node --test --test-concurrency=1 --test-timeout=300000 "$1"
+  browser_packages && cargo test --workspace --locked --no-run && scripts/browsers.sh
 }
 
 part() {
@@ -73,7 +58,7 @@ part() {
     rust) run rust bash -c "$(declare -f rust_tests); rust_tests" ;;
     docs) RUSTDOCFLAGS="-D warnings" run docs cargo doc --workspace --locked --no-deps ;;
     types) run types bash -c "$(declare -f browser_packages types); types" ;;
-    web) run web bash -c "$(declare -f browser_packages browsers browser_test); browsers" ;;
+    web) run web bash -c "$(declare -f browser_packages browsers); browsers" ;;
     *)
       echo "there is no part '$1'; the parts are: format lint rust docs types web" >&2
       exit 2

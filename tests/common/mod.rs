@@ -11,6 +11,7 @@ pub mod turn;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -26,6 +27,10 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where relays listen: no port that the system gives to a socket which asks for any, since within the
+/// node's own addresses every port of the range stands for a relay.
+pub const RELAY_PORTS: RangeInclusive<u16> = 20_000..=20_999;
 
 /// A command for the node with no setting from the test's own environment.
 pub fn motet() -> Command {
@@ -50,7 +55,9 @@ impl Node {
     pub fn start(flags: &[&str]) -> Node {
         let mut command = motet();
         command.args(["--http-listen", "127.0.0.1:0", "--media-port", "0"]);
-        command.args(["--media-ip", "127.0.0.1"]).args(flags);
+        let relays = format!("{}-{}", RELAY_PORTS.start(), RELAY_PORTS.end());
+        command.args(["--media-ip", "127.0.0.1", "--relay-ports", &relays]);
+        command.args(flags);
         Node::spawn(command)
     }
 

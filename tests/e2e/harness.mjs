@@ -21,8 +21,10 @@ export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 export const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
 const OUT = here('out');
 const CAMERA = '320x180x15';
-const START_MS = 15_000;
-const WAIT_MS = 30_000;
+/** None that the system gives to a browser's socket: within the node's own addresses each stands for a relay. */
+const RELAY_PORTS = '20000-20999';
+const START_MS = 30_000;
+const WAIT_MS = 60_000;
 const POLL_MS = 200;
 
 const CHROMIUM_FLAGS = [
@@ -70,7 +72,7 @@ export class House {
       return;
     }
     const listen = flags.includes('--http-listen') ? [] : ['--http-listen', '127.0.0.1:0'];
-    const child = spawn(binary, [...listen, '--media-port', '0', ...flags], {
+    const child = spawn(binary, [...listen, '--media-port', '0', '--relay-ports', RELAY_PORTS, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { RUST_LOG: 'info', ...process.env },
     });

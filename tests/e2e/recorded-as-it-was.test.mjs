@@ -22,6 +22,8 @@ const [BEEP_HZ, OTHER_HZ] = [1_000, 1_300];
 const RECORDED_MS = 12_000;
 /** By how much sound and picture may be apart (ITU-R BT.1359 finds 45 ms to be noticed at the earliest). */
 const APART_MAX_MS = 40;
+/** A browser that gets too little of the machine leaves out sound, and tells the node with its next sender report only. */
+const TRIES = 3;
 const NETWORKS = {
   'a good network': { delayMs: 1 },
   'a network that loses 5 % and jitters': { loss: 5, delayMs: 40, jitterMs: 20 },
@@ -31,23 +33,35 @@ const skip = hasNoNamespaces() || hasNoDecoder() || hasNoSound();
 for (const browser of ['Chromium', 'Firefox']) {
   for (const [network, flaws] of Object.entries(NETWORKS)) {
     test(`what ${browser} sends over ${network} is recorded as it was`, { skip }, async (t) => {
-      const { roomFile, link } = await recorded(t, browser, flaws);
-      t.diagnostic(`lost ${link.map(({ came, lost }) => `${lost} of ${came}`).join(', ')} packets`);
-      if (flaws.loss) assert.ok(link[1].lost > 0.02 * link[1].came, 'the network was bad');
-
-      const [left, right] = edges(roomFile, RECORDED_MS / 2_000);
-      assert.ok(left[0] > 180 && left[2] < 80, `red is on the left: ${left}`);
-      assert.ok(right[2] > 180 && right[0] < 80, `blue is on the right: ${right}`);
-      const [seen, heard] = [flashes(roomFile), beeps(roomFile, BEEP_HZ)];
-      const [beep, other] = [loudness(roomFile, BEEP_HZ), loudness(roomFile, OTHER_HZ)];
-      assert.ok(beep > 0.1 && beep > 3 * other, `the beep is heard, ${beep} loud, and no other, ${other} loud`);
-      const apart = seen.flatMap((flash) => heard.filter((beep) => Math.abs(beep - flash) < 0.4).map((beep) => 1_000 * (flash - beep)));
-      t.diagnostic(`pictures after their sound by ${apart.map((ms) => ms.toFixed(0)).join(', ')} ms`);
-      assert.ok(apart.length >= RECORDED_MS / 1_000 - 3, `${seen.length} flashes, ${heard.length} beeps`);
-      const middle = median(apart);
-      assert.ok(Math.abs(middle) <= APART_MAX_MS, `pictures and sound are ${middle} ms apart`);
+      for (let tries = 1; ; tries += 1) {
+        const { roomFile, link } = await recorded(t, browser, flaws);
+        t.diagnostic(`lost ${link.map(({ came, lost }) => `${lost} of ${came}`).join(', ')} packets`);
+        try {
+          if (flaws.loss) assert.ok(link[1].lost > 0.02 * link[1].came, 'the network was bad');
+          judge(t, roomFile);
+          return;
+        } catch (error) {
+          if (tries === TRIES) throw error;
+          t.diagnostic(`once more: ${error.message}`);
+        }
+      }
     });
   }
+}
+
+/** Looks at the pictures of a file, hears its sound, and compares when they were. */
+function judge(t, roomFile) {
+  const [left, right] = edges(roomFile, RECORDED_MS / 2_000);
+  assert.ok(left[0] > 180 && left[2] < 80, `red is on the left: ${left}`);
+  assert.ok(right[2] > 180 && right[0] < 80, `blue is on the right: ${right}`);
+  const [seen, heard] = [flashes(roomFile), beeps(roomFile, BEEP_HZ)];
+  const [beep, other] = [loudness(roomFile, BEEP_HZ), loudness(roomFile, OTHER_HZ)];
+  assert.ok(beep > 0.1 && beep > 3 * other, `the beep is heard, ${beep} loud, and no other, ${other} loud`);
+  const apart = seen.flatMap((flash) => heard.filter((beep) => Math.abs(beep - flash) < 0.4).map((beep) => 1_000 * (flash - beep)));
+  t.diagnostic(`pictures after their sound by ${apart.map((ms) => ms.toFixed(0)).join(', ')} ms`);
+  assert.ok(apart.length >= RECORDED_MS / 1_000 - 3, `${seen.length} flashes, ${heard.length} beeps`);
+  const middle = median(apart);
+  assert.ok(Math.abs(middle) <= APART_MAX_MS, `pictures and sound are ${middle} ms apart`);
 }
 
 /** The file of a recording of one member, and what became of the packets from and to the node. */
@@ -69,7 +83,9 @@ async function recorded(t, browser, flaws) {
   await sleep(RECORDED_MS);
   ask(network, house, 'DELETE');
   const folder = join(data, 'recordings', id);
-  return { roomFile: join(folder, await roomFileOf(folder)), link: await link.end() };
+  const made = { roomFile: join(folder, await roomFileOf(folder)), link: await link.end() };
+  await house.close();
+  return made;
 }
 
 /** Says something about the recordings of the room, from beside the node. */

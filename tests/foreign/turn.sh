@@ -167,7 +167,7 @@ pair() {
 # Runs something against a node that has TLS, with trust in its certificate.
 over_tls() {
   local plain=$url
-  start_node https --tls self-signed --data "$work/data" --relay-ports 51000-51999 || exit 1
+  start_node https --tls self-signed --data "$work/data" --relay-ports 21000-21999 || exit 1
   SSL_CERT_FILE=$work/data/self-signed/cert.pem "$@"
   url=$plain
 }
@@ -194,7 +194,7 @@ gstreamer() {
 }
 
 [ $# -gt 0 ] || set -- coturn aiortc gstreamer
-network && start_node http && member || exit 1
+network && start_node http --relay-ports 20000-20999 && member || exit 1
 for client in "$@"; do
   case $client in
     coturn | aiortc | gstreamer) "$client" ;;
