@@ -364,7 +364,7 @@ async fn only_listed_addresses_and_nothing_of_the_node_is_sent_to() {
         ("2001:0:808:808::80ff:fffe", 5004, json!(null)),
         ("127.0.0.1", http, json!(null)),
         ("127.0.0.1", media, json!(null)),
-        ("127.0.0.1", 50_500, json!(null)),
+        ("127.0.0.1", *common::RELAY_PORTS.start(), json!(null)),
         ("127.0.0.1", 5004, json!(media)),
     ] {
         let mut wish = receiver.wish(&ada, "camera");

@@ -284,6 +284,8 @@ mod tests {
         tap: Tap,
         /// What the last report of the publisher said.
         report: Option<SenderClock>,
+        /// When packets say that they were captured, by the publisher's clock.
+        captured: Option<NtpTime>,
         out: Vec<Tapped>,
     }
 
@@ -303,6 +305,7 @@ mod tests {
                 clock: PublisherClock::default(),
                 tap,
                 report: None,
+                captured: None,
                 out: Vec::new(),
             }
         }
@@ -314,9 +317,17 @@ mod tests {
             (sequence, timestamp): (u64, u32),
             payload: &[u8],
         ) {
+            let mut ids = ExtensionIds::default();
+            ids.set(Extension::AbsCaptureTime, 3);
             let mut packet = vec![0x80, 0x80 | 96, 0, 0];
             packet.extend_from_slice(&timestamp.to_be_bytes());
             packet.extend_from_slice(&[0; 4]);
+            if let Some(NtpTime(captured)) = self.captured {
+                packet[0] |= 0x10;
+                packet.extend_from_slice(&[0xbe, 0xde, 0, 3, 3 << 4 | 7]);
+                packet.extend_from_slice(&captured.to_be_bytes());
+                packet.extend_from_slice(&[0; 3]);
+            }
             packet.extend_from_slice(payload);
             let origin = Origin {
                 track: TRACK,
@@ -326,7 +337,7 @@ mod tests {
                 clock: self.report,
             };
             let view = RtpView::parse(&packet).unwrap();
-            let facts = Facts::gather(&view, origin, &ExtensionIds::default());
+            let facts = Facts::gather(&view, origin, &ids);
             let now = self.start + Duration::from_millis(at_ms);
             self.tap
                 .take(now, &facts, (&self.epoch, &self.clock), &mut self.out);
@@ -374,6 +385,25 @@ mod tests {
         assert_eq!(bench.times(), [Some(60), Some(80), Some(100), Some(120)]);
         bench.sound(4);
         assert_eq!(bench.times(), [Some(140)], "at once from now on");
+    }
+
+    #[test]
+    fn a_packet_that_says_when_it_was_captured_is_placed_there_at_once() {
+        // The publisher's clock and the capturer's, in milliseconds after the node's; sound that was
+        // captured 40 ms before it came, and where it stands in the recording.
+        let cases = [(0, 0, 60), (-5_000, -5_000, 60), (0, 7_000, 100)];
+        for (publisher_ms, capturer_ms, placed_ms) in cases {
+            let mut bench = Bench::new(MediaKind::Audio);
+            let by = |clock_ms: i64, at_ms: i64| {
+                let after = (i128::from(clock_ms + at_ms) << 32) / 1_000;
+                NtpTime((1_000 * SECOND).wrapping_add(after as u64))
+            };
+            bench.clock.observe(by(0, 50), by(publisher_ms, 50));
+            bench.captured = Some(by(capturer_ms, 60));
+            bench.sound(0);
+            bench.tick(1_200);
+            assert_eq!(bench.times(), [Some(placed_ms)], "{capturer_ms} ms");
+        }
     }
 
     #[test]
