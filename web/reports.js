@@ -56,7 +56,7 @@ export class Reports {
   /** @param {Mesh | null} mesh sampled a moment ago; `null` while there is none to judge */
   strain(mesh) {
     if (!mesh) return this.#gauge.reset();
-    const strain = this.#gauge.add(mesh.pairs().map(([, pair]) => [...pair.meter.latest.outbound.values()].flat()));
+    const strain = this.#gauge.add(mesh.pairs().map(([, pair]) => [...pair.meter.latest.outbound.values()].flat()), performance.now());
     if (!strain || strain === this.#strain) return;
     this.#strain = strain;
     this.#say({ type: 'strain', cause: strain });

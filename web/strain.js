@@ -3,8 +3,10 @@
  * @import { Outbound } from './stats.js'
  */
 
-/** So many seconds in a row, one sample each. */
-const SAMPLES = 10;
+/** Strain that lasts so long is told. */
+const LASTS_MS = 10_000;
+/** Whose page hardly runs takes few samples meanwhile; as many it has to be. */
+const SAMPLES_MIN = 4;
 /** Less than this part of what may be sent is far less. */
 const STARVED = 0.4;
 
@@ -13,25 +15,33 @@ const STARVED = 0.4;
  * every other member, where the node would take it once.
  */
 export class StrainGauge {
-  /** @type {(Strain | null)[]} */
-  #samples = [];
+  /** Of what is going on without a pause: when it began, and how many samples saw which. */
+  #since = 0;
+  #seen = { cpu: 0, uplink: 0 };
 
   /**
-   * Takes what was sent to each of the others within the last second.
+   * Takes what was sent to each of the others since the sample before, a second earlier or more.
    *
    * @param {Outbound[][]} pairs with one other there is nothing to gain
-   * @returns {Strain | null} what gave way during all of the last ten samples
+   * @param {number} now milliseconds
+   * @returns {Strain | null} what gave way in most of the samples, if something did in every one of the
+   *   last ten seconds: who cannot keep up encoding is soon taken for somebody with a narrow uplink, too
    */
-  add(pairs) {
-    this.#samples.push(pairs.length > 1 ? strainOf(pairs.flat()) : null);
-    if (this.#samples.length > SAMPLES) this.#samples.shift();
-    const [first] = this.#samples;
-    const holds = this.#samples.length === SAMPLES && this.#samples.every((sample) => sample === first);
-    return (holds && first) || null;
+  add(pairs, now) {
+    const strain = pairs.length > 1 ? strainOf(pairs.flat()) : null;
+    if (!strain) {
+      this.reset();
+      return null;
+    }
+    const { cpu, uplink } = this.#seen;
+    if (cpu + uplink === 0) this.#since = now;
+    this.#seen[strain] += 1;
+    if (cpu + uplink + 1 < SAMPLES_MIN || now - this.#since < LASTS_MS) return null;
+    return this.#seen.cpu >= this.#seen.uplink ? 'cpu' : 'uplink';
   }
 
   reset() {
-    this.#samples = [];
+    this.#seen = { cpu: 0, uplink: 0 };
   }
 }
 
