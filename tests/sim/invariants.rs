@@ -15,7 +15,7 @@ use crate::browser::Browser;
 
 /// After the last change everything plays by then: a connection is up, a key frame came, losses are made good.
 pub const SETTLED: Duration = Duration::from_secs(4);
-/// A settled stream never stays away for longer.
+/// A settled stream never stays away for longer, nor does it let a connection wait for longer.
 const PAUSE_MAX: Duration = Duration::from_millis(2500);
 /// A retransmission may still come for what was on a seat before.
 const RETRANSMISSION_MAX: Duration = Duration::from_secs(2);
@@ -212,6 +212,8 @@ fn silent_sources<'a>(
         let mut sinks = viewer.sinks.values();
         let sink = sinks.find(|(index, sink)| *index == seat && sink.kind() == kind);
         let last = sink.and_then(|(_, sink)| sink.played.get(&publisher.number).copied());
+        // Who lost much of the handshake may lose the first requests for a picture, too.
+        let last = last.or(viewer.connected);
         last.is_some_and(|last| now < last + PAUSE_MAX)
     };
     let silent = sources
