@@ -12,6 +12,8 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const OUT = fileURLToPath(new URL('out', import.meta.url));
 const TOKEN = '0123456789abcdef0123456789abcdef';
 const RECORDED_MS = 7_000;
+/** A first key frame may come late. */
+const PLAYED_S_MIN = RECORDED_MS / 1_000 - 1;
 const WAIT_MS = 60_000;
 
 /** Waits until the page answers with something true. */
@@ -123,7 +125,7 @@ test('what was recorded is listed, played, sought in and removed', async (t) => 
   await firefox.goto(`${house.url}/recordings`);
   for (const [name, one] of Object.entries({ chromium: page, firefox })) {
     const duration = await open(one);
-    assert.ok(duration > RECORDED_MS / 1_000, `${name}: ${duration} s`);
+    assert.ok(duration > PLAYED_S_MIN, `${name}: ${duration} s`);
     const options = await one.evaluate(() => [...document.querySelectorAll('.player select option')].map(({ value, text }) => [value, text]));
     const { everyone, sources } = recordingWords.en;
     const titles = options.map(([, text]) => text).sort();
@@ -213,7 +215,7 @@ test('from elsewhere the admin token opens it, also for the player', async (t) =
   await photograph(page, 'token');
   await page.keyboard.type(TOKEN);
   await page.keyboard.press('Enter');
-  assert.ok((await open(page)) > RECORDED_MS / 1_000);
+  assert.ok((await open(page)) > PLAYED_S_MIN);
   const seen = await playFromMiddle(page);
   assert.ok(seen.frames >= 8, JSON.stringify(seen));
   await page.reload();
