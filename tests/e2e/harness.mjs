@@ -24,7 +24,7 @@ const CAMERA = '320x180x15';
 /** None that the system gives to a browser's socket: within the node's own addresses each stands for a relay. */
 const RELAY_PORTS = '20000-20999';
 const START_MS = 30_000;
-const WAIT_MS = 60_000;
+export const WAIT_MS = 60_000;
 const POLL_MS = 200;
 
 const CHROMIUM_FLAGS = [

@@ -66,7 +66,7 @@ test('a language and a theme that were chosen hold from then on', async (t) => {
   await page.selectOption('[data-setting=theme]', 'dark');
   assert.equal(await page.textContent('dialog h2'), 'Einstellungen');
   await page.keyboard.press('Escape');
-  assert.equal(await page.evaluate(() => document.querySelector('dialog')), null);
+  await page.waitForSelector('dialog', { state: 'detached' });
   for (const again of [false, true]) {
     if (again) await page.reload();
     await page.waitForSelector('.home');
