@@ -14,6 +14,11 @@ const JUMP_NS_MIN: i64 = 100_000_000;
 const PACE_OVER_NS_MIN: i64 = 2_000_000_000;
 /// How wrong a clock can run, in millionths; crystals are good to 100.
 const PACE_PPM_MAX: i64 = 20_000;
+/// Frames of a track that was placed too late follow each other by at least this part of the time that they
+/// should, until it is where it belongs.
+const CATCH_UP: i64 = 4;
+/// But by no more than this, in nanoseconds: timestamps that were set far ahead say nothing.
+const CATCH_UP_NS_MAX: i64 = 10_000_000;
 const NS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Places the timestamps of one track. All times are nanoseconds since the recording began.
@@ -28,7 +33,14 @@ pub struct TrackTimeline {
     first_report: Option<(i64, i64)>,
     /// By how many millionths a tick lasts longer than it should.
     pace_ppm: i64,
-    given_out_ns: Option<i64>,
+    given_out: Option<GivenOut>,
+}
+
+/// What was said of a frame.
+#[derive(Debug, Clone, Copy)]
+struct GivenOut {
+    ticks: i64,
+    at_ns: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +60,7 @@ impl TrackTimeline {
             anchor: None,
             first_report: None,
             pace_ppm: 0,
-            given_out_ns: None,
+            given_out: None,
         }
     }
 
@@ -57,7 +69,7 @@ impl TrackTimeline {
     pub fn arrived(&mut self, timestamp: u32, at_ns: i64) {
         let ticks = self.unwrap(timestamp);
         let earlier = |anchor: Anchor| at_ns < self.place(anchor, ticks);
-        let is_open = self.given_out_ns.is_none();
+        let is_open = self.given_out.is_none();
         let is_better = self
             .anchor
             .is_none_or(|anchor| is_open && !anchor.reported && earlier(anchor));
@@ -77,7 +89,7 @@ impl TrackTimeline {
         let placed = self.anchor.map(|anchor| self.place(anchor, ticks));
         self.measure_pace(ticks, at_ns);
         let at_ns = match placed {
-            Some(placed) if self.given_out_ns.is_some() => {
+            Some(placed) if self.given_out.is_some() => {
                 let error = at_ns.saturating_sub(placed);
                 if error.saturating_abs() >= JUMP_NS_MIN {
                     self.first_report = Some((ticks, at_ns));
@@ -104,12 +116,17 @@ impl TrackTimeline {
     }
 
     /// When a frame of that timestamp is, in milliseconds; never before the one that was asked about
-    /// last.
+    /// last, and never together with it if it was captured later.
     pub fn at_ms(&mut self, timestamp: u32) -> u64 {
         let ticks = self.unwrap(timestamp);
         let at_ns = self.anchor.map_or(0, |anchor| self.place(anchor, ticks));
-        let at_ns = at_ns.max(self.given_out_ns.unwrap_or(0));
-        self.given_out_ns = Some(at_ns);
+        let earliest_ns = self.given_out.map_or(0, |last| {
+            let passed = self.nominal_ns(ticks.saturating_sub(last.ticks).max(0));
+            last.at_ns
+                .saturating_add((passed / CATCH_UP).min(CATCH_UP_NS_MAX))
+        });
+        let at_ns = at_ns.max(earliest_ns);
+        self.given_out = Some(GivenOut { ticks, at_ns });
         // Rounded: audio of 20 ms stays at steps of 20 ms.
         ((at_ns + 500_000) / 1_000_000).unsigned_abs()
     }
@@ -201,6 +218,26 @@ mod tests {
         timeline.reported(270_000, 3_000 * MS);
         assert_eq!(timeline.at_ms(270_000), 3_012);
         assert_eq!(timeline.at_ms(273_600), 3_046);
+    }
+
+    #[test]
+    fn a_track_that_was_placed_too_late_catches_up_picture_by_picture() {
+        let mut timeline = TrackTimeline::new(90_000);
+        timeline.arrived(0, 500 * MS);
+        assert_eq!(timeline.at_ms(0), 500);
+        timeline.reported(0, 380 * MS);
+        // Each 32 ms after the one before it.
+        let times: Vec<_> = (1..7).map(|frame| timeline.at_ms(frame * 2_880)).collect();
+        assert_eq!(times, [508, 516, 524, 532, 540, 572]);
+    }
+
+    #[test]
+    fn timestamps_that_were_set_far_ahead_are_where_a_report_says() {
+        let mut timeline = TrackTimeline::new(90_000);
+        timeline.arrived(0, 0);
+        assert_eq!(timeline.at_ms(0), 0);
+        timeline.reported(1 << 30, 40 * MS);
+        assert_eq!(timeline.at_ms(1 << 30), 40);
     }
 
     #[test]
