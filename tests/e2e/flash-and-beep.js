@@ -6,6 +6,7 @@
  */
 export function flashAndBeep() {
   const [width, height] = [320, 180];
+  const STEADY_S = 4;
   const sound = new AudioContext();
   const volume = new GainNode(sound, { gain: 0 });
   const out = sound.createMediaStreamDestination();
@@ -38,6 +39,8 @@ export function flashAndBeep() {
 
   const picture = draw();
   navigator.mediaDevices.getUserMedia = async ({ audio, video }) => {
+    // A sound that has just begun may stay apart from the picture by what it took to begin.
+    while (sound.currentTime < STEADY_S) await new Promise((resolve) => setTimeout(resolve, 50));
     const tracks = [...(audio ? out.stream.getTracks() : []), ...(video ? [picture] : [])];
     return new MediaStream(tracks.map((track) => track.clone()));
   };
