@@ -1,6 +1,6 @@
 // What is to be seen and heard in a file, by ffmpeg.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 
 const RATE = 48_000;
 /** How finely a sound's beginning is found. */
@@ -67,6 +67,15 @@ export function edges(path, at) {
   const point = (left) =>
     [...ffmpeg('-ss', String(at), '-i', path, '-map', '0:v:0', '-frames:v', '1', '-vf', `crop=iw/8:ih:${left}:0,scale=1:1:flags=area`, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-')];
   return [point('0'), point('iw*7/8')];
+}
+
+/**
+ * What a decoder that is told to stop at any error finds wrong with a file; nothing, if it is right to its end.
+ *
+ * @param {string} path
+ */
+export function complaints(path) {
+  return String(spawnSync('ffmpeg', ['-v', 'error', '-xerror', '-i', path, '-f', 'null', '-']).stderr);
 }
 
 /** @param {number[]} numbers */

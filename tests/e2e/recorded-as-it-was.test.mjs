@@ -2,12 +2,12 @@
 // and they are in step.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { BadLink } from './bad-link.mjs';
-import { beeps, edges, flashes, isMissing as hasNoDecoder, loudness, median } from './decoded.mjs';
+import { beeps, complaints, edges, flashes, isMissing as hasNoDecoder, loudness, median } from './decoded.mjs';
 import { flashAndBeep } from './flash-and-beep.js';
 import { BINARY, House, sleep } from './harness.mjs';
 import { Namespaces } from './namespaces.mjs';
@@ -23,7 +23,7 @@ const RECORDED_MS = 12_000;
 /** By how much sound and picture may be apart (ITU-R BT.1359 finds 45 ms to be noticed at the earliest). */
 const APART_MAX_MS = 40;
 /** A browser that gets too little of the machine leaves out sound, and tells the node with its next sender report only. */
-const TRIES = 3;
+const TRIES = 2;
 const GOOD = { delayMs: 1 };
 const BAD = { loss: 5, delayMs: 40, jitterMs: 20 };
 /** What is sent, by which browser, over which network; and what runs in its page before. */
@@ -39,11 +39,14 @@ const skip = hasNoNamespaces() || hasNoDecoder() || hasNoSound();
 for (const [what, browser, flaws, ...scripts] of CASES) {
   test(`${what} is recorded as it was`, { skip }, async (t) => {
     for (let tries = 1; ; tries += 1) {
-      const { roomFile, link } = await recorded(t, browser, flaws, scripts);
+      const { folder, roomFile, link } = await recorded(t, browser, flaws, scripts);
       t.diagnostic(`lost ${link.map(({ came, lost }) => `${lost} of ${came}`).join(', ')} packets`);
       try {
         if (flaws.loss) assert.ok(link[1].lost > 0.02 * link[1].came, 'the network was bad');
-        judge(t, roomFile);
+        judge(t, join(folder, roomFile));
+        const films = readdirSync(folder).filter((name) => /\.(webm|mkv)$/.test(name));
+        assert.ok(films.length >= 3, `${films}`);
+        for (const film of films) assert.equal(complaints(join(folder, film)), '', film);
         return;
       } catch (error) {
         if (tries === TRIES) throw error;
@@ -80,7 +83,7 @@ function judge(t, roomFile) {
   assert.ok(Math.abs(middle) <= APART_MAX_MS, `pictures and sound are ${middle} ms apart`);
 }
 
-/** The file of a recording of one member, and what became of the packets from and to the node. */
+/** The folder of a recording of one member, its file of all tracks, and what became of the packets from and to the node. */
 async function recorded(t, browser, flaws, scripts) {
   // Chromium has sound without one, and sooner.
   if (browser === 'Firefox') await addSoundCard(t);
@@ -99,7 +102,7 @@ async function recorded(t, browser, flaws, scripts) {
   await sleep(RECORDED_MS);
   ask(network, house, 'DELETE');
   const folder = join(data, 'recordings', id);
-  const made = { roomFile: join(folder, await roomFileOf(folder)), link: await link.end() };
+  const made = { folder, roomFile: await roomFileOf(folder), link: await link.end() };
   await house.close();
   return made;
 }

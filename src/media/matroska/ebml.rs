@@ -4,6 +4,8 @@ use super::element;
 
 /// Bytes of a size that is written in full, whatever it is.
 pub(super) const FULL_SIZE_LEN: usize = 8;
+/// The fewest bytes that nothing can be written over.
+const VOID_MIN: usize = 1 + FULL_SIZE_LEN;
 /// A size of eight bytes that says "until the end" (RFC 8794 §6.2).
 pub(super) const UNKNOWN_SIZE: [u8; FULL_SIZE_LEN] = [0x01, 255, 255, 255, 255, 255, 255, 255];
 /// The most that eight bytes can say.
@@ -38,10 +40,10 @@ pub(super) fn put_master(out: &mut Vec<u8>, id: u32, fill: impl FnOnce(&mut Vec<
     put(out, id, &content);
 }
 
-/// Writes nothing over `total` bytes; at least 9.
+/// Writes nothing over `total` bytes; at least [`VOID_MIN`].
 pub(super) fn put_void(out: &mut Vec<u8>, total: usize) {
     put_id(out, element::VOID);
-    let content = total.saturating_sub(1 + FULL_SIZE_LEN);
+    let content = total.saturating_sub(VOID_MIN);
     out.extend_from_slice(&full_size(content as u64));
     out.resize(out.len() + content, 0);
 }
@@ -112,14 +114,30 @@ pub(super) fn big_endian(bytes: &[u8]) -> u64 {
 
 /// The elements in a content, until one that is cut off.
 pub(super) fn children(content: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
-    let mut rest = content;
+    places(content).map(|(id, place)| (id, &content[place.inside..place.end]))
+}
+
+/// Where an element is in the content of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Its beginning.
+    pub(super) at: usize,
+    /// The beginning of its own content.
+    pub(super) inside: usize,
+    /// Its end.
+    pub(super) end: usize,
+}
+
+/// Where the elements in a content are, until one that is cut off.
+pub(super) fn places(content: &[u8]) -> impl Iterator<Item = (u32, Place)> {
+    let mut at = 0;
     std::iter::from_fn(move || {
-        let head = Head::read(rest)?;
-        let (content, after) = rest
-            .get(head.length..)?
-            .split_at_checked(usize::try_from(head.size?).ok()?)?;
-        rest = after;
-        Some((head.id, content))
+        let head = Head::read(content.get(at..)?)?;
+        let inside = at + head.length;
+        let end = inside.checked_add(usize::try_from(head.size?).ok()?)?;
+        let place = Place { at, inside, end };
+        at = (end <= content.len()).then_some(end)?;
+        Some((head.id, place))
     })
 }
 

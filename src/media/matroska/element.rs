@@ -29,6 +29,7 @@ pub(super) const TRACK_NUMBER: u32 = 0xD7;
 pub(super) const TRACK_UID: u32 = 0x73C5;
 pub(super) const TRACK_TYPE: u32 = 0x83;
 pub(super) const FLAG_LACING: u32 = 0x9C;
+pub(super) const DEFAULT_DURATION: u32 = 0x0023_E383;
 pub(super) const LANGUAGE: u32 = 0x0022_B59C;
 pub(super) const NAME: u32 = 0x536E;
 pub(super) const CODEC_ID: u32 = 0x86;

@@ -1,6 +1,8 @@
 //! What stands before the first cluster: what kind of file it is, and its tracks.
 
-use super::ebml::{self, put, put_master, put_uint, put_void};
+use std::num::NonZeroU64;
+
+use super::ebml::{self, big_endian, children, places, put, put_master, put_uint, put_void};
 use super::element;
 use crate::logic::forward::codec::{Codec, MediaKind};
 use crate::media::verdict::Patch;
@@ -11,6 +13,8 @@ const SEEK_SPACE: usize = 80;
 const DURATION_LEN: usize = 11;
 /// Bytes of id and size of the information, whose content is always of the same length, below 127.
 const INFO_HEAD_LEN: u64 = 5;
+/// Bytes of how long a picture stands, or of what stands in its place.
+const PICTURE_DURATION_LEN: usize = 12;
 /// Bytes of the timestamp scale, which comes before the duration.
 const SCALE_LEN: usize = 7;
 /// Nanoseconds in the unit of all times.
@@ -45,7 +49,7 @@ pub fn doc_type(tracks: &[TrackEntry]) -> &'static str {
 }
 
 /// Where the things at the head are, from the beginning of the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Places {
     /// The content of the segment; what it says of places counts from here.
     pub(super) segment: u64,
@@ -53,8 +57,19 @@ pub(super) struct Places {
     pub(super) info: u64,
     /// The tracks.
     pub(super) tracks: u64,
+    /// The tracks that are pictures.
+    pub(super) pictures: Vec<Picture>,
     /// The first cluster.
     pub(super) clusters: u64,
+}
+
+/// A track of pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Picture {
+    /// Its number.
+    pub(super) track: u64,
+    /// Where there is space to say how long one picture stands, if there is.
+    pub(super) duration: Option<u64>,
 }
 
 /// Writes the head of a file that was begun at that time (Unix time, milliseconds).
@@ -67,22 +82,48 @@ pub(super) fn put_head(out: &mut Vec<u8>, tracks: &[TrackEntry], began_ms: i64) 
         segment,
         info: segment + SEEK_SPACE as u64,
         tracks: 0,
+        pictures: Vec::new(),
         clusters: 0,
     };
     out.resize(out.len() + SEEK_SPACE, 0);
     put_master(out, element::INFO, |out| put_info(out, began_ms));
     places.tracks = out.len() as u64;
-    put_master(out, element::TRACKS, |out| {
-        for (number, track) in (1..).zip(tracks) {
-            put_master(out, element::TRACK_ENTRY, |out| {
-                put_track(out, number, track)
-            });
-        }
-    });
+    let mut entries = Vec::new();
+    for (number, track) in (1..).zip(tracks) {
+        put_master(&mut entries, element::TRACK_ENTRY, |out| {
+            put_track(out, number, track)
+        });
+    }
+    put(out, element::TRACKS, &entries);
+    places.pictures = pictures(&entries, (out.len() - entries.len()) as u64);
     places.clusters = out.len() as u64;
     let seek_head = places.seek_head(None);
     out[segment as usize..][..SEEK_SPACE].copy_from_slice(&seek_head);
     places
+}
+
+/// The tracks of pictures in the content of the tracks, which begins there.
+pub(super) fn pictures(tracks: &[u8], inside: u64) -> Vec<Picture> {
+    let mut pictures = Vec::new();
+    for (_, entry) in places(tracks).filter(|(id, _)| *id == element::TRACK_ENTRY) {
+        let content = &tracks[entry.inside..entry.end];
+        let value = |wanted| {
+            let mut found = children(content).filter(|(id, _)| *id == wanted);
+            found.next().map(|(_, value)| big_endian(value))
+        };
+        let is_picture = value(element::TRACK_TYPE) == Some(track_type(MediaKind::Video));
+        let Some(track) = value(element::TRACK_NUMBER).filter(|_| is_picture) else {
+            continue;
+        };
+        let mut spaces = places(content).filter(|(id, place)| {
+            matches!(*id, element::VOID | element::DEFAULT_DURATION)
+                && place.end - place.at == PICTURE_DURATION_LEN
+        });
+        let space = spaces.next();
+        let duration = space.map(|(_, place)| inside + (entry.inside + place.at) as u64);
+        pictures.push(Picture { track, duration });
+    }
+    pictures
 }
 
 fn put_ebml(out: &mut Vec<u8>, doc_type: &str) {
@@ -132,6 +173,7 @@ fn put_sound(out: &mut Vec<u8>) {
 }
 
 fn put_picture(out: &mut Vec<u8>, track: &TrackEntry) {
+    put_void(out, PICTURE_DURATION_LEN);
     if !track.private.is_empty() {
         put(out, element::CODEC_PRIVATE, &track.private);
     }
@@ -142,7 +184,7 @@ fn put_picture(out: &mut Vec<u8>, track: &TrackEntry) {
 }
 
 /// RFC 9559 §5.1.4.1.3.
-pub(super) fn track_type(kind: MediaKind) -> u64 {
+fn track_type(kind: MediaKind) -> u64 {
     match kind {
         MediaKind::Video => 1,
         MediaKind::Audio => 2,
@@ -158,6 +200,19 @@ fn codec_id(codec: Codec) -> &'static str {
         Codec::H264 => "V_MPEG4/ISO/AVC",
         Codec::Av1 => "V_AV1",
     }
+}
+
+/// What is known of a file when it ends.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// Where the cues are, if there are any.
+    pub(super) cues: Option<u64>,
+    /// How long it is, in milliseconds.
+    pub(super) duration_ms: u64,
+    /// The shortest that one picture stands, for each of [`Places::pictures`], in milliseconds.
+    pub(super) shortest_ms: Vec<Option<NonZeroU64>>,
+    /// Where it ends.
+    pub(super) end: u64,
 }
 
 impl Places {
@@ -190,27 +245,34 @@ impl Places {
 
     /// What is to be written over the head of a file that ends at `end`. The segment's size comes last:
     /// a file that has one has all the rest.
-    pub(super) fn patches(&self, cues: Option<u64>, duration_ms: u64, end: u64) -> Vec<Patch> {
+    pub(super) fn patches(&self, known: &Known) -> Vec<Patch> {
         let mut duration = Vec::with_capacity(DURATION_LEN);
         put(
             &mut duration,
             element::DURATION,
-            &(duration_ms as f64).to_be_bytes(),
+            &(known.duration_ms as f64).to_be_bytes(),
         );
         let info_content = self.info + INFO_HEAD_LEN;
-        vec![
-            Patch {
-                at: info_content + SCALE_LEN as u64,
-                bytes: duration,
-            },
-            Patch {
-                at: self.segment,
-                bytes: self.seek_head(cues),
-            },
-            Patch {
-                at: self.segment - ebml::FULL_SIZE_LEN as u64,
-                bytes: ebml::full_size(end - self.segment).to_vec(),
-            },
-        ]
+        let mut patches = vec![Patch {
+            at: info_content + SCALE_LEN as u64,
+            bytes: duration,
+        }];
+        for (picture, shortest_ms) in self.pictures.iter().zip(&known.shortest_ms) {
+            if let (Some(at), Some(ms)) = (picture.duration, shortest_ms) {
+                let mut bytes = Vec::with_capacity(PICTURE_DURATION_LEN);
+                let ns = ms.get().saturating_mul(TIMESTAMP_SCALE);
+                put(&mut bytes, element::DEFAULT_DURATION, &ns.to_be_bytes());
+                patches.push(Patch { at, bytes });
+            }
+        }
+        patches.push(Patch {
+            at: self.segment,
+            bytes: self.seek_head(known.cues),
+        });
+        patches.push(Patch {
+            at: self.segment - ebml::FULL_SIZE_LEN as u64,
+            bytes: ebml::full_size(known.end - self.segment).to_vec(),
+        });
+        patches
     }
 }

@@ -1,10 +1,11 @@
 //! Where a file can be entered, and how long it is: gathered block by block.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use super::ebml::{put_master, put_uint};
 use super::element;
-use super::head::Places;
+use super::head::{Known, Picture, Places};
 use crate::media::verdict::Patch;
 
 /// A block by its place.
@@ -28,15 +29,25 @@ pub(super) struct Index {
     /// The pictures among the tracks, if any.
     pictures: Vec<u64>,
     cues: Vec<Seen>,
-    /// By track: the time of the last block, and how long after the one before it came.
-    last: BTreeMap<u64, (u64, u64)>,
+    by_track: BTreeMap<u64, Pace>,
+}
+
+/// How the blocks of a track follow each other, in milliseconds.
+#[derive(Debug)]
+struct Pace {
+    /// The last one.
+    at: u64,
+    /// How long after the one before it that came.
+    step: u64,
+    /// The least of those, but for none at all.
+    shortest: Option<NonZeroU64>,
 }
 
 impl Index {
-    /// Of a file in which these tracks, by number, are pictures.
-    pub(super) fn new(pictures: Vec<u64>) -> Self {
+    /// Of a file in which these tracks are pictures.
+    pub(super) fn new(pictures: &[Picture]) -> Self {
         Self {
-            pictures,
+            pictures: pictures.iter().map(|picture| picture.track).collect(),
             ..Self::default()
         }
     }
@@ -44,13 +55,15 @@ impl Index {
     /// Takes a block into account. A file with pictures is entered at their key frames, one
     /// without at any cluster.
     pub(super) fn see(&mut self, seen: Seen) {
-        let (last, _) = self
-            .last
-            .get(&seen.track)
-            .copied()
-            .unwrap_or((seen.at_ms, 0));
-        let step = seen.at_ms.saturating_sub(last);
-        self.last.insert(seen.track, (seen.at_ms, step));
+        let pace = self.by_track.entry(seen.track).or_insert(Pace {
+            at: seen.at_ms,
+            step: 0,
+            shortest: None,
+        });
+        pace.step = seen.at_ms.saturating_sub(pace.at);
+        pace.at = seen.at_ms;
+        let steps = pace.shortest.into_iter().chain(NonZeroU64::new(pace.step));
+        pace.shortest = steps.min();
         let is_entry = if self.pictures.is_empty() {
             self.cues
                 .last()
@@ -65,7 +78,7 @@ impl Index {
 
     /// When the last block ends, in milliseconds: it is believed to be as long as the one before it.
     pub(super) fn duration_ms(&self) -> u64 {
-        let ends = self.last.values().map(|(last, step)| last + step);
+        let ends = self.by_track.values().map(|pace| pace.at + pace.step);
         ends.max().unwrap_or(0)
     }
 
@@ -80,8 +93,13 @@ impl Index {
                 }
             });
         }
-        let end = end + (out.len() - before) as u64;
-        places.patches(cues, self.duration_ms(), end)
+        let shortest = |track| self.by_track.get(track).and_then(|pace| pace.shortest);
+        places.patches(&Known {
+            cues,
+            duration_ms: self.duration_ms(),
+            shortest_ms: self.pictures.iter().map(shortest).collect(),
+            end: end + (out.len() - before) as u64,
+        })
     }
 }
 

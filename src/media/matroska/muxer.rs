@@ -58,8 +58,7 @@ impl Muxer {
         out.append(&mut head);
         let is_picture = |track: &TrackEntry| track.codec.kind() == MediaKind::Video;
         let pictures: Vec<bool> = tracks.iter().map(is_picture).collect();
-        let numbers = (1..).zip(&pictures).filter(|(_, is_picture)| **is_picture);
-        let index = Index::new(numbers.map(|(number, _)| number).collect());
+        let index = Index::new(&places.pictures);
         Self {
             places,
             pictures,

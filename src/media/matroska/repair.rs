@@ -2,11 +2,10 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::ebml::{Head, big_endian, children};
+use super::ebml::{Head, big_endian};
 use super::element;
-use super::head::{Places, track_type};
+use super::head::{self, Places};
 use super::index::{Index, Seen};
-use crate::logic::forward::codec::MediaKind;
 use crate::media::verdict::{Repair, Verdict};
 
 /// The most that is read of what stands before the first cluster, in bytes.
@@ -22,12 +21,13 @@ const BLOCK_HEAD_MAX: usize = Head::LENGTH_MAX + 12;
 pub fn repair(file: &mut (impl Read + Seek)) -> io::Result<Verdict> {
     let length = file.seek(SeekFrom::End(0))?;
     let mut reader = Reader { file, length };
-    let Some((places, size, mut index)) = reader.head()? else {
+    let Some((places, size)) = reader.head()? else {
         return Ok(Verdict::Empty);
     };
     if size.is_some_and(|size| places.segment.checked_add(size) == Some(length)) {
         return Ok(Verdict::Whole);
     }
+    let mut index = Index::new(&places.pictures);
     let mut keep = places.clusters;
     while let Some(end) = reader.cluster(&places, keep, &mut index)? {
         keep = end;
@@ -72,8 +72,8 @@ impl<F: Read + Seek> Reader<'_, F> {
         Ok(whole)
     }
 
-    /// Reads what stands before the first cluster: its places, the segment's size, an empty index.
-    fn head(&mut self) -> io::Result<Option<(Places, Option<u64>, Index)>> {
+    /// Reads what stands before the first cluster: its places, and the segment's size.
+    fn head(&mut self) -> io::Result<Option<(Places, Option<u64>)>> {
         let Some((ebml, segment_at)) = self.element(0)? else {
             return Ok(None);
         };
@@ -89,9 +89,9 @@ impl<F: Read + Seek> Reader<'_, F> {
             segment: content,
             info: 0,
             tracks: 0,
+            pictures: Vec::new(),
             clusters: content,
         };
-        let mut index = None;
         while places.clusters < content + HEAD_MAX {
             let Some((head, end)) = self.element(places.clusters)? else {
                 break;
@@ -102,15 +102,15 @@ impl<F: Read + Seek> Reader<'_, F> {
                     places.tracks = places.clusters;
                     let inside = places.clusters + head.length as u64;
                     let tracks = self.read(inside, (end - inside) as usize)?;
-                    index = Some(index_of(&tracks));
+                    places.pictures = head::pictures(&tracks, inside);
                 }
                 element::SEEK_HEAD | element::VOID => {}
                 _ => break,
             }
             places.clusters = end;
         }
-        let whole = index.filter(|_| places.info > content);
-        Ok(whole.map(|index| (places, segment.size, index)))
+        let is_whole = places.info > content && places.tracks > content;
+        Ok(is_whole.then_some((places, segment.size)))
     }
 
     /// Takes the cluster there into the index; says where it ends, if it is one and whole.
@@ -165,19 +165,4 @@ fn block_head(bytes: &[u8]) -> Option<(u64, i16, bool)> {
     let rest: &[u8; 3] = bytes.get(length..)?.first_chunk()?;
     let relative = i16::from_be_bytes([rest[0], rest[1]]);
     Some((number, relative, rest[2] & 0x80 != 0))
-}
-
-/// An index that knows which tracks are pictures.
-fn index_of(tracks: &[u8]) -> Index {
-    let mut pictures = Vec::new();
-    for (_, entry) in children(tracks).filter(|(id, _)| *id == element::TRACK_ENTRY) {
-        let value = |wanted| {
-            let mut found = children(entry).filter(|(id, _)| *id == wanted);
-            found.next().map(|(_, value)| big_endian(value))
-        };
-        if value(element::TRACK_TYPE) == Some(track_type(MediaKind::Video)) {
-            pictures.extend(value(element::TRACK_NUMBER));
-        }
-    }
-    Index::new(pictures)
 }

@@ -268,6 +268,41 @@ fn the_head_says_what_is_in_the_file() {
     }
 }
 
+/// Without it ffmpeg guesses a mean, and finds pictures that stand for less to be at one time.
+#[test]
+fn the_head_says_how_short_a_picture_stands() {
+    let pictures = |times: &'static [u64]| {
+        times.iter().map(|&at_ms| Block {
+            track: 0,
+            at_ms,
+            key: at_ms == 0,
+            data: &[1],
+        })
+    };
+    let cases: [(&'static [u64], Option<u64>); 5] = [
+        (&[0, 40, 80, 120], Some(40)),
+        (&[0, 66, 91, 200, 1_500], Some(25)),
+        (&[0, 1, 3, 90_000], Some(1)),
+        (&[0, 0, 33, 33], Some(33)),
+        (&[0], None),
+    ];
+    for (times, expected) in cases {
+        let found = read(&file(&[entry(Codec::Vp8)], pictures(times)));
+        assert_eq!(stands_ms(&found, 0), expected, "{times:?}");
+    }
+    let found = read(&both(100));
+    assert_eq!(stands_ms(&found, SOUND), None);
+    assert_eq!(stands_ms(&found, PICTURE), Some(40));
+}
+
+/// What a track says of how short a picture stands, in milliseconds.
+fn stands_ms(found: &Found, track: usize) -> Option<u64> {
+    let mut values = found.tracks[track].iter();
+    let (_, ns) = values.find(|(id, _)| *id == element::DEFAULT_DURATION)?;
+    assert_eq!(big_endian(ns) % 1_000_000, 0);
+    Some(big_endian(ns) / 1_000_000)
+}
+
 #[test]
 fn times_never_go_back_and_a_long_pause_fits() {
     let times = [5, 3, 70_000, 69_000, 4_000_000];
