@@ -2,6 +2,7 @@
 //! connection and the worker. What is read goes by a bounded channel, so a task that is too fast waits;
 //! what is to be written goes by a bounded buffer of each connection, so the worker never does.
 
+mod frames;
 mod outgoing;
 mod places;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+pub use self::frames::Frames;
 pub use self::outgoing::Outgoing;
 use self::places::{Place, Places};
 use crate::ids::{LocalSocket, Path, StreamKind};
@@ -41,36 +43,6 @@ pub struct Opened {
     /// What is to be written.
     pub outgoing: Arc<Outgoing>,
     _place: Place,
-}
-
-/// Frames end to end, without what stood between them.
-#[derive(Debug, Default)]
-pub struct Frames {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Frames {
-    /// Appends one.
-    pub fn push(&mut self, frame: &[u8]) {
-        self.bytes.extend_from_slice(frame);
-        self.ends.push(self.bytes.len());
-    }
-
-    /// There are none.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// Each, in the order they came.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let mut start = 0;
-        self.ends.iter().filter_map(move |&end| {
-            let frame = self.bytes.get(start..end);
-            start = end;
-            frame
-        })
-    }
 }
 
 /// The tasks' end.
@@ -232,22 +204,11 @@ mod tests {
         arena.push(first, b"late");
         arena.push(second, b"hers");
         assert_eq!(streams.send(&arena), 0);
-        let mut bytes = vec![];
-        assert!(outgoing.take(&mut bytes).await);
-        assert_eq!(bytes, b"hers");
+        let mut frames = Frames::default();
+        assert!(outgoing.take(&mut frames).await);
+        assert_eq!(frames.bytes(), b"hers");
         streams.close(first);
         streams.close(second);
-        assert!(!outgoing.take(&mut bytes).await);
-    }
-
-    #[test]
-    fn frames_come_out_as_they_went_in() {
-        let mut frames = Frames::default();
-        assert!(frames.is_empty());
-        for frame in [&b"one"[..], b"", b"three"] {
-            frames.push(frame);
-        }
-        let found: Vec<_> = frames.iter().collect();
-        assert_eq!(found, [&b"one"[..], b"", b"three"]);
+        assert!(!outgoing.take(&mut frames).await);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::Frames;
 use crate::ids::StreamKind;
 
 /// Bytes that wait for a client that reads too slowly: a quarter of a second of 2 Mbit/s. What does not
@@ -23,7 +24,7 @@ pub struct Outgoing {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    bytes: Vec<u8>,
+    frames: Frames,
     is_closed: bool,
 }
 
@@ -33,12 +34,13 @@ impl Outgoing {
         let mut waiting = self.waiting();
         let head = length_before(kind, datagram);
         let most = BYTES_MAX + usize::from(is_answer(datagram)) * BYTES_OF_ANSWERS_MAX;
-        if waiting.bytes.len() + 2 + datagram.len() > most {
+        if waiting.frames.bytes().len() + 2 + datagram.len() > most {
             return false;
         }
-        let was_empty = waiting.bytes.is_empty();
-        waiting.bytes.extend(head.into_iter().flatten());
-        waiting.bytes.extend_from_slice(datagram);
+        let was_empty = waiting.frames.is_empty();
+        waiting
+            .frames
+            .push_behind(head.as_ref().map_or(&[], |head| head), datagram);
         drop(waiting);
         if was_empty {
             self.changed.notify_one();
@@ -52,9 +54,9 @@ impl Outgoing {
         self.changed.notify_one();
     }
 
-    /// Waits for bytes and puts all of them into `into`, in place of what was there. `false` if it is
+    /// Waits for frames and puts all of them into `into`, in place of what was there. `false` if it is
     /// closed.
-    pub async fn take(&self, into: &mut Vec<u8>) -> bool {
+    pub async fn take(&self, into: &mut Frames) -> bool {
         into.clear();
         loop {
             {
@@ -62,7 +64,7 @@ impl Outgoing {
                 if waiting.is_closed {
                     return false;
                 }
-                mem::swap(&mut waiting.bytes, into);
+                mem::swap(&mut waiting.frames, into);
             }
             if !into.is_empty() {
                 return true;
@@ -107,30 +109,35 @@ mod tests {
         assert!(!fits(&media), "lost");
         assert!(fits(&answer), "not lost");
         while fits(&answer) {}
-        let mut bytes = vec![9; 10];
-        assert!(outgoing.take(&mut bytes).await);
+        let mut frames = Frames::default();
+        frames.push(&[9; 10]);
+        assert!(outgoing.take(&mut frames).await);
+        assert!(frames.iter().take(count).all(|frame| frame == media));
+        assert!(frames.iter().skip(count).all(|frame| frame == answer));
+        let bytes = frames.bytes();
         assert!(bytes.len() <= BYTES_MAX + BYTES_OF_ANSWERS_MAX);
         assert!(bytes[..count * 1_000].iter().all(|byte| *byte == 0x40));
         assert!(bytes[count * 1_000..].iter().all(|byte| *byte == 1));
         assert!(fits(&media), "there is room again");
         assert!(outgoing.push(StreamKind::Ice, b"abc"));
-        assert!(outgoing.take(&mut bytes).await);
-        assert_eq!(bytes[1_000..], *b"\0\x03abc");
+        assert!(outgoing.take(&mut frames).await);
+        assert!(frames.iter().eq([&media[..], b"\0\x03abc"]));
+        assert_eq!(frames.bytes()[1_000..], *b"\0\x03abc");
     }
 
     #[test]
     fn a_reader_waits_and_the_end_overtakes_what_waits() {
         let outgoing = Outgoing::default();
-        let mut bytes = vec![];
+        let mut frames = Frames::default();
         let mut context = Context::from_waker(Waker::noop());
         assert!(
-            pin!(outgoing.take(&mut bytes))
+            pin!(outgoing.take(&mut frames))
                 .poll(&mut context)
                 .is_pending()
         );
         outgoing.push(StreamKind::Turn, b"1234");
         outgoing.close();
-        let taken = pin!(outgoing.take(&mut bytes)).poll(&mut context);
+        let taken = pin!(outgoing.take(&mut frames)).poll(&mut context);
         assert_eq!(taken, std::task::Poll::Ready(false));
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::cut::{Cutter, kind_of};
 use super::transport::Transport;
 use crate::ids::{Path, StreamKind};
-use crate::io::streams::{Outgoing, StreamEvent, StreamPort};
+use crate::io::streams::{Frames, Outgoing, StreamEvent, StreamPort};
 
 /// How long a connection may take for its first whole frame.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
@@ -74,10 +74,11 @@ async fn carry(
         return None;
     }
     let (path, outgoing) = port.open(first.0, peer).await?;
+    let is_tls = transport.is_tls();
     let (reader, writer) = tokio::io::split(transport);
     let done = tokio::select! {
         done = read(port, reader, path, first) => done,
-        () = write(writer, &outgoing) => Some(()),
+        () = write(writer, &outgoing, is_tls) => Some(()),
         () = stopped => Some(()),
     };
     // A worker that has ended needs no telling.
@@ -117,11 +118,19 @@ async fn read(
     }
 }
 
-async fn write(mut writer: impl AsyncWrite + Unpin, outgoing: &Outgoing) {
-    let mut bytes = Vec::new();
-    while outgoing.take(&mut bytes).await {
+/// Writes what there is; inside TLS each frame in a record of its own: there are clients that read one message
+/// of a record and pass over the others.
+async fn write(mut writer: impl AsyncWrite + Unpin, outgoing: &Outgoing, is_tls: bool) {
+    let mut frames = Frames::default();
+    while outgoing.take(&mut frames).await {
         let written = async {
-            writer.write_all(&bytes).await?;
+            if is_tls {
+                for frame in frames.iter() {
+                    writer.write_all(frame).await?;
+                }
+            } else {
+                writer.write_all(frames.bytes()).await?;
+            }
             writer.flush().await
         };
         if !matches!(timeout(WRITE_TIMEOUT, written).await, Ok(Ok(()))) {
