@@ -8,7 +8,10 @@ use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, sendto};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, sendmsg, sendto,
+};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -21,6 +24,8 @@ const SLOT: usize = 2_048;
 const HEADROOM: usize = Frame::HEAD_LEN_MAX;
 /// What stands behind a payload.
 const PADDING_MAX: usize = 4;
+/// Bytes of one segmented send: with its headers it has to be an IPv4 datagram.
+const RUN_BYTES_MAX: usize = 65_000;
 /// Larger than any datagram of an Ethernet path; a longer one is dropped.
 const DATAGRAM_BYTES_MAX: usize = SLOT - HEADROOM - PADDING_MAX;
 
@@ -37,10 +42,15 @@ pub(super) enum Way {
     Stream(Arc<Outgoing>),
 }
 
+/// A datagram on its way: from this socket, to that address, and where it is in the buffer.
+type Leaving = (Arc<UdpSocket>, SocketAddr, Range<usize>);
+
 pub(super) struct Batch {
     buffer: Box<[u8]>,
     arrived: Vec<(SocketAddr, Range<usize>)>,
-    leaving: Vec<(Arc<UdpSocket>, SocketAddr, Range<usize>)>,
+    leaving: Vec<Leaving>,
+    /// The kernel and the device cut one send into datagrams.
+    segments: bool,
     headers_in: MultiHeaders<SockaddrStorage>,
     headers_out: MultiHeaders<SockaddrStorage>,
 }
@@ -51,6 +61,7 @@ impl Batch {
             buffer: vec![0; DATAGRAMS_MAX * SLOT].into_boxed_slice(),
             arrived: Vec::with_capacity(DATAGRAMS_MAX),
             leaving: Vec::with_capacity(DATAGRAMS_MAX),
+            segments: true,
             headers_in: MultiHeaders::preallocate(DATAGRAMS_MAX, None),
             headers_out: MultiHeaders::preallocate(DATAGRAMS_MAX, None),
         }
@@ -138,17 +149,68 @@ impl Batch {
         let Batch {
             buffer,
             leaving,
+            segments,
             headers_out,
             ..
         } = self;
-        for group in leaving.chunk_by(|a, b| Arc::ptr_eq(&a.0, &b.0)) {
-            match group {
-                [(socket, to, range)] => send(socket, &buffer[range.clone()], *to),
-                _ => send_group(group, buffer, headers_out),
+        for mut group in leaving.chunk_by(|a, b| Arc::ptr_eq(&a.0, &b.0)) {
+            while !group.is_empty() {
+                let is_single = |at: &usize| !*segments || run_length(&group[*at..]) == 1;
+                let singles = (0..group.len()).take_while(is_single).count();
+                let is_run = singles == 0;
+                let now;
+                (now, group) = group.split_at(if is_run { run_length(group) } else { singles });
+                if is_run && send_run(now, buffer) {
+                    continue;
+                }
+                // Who cannot segment is not asked again.
+                *segments &= !is_run;
+                match now {
+                    [(socket, to, range)] => send(socket, &buffer[range.clone()], *to),
+                    _ => send_group(now, buffer, headers_out),
+                }
             }
         }
         leaving.clear();
     }
+}
+
+/// How many datagrams from the front can leave in one segmented send: the same destination and length, the
+/// last may be shorter.
+fn run_length(datagrams: &[Leaving]) -> usize {
+    let Some((_, first_to, first)) = datagrams.first() else {
+        return 0;
+    };
+    let same = |(_, to, range): &&Leaving| to == first_to && range.len() == first.len();
+    let most = (RUN_BYTES_MAX / first.len().max(1)).max(1);
+    let length = datagrams.iter().take(most).take_while(same).count();
+    let is_last = |(_, to, range): &Leaving| to == first_to && range.len() < first.len();
+    length + usize::from(length < most && datagrams.get(length).is_some_and(is_last))
+}
+
+/// Sends datagrams of one socket to one destination at once. `false` if the kernel or the device cannot.
+fn send_run(run: &[Leaving], buffer: &[u8]) -> bool {
+    let Some((socket, to, first)) = run.first() else {
+        return true;
+    };
+    let slices: [IoSlice<'_>; DATAGRAMS_MAX] = std::array::from_fn(|at| {
+        let range = run.get(at).map_or(0..0, |one| one.2.clone());
+        IoSlice::new(&buffer[range])
+    });
+    let sent = sendmsg(
+        socket.as_raw_fd(),
+        &slices[..run.len().min(DATAGRAMS_MAX)],
+        &[ControlMessage::UdpGsoSegments(&(first.len() as u16))],
+        MsgFlags::MSG_DONTWAIT,
+        Some(&SockaddrStorage::from(*to)),
+    );
+    let cannot = [
+        Errno::EINVAL,
+        Errno::EIO,
+        Errno::ENOPROTOOPT,
+        Errno::EOPNOTSUPP,
+    ];
+    !sent.is_err_and(|error| cannot.contains(&error))
 }
 
 /// Sends one datagram.
@@ -158,11 +220,7 @@ pub(super) fn send(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) {
 }
 
 /// Sends datagrams of one socket, at most as many as arrive at once.
-fn send_group(
-    mut group: &[(Arc<UdpSocket>, SocketAddr, Range<usize>)],
-    buffer: &[u8],
-    headers: &mut MultiHeaders<SockaddrStorage>,
-) {
+fn send_group(mut group: &[Leaving], buffer: &[u8], headers: &mut MultiHeaders<SockaddrStorage>) {
     while let Some((socket, ..)) = group.first() {
         let slices: [[IoSlice<'_>; 1]; DATAGRAMS_MAX] = std::array::from_fn(|at| {
             let range = group.get(at).map_or(0..0, |one| one.2.clone());
