@@ -19,10 +19,10 @@ const TURN_IN_THE_CLEAR = 'meta l4proto tcp @ih,32,32 0x2112a442';
 /** The same behind a length, as ICE over TCP begins. */
 const ICE_IN_THE_CLEAR = 'meta l4proto tcp @ih,48,32 0x2112a442';
 
-/** By which Ben sees Ada. */
-const RELAYED_OVER_TCP = /^relay .* by tcp$/;
-const RELAYED_OVER_TLS = /^relay .* by tls$/;
-const ICE_OVER_TCP = /^(host|prflx) tcp by no relay$/;
+/** By which Ben sees Ada, in statistics and in the words of the page. */
+const RELAYED_OVER_TCP = { way: /^relay .* by tcp$/, words: /relayed over TCP/ };
+const RELAYED_OVER_TLS = { way: /^relay .* by tls$/, words: /relayed over TLS/ };
+const ICE_OVER_TCP = { way: /^(host|prflx) tcp by no relay$/, words: /direct.* · TCP/ };
 
 const BROWSERS = { Chromium: { open: openChromium }, Firefox: { open: openFirefox } };
 const MODES = { mesh: 'another member', sfu: 'the node' };
@@ -56,7 +56,7 @@ test('with nothing but TLS Firefox is served over the node where no relay leads 
   const ben = await house.member(await openFirefox(house, network, 'client', { authority, test }), 'Ben');
   const members = [ada, ben];
   await all(members, (member) => member.sees(othersOf(members, member), { path: 'node' }));
-  assert.match(await ben.until('knows its way', () => window.wayOfTheOther()), RELAYED_OVER_TLS);
+  await knowsItsWay(ben, RELAYED_OVER_TLS);
   for (const member of members) {
     const exceptions = await member.ask(() => window.motet.exceptions.map(({ path, reason }) => ({ path, reason })));
     assert.deepEqual(exceptions, [{ path: 'node', reason: 'pairFailed' }]);
@@ -100,11 +100,21 @@ async function meet(house, network, { open, mode, way, authority }) {
   const ben = await house.member(await open(house, network, 'client', { authority, test }), 'Ben');
   const members = [ada, ben];
   await all(members, (member) => member.sees(othersOf(members, member), { path: mode === 'sfu' ? 'node' : 'mesh' }));
-  assert.match(await ben.until('knows its way', () => window.wayOfTheOther()), way);
+  await knowsItsWay(ben, way);
   // In a mesh the connection to the node is up as well, so that the room can move there.
   await all(members, (member) => member.until('reaches the node', () => window.motet.connections.node === 'connected'));
   assert.deepEqual(await ben.ask(() => window.motet.exceptions), []);
   assert.ok(network.blocked()[0] > 0, 'UDP was tried');
+}
+
+/** By statistics, and in the panel with what there is to know of the other. */
+async function knowsItsWay(member, { way, words }) {
+  assert.match(await member.until('knows its way', () => window.wayOfTheOther()), way);
+  await member.ask(() => document.querySelector('[data-tool=people]').click());
+  await member.until('lists the other', () => document.querySelectorAll('.panel .who').length === 2);
+  await member.ask(() => [...document.querySelectorAll('.panel .who')].find((who) => who.textContent.includes('Ada')).click());
+  const shown = () => document.querySelector('.panel dl')?.innerText;
+  assert.match(await member.until('shows how they are connected', shown), words);
 }
 
 /** In the page: our end of the connection by which the other member is seen; nothing while it is not known. */
