@@ -306,15 +306,20 @@ fn is_ipv6(socket: &std::net::UdpSocket) -> io::Result<bool> {
 }
 
 /// How many datagrams from the front can leave in one segmented send: the same destination and
-/// length, the last may be shorter.
+/// length, the last may be shorter. An empty one would not leave at all.
 fn run_length(datagrams: &[(Path, &[u8])]) -> usize {
     let (path, first) = datagrams[0];
-    let most = SEGMENTS_MAX.min(SEGMENTS_BYTES_MAX / first.len().max(1));
+    if first.is_empty() {
+        return 1;
+    }
+    let most = SEGMENTS_MAX.min(SEGMENTS_BYTES_MAX / first.len());
     let mut length = 1;
     while length < most {
         match datagrams.get(length) {
             Some((to, bytes)) if *to == path && bytes.len() == first.len() => length += 1,
-            Some((to, bytes)) if *to == path && bytes.len() < first.len() => return length + 1,
+            Some((to, bytes)) if *to == path && (1..first.len()).contains(&bytes.len()) => {
+                return length + 1;
+            }
             _ => break,
         }
     }
@@ -348,12 +353,16 @@ mod tests {
         let short = [0u8; 90];
         let many: Vec<(u16, &[u8])> = vec![(1, &long); 90];
         type Case<'a> = (&'a [(u16, &'a [u8])], usize);
-        let cases: [Case<'_>; 5] = [
+        let cases: [Case<'_>; 8] = [
             (&[(1, &long), (1, &long), (1, &long)], 3),
             (&[(1, &long), (1, &short), (1, &long)], 2),
             (&[(1, &short), (1, &long)], 1),
             (&[(1, &long), (2, &long)], 1),
             (&many, 59),
+            // Of nothing the kernel cuts off no datagram.
+            (&[(1, &[]), (1, &[])], 1),
+            (&[(1, &long), (1, &[])], 1),
+            (&[(1, &long), (1, &long), (1, &[])], 2),
         ];
         for (datagrams, expected) in cases {
             let datagrams: Vec<_> = datagrams

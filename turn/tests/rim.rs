@@ -197,21 +197,25 @@ fn payloads_go_there_and_back_over_udp_and_tcp() {
         let (code, relay) = client.allocate();
         assert_eq!(code, 0);
         assert_eq!(client.bind(peer.local_addr().unwrap()), 0);
-        // More than fit into one batch, of different lengths.
-        for len in 0..100usize {
-            client.send(&message(&vec![len as u8; len]));
+        // More than fit into one batch, alone and in runs of one length, with and without a shorter end.
+        let lengths = [
+            0, 7, 40, 40, 40, 9, 40, 40, 0, 0, 0, 90, 90, 91, 1_200, 1_200, 1_200,
+        ];
+        let payload = |at: usize| vec![at as u8; lengths[at % lengths.len()]];
+        for at in 0..100 {
+            client.send(&message(&payload(at)));
         }
         let mut bytes = [0; 2_000];
-        for expected in 0..100usize {
+        for at in 0..100 {
             let (len, from) = peer.recv_from(&mut bytes).unwrap();
             assert_eq!(Some(from.port()), relay);
-            assert_eq!(bytes[..len], vec![expected as u8; expected]);
+            assert_eq!(bytes[..len], payload(at), "{at}");
             peer.send_to(&bytes[..len], from).unwrap();
         }
-        for len in 0..100usize {
+        for at in 0..100 {
             let arrived = client.receive();
             let data = channel_data::ChannelData::parse(&arrived).unwrap();
-            assert_eq!(data.payload, vec![len as u8; len]);
+            assert_eq!(data.payload, payload(at), "{at}");
         }
     }
 }

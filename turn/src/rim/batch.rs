@@ -176,15 +176,16 @@ impl Batch {
 }
 
 /// How many datagrams from the front can leave in one segmented send: the same destination and length, the
-/// last may be shorter.
+/// last may be shorter. An empty one would not leave at all.
 fn run_length(datagrams: &[Leaving]) -> usize {
-    let Some((_, first_to, first)) = datagrams.first() else {
-        return 0;
+    let Some((_, first_to, first)) = datagrams.first().filter(|first| !first.2.is_empty()) else {
+        return datagrams.len().min(1);
     };
     let same = |(_, to, range): &&Leaving| to == first_to && range.len() == first.len();
-    let most = (RUN_BYTES_MAX / first.len().max(1)).max(1);
+    let most = RUN_BYTES_MAX / first.len();
     let length = datagrams.iter().take(most).take_while(same).count();
-    let is_last = |(_, to, range): &Leaving| to == first_to && range.len() < first.len();
+    let is_last =
+        |(_, to, range): &Leaving| to == first_to && (1..first.len()).contains(&range.len());
     length + usize::from(length < most && datagrams.get(length).is_some_and(is_last))
 }
 
