@@ -13,7 +13,7 @@ const SEEK_SPACE: usize = 80;
 const DURATION_LEN: usize = 11;
 /// Bytes of id and size of the information, whose content is always of the same length, below 127.
 const INFO_HEAD_LEN: u64 = 5;
-/// Bytes of how long a picture stands, or of what stands in its place.
+/// Bytes of how short a picture stands, or of what is in its place.
 const PICTURE_DURATION_LEN: usize = 12;
 /// Bytes of the timestamp scale, which comes before the duration.
 const SCALE_LEN: usize = 7;
@@ -68,7 +68,7 @@ pub(super) struct Places {
 pub(super) struct Picture {
     /// Its number.
     pub(super) track: u64,
-    /// Where there is space to say how long one picture stands, if there is.
+    /// Where there is space to say how short one picture stands, if there is.
     pub(super) duration: Option<u64>,
 }
 
@@ -173,6 +173,7 @@ fn put_sound(out: &mut Vec<u8>) {
 }
 
 fn put_picture(out: &mut Vec<u8>, track: &TrackEntry) {
+    // How short a picture stands is known at the end.
     put_void(out, PICTURE_DURATION_LEN);
     if !track.private.is_empty() {
         put(out, element::CODEC_PRIVATE, &track.private);
