@@ -295,7 +295,8 @@ fn bare_allocation(machine: &mut Server, number: u16) -> u16 {
     let now = Instant::now();
     let mut out = vec![];
     let mut bare = vec![];
-    Writer::new(&mut bare, words::REFRESH_REQUEST, b"for-a-nonce!");
+    let mut writer = Writer::new(&mut bare, words::ALLOCATE_REQUEST, b"for-a-nonce!");
+    writer.attribute(words::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
     machine.handle_client_datagram(now, client, &bare, &mut out);
     let Some(server::Command::Send { bytes, .. }) = out.pop() else {
         panic!("no challenge")

@@ -13,7 +13,7 @@ use crate::config::{OnOff, Settings};
 use crate::media::relay::RelayConfig;
 
 /// Short: it is part of every challenge.
-const REALM: &str = "motet";
+const REALM: &str = "turn";
 
 /// Where relay sockets are bound; nothing if there is no relay.
 pub(super) fn binding(config: &WorkerConfig) -> Option<RelayBinding> {

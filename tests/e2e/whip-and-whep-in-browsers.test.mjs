@@ -134,7 +134,8 @@ test('a publisher sends two sizes, and everybody gets the one that fits', async 
   await until('gets the large one', page, async () => (await received(page)).frameHeight === 360);
   await ben.until('gets the small one', () => window.motet.quality().Studio?.camera?.video?.height === 180, { timeout: WAIT_MS });
   await watches(page);
-  assert.equal((await received(page)).frameHeight, 360);
+  // A busy encoder leaves the large one out at times.
+  await until('has the large one', page, async () => (await received(page)).frameHeight === 360);
   await studio.evaluate(() => window.session.end());
 });
 

@@ -123,6 +123,11 @@ impl<'a> Message<'a> {
         u16::from_be_bytes([self.bytes[0], self.bytes[1]])
     }
 
+    /// All of it, as it came.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The transaction id.
     pub fn transaction(&self) -> &'a [u8; 12] {
         self.transaction

@@ -90,7 +90,8 @@ impl Client {
         let nonce = vec![];
         let mut client = Client { socket, nonce };
         let mut bare = vec![];
-        Writer::new(&mut bare, words::ALLOCATE_REQUEST, b"for-a-nonce!");
+        let mut writer = Writer::new(&mut bare, words::ALLOCATE_REQUEST, b"for-a-nonce!");
+        writer.attribute(words::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
         client.send(&bare);
         let answer = client.receive();
         let message = Message::parse(&answer).unwrap();

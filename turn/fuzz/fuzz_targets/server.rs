@@ -56,7 +56,8 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let mut out = vec![];
     let mut bare = vec![];
-    Writer::new(&mut bare, words::ALLOCATE_REQUEST, ID);
+    let mut writer = Writer::new(&mut bare, words::ALLOCATE_REQUEST, ID);
+    writer.attribute(words::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
     server.handle_client_datagram(now, client, &bare, &mut out);
     let Some(Command::Send { bytes: answer, .. }) = out.first().cloned() else {
         return;

@@ -11,6 +11,9 @@ use crate::credentials::Algorithm;
 use crate::stun::{self, Message, Writer};
 use crate::words;
 
+/// Bytes of the shortest Allocate: it names a transport.
+const ALLOCATE_LEN_MIN: usize = 28;
+
 /// Why a request of somebody known is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -80,9 +83,9 @@ impl Request<'_> {
 }
 
 impl Server {
-    /// 400, 401 or 438 to somebody unknown. With the shortest realm a 401 has 80 bytes, against 28 of
-    /// the shortest Allocate: RFC 8489 asks for realm, nonce and algorithms, so the 1.6 that other
-    /// answers keep to cannot be had, and the number of these is limited per source instead.
+    /// 400, 401 or 438 to somebody unknown, over UDP at most 1.6 times as long as the request with a realm of
+    /// up to four characters: the shortest Allocate is answered with a short nonce and without algorithms,
+    /// and what is even shorter, which no client sends, with a 400.
     pub(super) fn challenge(
         &mut self,
         now: Instant,
@@ -99,16 +102,28 @@ impl Server {
         }
         self.counters.challenged += 1;
         let age = now.saturating_duration_since(self.started_at);
-        let mut bytes = Vec::with_capacity(96);
-        let kind = message.kind() | words::ERROR;
-        let mut writer = Writer::new(&mut bytes, kind, message.transaction());
-        writer.error(code);
-        if code != 400 {
-            let nonce = self.nonces.issue(age, &source_bytes(client));
-            writer.attribute(stun::REALM, self.config.realm.as_bytes());
-            writer.attribute(stun::NONCE, &nonce);
-            writer.attribute(stun::PASSWORD_ALGORITHMS, &Algorithm::OFFERED);
-        }
+        let source = source_bytes(client);
+        let realm = self.config.realm.as_bytes();
+        let request = message.bytes();
+        let bytes = if code == 400 || is_forgeable && request.len() < ALLOCATE_LEN_MIN {
+            error(message, 400, |_| {})
+        } else {
+            let nonce = self.nonces.issue(age, &source);
+            let whole = error(message, code, |writer| {
+                writer.attribute(stun::REALM, realm);
+                writer.attribute(stun::NONCE, &nonce);
+                writer.attribute(stun::PASSWORD_ALGORITHMS, &Algorithm::OFFERED);
+            });
+            if is_forgeable && is_longer(&whole, request) {
+                let nonce = self.nonces.issue_short(age, &source);
+                error(message, code, |writer| {
+                    writer.attribute(stun::REALM, realm);
+                    writer.attribute(stun::NONCE, &nonce);
+                })
+            } else {
+                whole
+            }
+        };
         out.push(Command::Send { to: client, bytes });
     }
 
@@ -125,9 +140,11 @@ impl Server {
         if !binding::answer_binding(bytes, client.remote, &mut answer) {
             return;
         }
-        let is_longer = answer.len() * 10 > bytes.len() * 16;
         let is_forgeable = client.transport == super::Transport::Udp;
-        if is_longer && is_forgeable && !self.challenges.admit(now, client.remote.ip()) {
+        if is_forgeable
+            && is_longer(&answer, bytes)
+            && !self.challenges.admit(now, client.remote.ip())
+        {
             self.counters.unanswered += 1;
             return;
         }
@@ -136,4 +153,19 @@ impl Server {
             bytes: answer,
         });
     }
+}
+
+/// An error to somebody unknown.
+fn error(message: &Message<'_>, code: u16, fill: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(96);
+    let kind = message.kind() | words::ERROR;
+    let mut writer = Writer::new(&mut bytes, kind, message.transaction());
+    writer.error(code);
+    fill(&mut writer);
+    bytes
+}
+
+/// Whether an answer is more than 1.6 times as long as what it answers: worth forging a source for.
+fn is_longer(answer: &[u8], request: &[u8]) -> bool {
+    answer.len() * 10 > request.len() * 16
 }

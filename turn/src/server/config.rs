@@ -10,7 +10,8 @@ use crate::words;
 /// The settings of a server.
 #[derive(Clone)]
 pub struct Config {
-    /// Short: it is part of every challenge. At most 127 characters (RFC 8489 §14.9).
+    /// Short: it is part of every challenge, and with more than four characters that is worth forging a
+    /// source for. At most 127 (RFC 8489 §14.9).
     pub realm: String,
     /// What names and passwords are made with, see [`crate::credentials`].
     pub secret: Vec<u8>,

@@ -141,8 +141,21 @@ impl World {
     }
 
     pub(super) fn nonce(&mut self, from: ClientSocket) -> Vec<u8> {
+        self.nonce_for(from, b"of a name that gives room")
+    }
+
+    /// What somebody gets who asks with the shortest Allocate.
+    pub(super) fn short_nonce(&mut self, from: ClientSocket) -> Vec<u8> {
+        self.nonce_for(from, b"")
+    }
+
+    fn nonce_for(&mut self, from: ClientSocket, software: &[u8]) -> Vec<u8> {
         let mut bytes = vec![];
-        Writer::new(&mut bytes, words::ALLOCATE_REQUEST, b"for-a-nonce!");
+        let mut writer = Writer::new(&mut bytes, words::ALLOCATE_REQUEST, b"for-a-nonce!");
+        writer.attribute(words::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+        if !software.is_empty() {
+            writer.attribute(0x8022, software);
+        }
         self.send(from, &bytes);
         let answer = self.answer().expect("a challenge");
         let message = Message::parse(&answer).unwrap();
