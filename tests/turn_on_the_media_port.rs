@@ -45,7 +45,7 @@ impl Turn {
     /// The answer to a signed request; a nonce is fetched first.
     fn ask(&mut self, kind: u16, fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
         if self.account.needs_challenge() {
-            let bare = self.request(kind, |_| {});
+            let bare = self.request(kind, &fill);
             let challenge = self.exchange(&bare);
             self.account.challenged(&challenge);
         }
