@@ -38,7 +38,8 @@ rust_tests() {
 }
 
 browser_packages() {
-  [ -d tests/e2e/node_modules ] || npm --prefix tests/e2e ci --no-audit --no-fund
+  [ tests/e2e/node_modules/.package-lock.json -nt tests/e2e/package-lock.json ] ||
+    npm --prefix tests/e2e ci --no-audit --no-fund
 }
 
 types() {
