@@ -8,6 +8,7 @@ use super::authenticate::{Request, source_bytes};
 use super::{ClientSocket, Command, Server};
 use crate::binding;
 use crate::credentials::Algorithm;
+use crate::nonce;
 use crate::stun::{self, Message, Writer};
 use crate::words;
 
@@ -104,25 +105,20 @@ impl Server {
         let age = now.saturating_duration_since(self.started_at);
         let source = source_bytes(client);
         let realm = self.config.realm.as_bytes();
-        let request = message.bytes();
-        let bytes = if code == 400 || is_forgeable && request.len() < ALLOCATE_LEN_MIN {
+        let request_len = message.bytes().len();
+        let has_room = !is_forgeable || !is_longer(challenge_len(realm), request_len);
+        let bytes = if code == 400 || is_forgeable && request_len < ALLOCATE_LEN_MIN {
             error(message, 400, |_| {})
         } else {
-            let nonce = self.nonces.issue(age, &source);
-            let whole = error(message, code, |writer| {
+            error(message, code, |writer| {
                 writer.attribute(stun::REALM, realm);
-                writer.attribute(stun::NONCE, &nonce);
-                writer.attribute(stun::PASSWORD_ALGORITHMS, &Algorithm::OFFERED);
-            });
-            if is_forgeable && is_longer(&whole, request) {
-                let nonce = self.nonces.issue_short(age, &source);
-                error(message, code, |writer| {
-                    writer.attribute(stun::REALM, realm);
-                    writer.attribute(stun::NONCE, &nonce);
-                })
-            } else {
-                whole
-            }
+                if has_room {
+                    writer.attribute(stun::NONCE, &self.nonces.issue(age, &source));
+                    writer.attribute(stun::PASSWORD_ALGORITHMS, &Algorithm::OFFERED);
+                } else {
+                    writer.attribute(stun::NONCE, &self.nonces.issue_short(age, &source));
+                }
+            })
         };
         out.push(Command::Send { to: client, bytes });
     }
@@ -142,7 +138,7 @@ impl Server {
         }
         let is_forgeable = client.transport == super::Transport::Udp;
         if is_forgeable
-            && is_longer(&answer, bytes)
+            && is_longer(answer.len(), bytes.len())
             && !self.challenges.admit(now, client.remote.ip())
         {
             self.counters.unanswered += 1;
@@ -165,7 +161,16 @@ fn error(message: &Message<'_>, code: u16, fill: impl FnOnce(&mut Writer<'_>)) -
     bytes
 }
 
+/// Bytes of a whole challenge: the header, and four attributes with their heads.
+fn challenge_len(realm: &[u8]) -> usize {
+    let values = [4, realm.len(), nonce::LEN, Algorithm::OFFERED.len()];
+    20 + values
+        .map(|len| 4 + len.next_multiple_of(4))
+        .iter()
+        .sum::<usize>()
+}
+
 /// Whether an answer is more than 1.6 times as long as what it answers: worth forging a source for.
-fn is_longer(answer: &[u8], request: &[u8]) -> bool {
-    answer.len() * 10 > request.len() * 16
+fn is_longer(answer_len: usize, request_len: usize) -> bool {
+    answer_len * 10 > request_len * 16
 }
