@@ -7,7 +7,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/motet/target \
     cargo build --release --locked --bin motet \
     && install -D --strip target/release/motet /out/motet \
-    && mkdir /data
+    && mkdir /data /run/motet
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 LABEL org.opencontainers.image.title="motet" \
@@ -15,6 +15,8 @@ LABEL org.opencontainers.image.title="motet" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /out/motet /usr/local/bin/motet
 COPY --from=build --chown=65532:65532 /data /data
+# Where the node says where it listens, so that the health check finds it whatever flags it got.
+COPY --from=build --chown=65532:65532 /run/motet /run/motet
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/motet/
 USER 65532:65532
 ENV MOTET_DATA_DIR=/data

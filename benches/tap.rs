@@ -298,7 +298,7 @@ impl Studio {
         }
         let studio = Self {
             node,
-            http: reqwest::Client::new(),
+            http: common::admin(),
             rooms,
             frames,
             _publishers: publishers,

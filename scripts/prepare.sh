@@ -22,6 +22,7 @@ extras() {
   command -v turnutils_uclient >/dev/null || install coturn || true
   command -v pebble >/dev/null || install pebble || true
   command -v ffmpeg >/dev/null || install ffmpeg || true
+  command -v nginx >/dev/null || install nginx-light || true
   command -v pulseaudio >/dev/null || install pulseaudio || true
 }
 

@@ -7,11 +7,13 @@ mod doctor;
 mod embedded;
 mod forwards;
 mod recordings;
+mod secret;
 mod tls;
+mod values;
+mod variables;
 mod whip;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,12 @@ use crate::logic::topology::{Policy, TopologyConfig};
 pub use self::doctor::{DoctorSettings, is_doctor};
 pub use self::forwards::ForwardSettings;
 pub use self::recordings::RecordingSettings;
+pub use self::secret::Secret;
 pub use self::tls::{TlsMode, TlsSettings};
+use self::values::{
+    cidr, ip_address, listed, log_filter, origin, port_range, public_address, socket_address,
+    stun_server, stun_url,
+};
 pub use self::whip::WhipSettings;
 
 const EXAMPLES: &str = "\
@@ -65,7 +72,8 @@ Exit codes: 0 after SIGTERM or Ctrl-C, 1 when it cannot start, 130 when told to 
     about = "A WebRTC conference node: signaling, mesh, SFU and web client in one binary",
     long_about = "A WebRTC conference node: signaling, mesh, SFU and web client in one binary.\n\n\
         Every setting can be a flag, a variable or a line of a TOML file; the flag beats the \
-        variable, the variable beats the file. Lists take commas in a variable.",
+        variable, the variable beats the file. Lists take commas in a variable. What looks like a \
+        setting and is none is refused.",
     after_help = EXAMPLES
 )]
 pub struct Settings {
@@ -78,7 +86,8 @@ pub struct Settings {
     )]
     pub config: Option<PathBuf>,
 
-    /// Ask the node that runs with these settings whether it is ready, and exit (0: it is)
+    /// Ask the node that runs on this machine with this --data-dir (or that listens at --http-listen) whether it is
+    /// ready, and exit (0: it is)
     #[arg(long, help_heading = "General")]
     pub check: bool,
 
@@ -114,6 +123,10 @@ pub struct Settings {
     )]
     pub http_listen: SocketAddr,
 
+    /// Whether that was among the flags.
+    #[arg(skip)]
+    pub is_listen_flag: bool,
+
     /// The UDP port for all media; 0 takes any free one
     #[arg(
         long,
@@ -130,7 +143,7 @@ pub struct Settings {
         value_name = "ADDRESS",
         env = "MOTET_MEDIA_IP",
         value_delimiter = ',',
-        value_parser = ip_address,
+        value_parser = listed(ip_address),
         help_heading = "Network"
     )]
     pub media_ip: Vec<IpAddr>,
@@ -141,30 +154,30 @@ pub struct Settings {
         value_name = "ADDRESS",
         env = "MOTET_PUBLIC_IP",
         value_delimiter = ',',
-        value_parser = public_address,
+        value_parser = listed(public_address),
         help_heading = "Network"
     )]
     pub public_ip: Vec<IpAddr>,
 
-    /// A STUN server that tells this node its public address (1:1 NAT, an address that changes);
-    /// repeatable, asked in turn, again and again
+    /// A STUN server that tells this node its public address (1:1 NAT, an address that changes), also
+    /// stun:HOST:PORT; repeatable, asked in turn, again and again
     #[arg(
         long,
         value_name = "HOST:PORT",
         env = "MOTET_STUN_SERVER",
         value_delimiter = ',',
-        value_parser = host_and_port,
+        value_parser = listed(stun_server),
         help_heading = "Network"
     )]
     pub stun_server: Vec<String>,
 
-    /// A STUN server for browsers besides this node (stun:host:port); repeatable
+    /// A STUN server for browsers besides this node, also stun:HOST:PORT or stuns:HOST:PORT; repeatable
     #[arg(
         long,
-        value_name = "URL",
+        value_name = "HOST:PORT",
         env = "MOTET_STUN",
         value_delimiter = ',',
-        value_parser = stun_url,
+        value_parser = listed(stun_url),
         help_heading = "Network"
     )]
     pub stun: Vec<String>,
@@ -196,7 +209,7 @@ pub struct Settings {
         value_name = "CIDR",
         env = "MOTET_RELAY_ALLOW",
         value_delimiter = ',',
-        value_parser = cidr,
+        value_parser = listed(cidr),
         help_heading = "Network"
     )]
     pub relay_allow: Vec<Cidr>,
@@ -207,7 +220,7 @@ pub struct Settings {
         value_name = "ADDRESS",
         env = "MOTET_TRUSTED_PROXY",
         value_delimiter = ',',
-        value_parser = ip_address,
+        value_parser = listed(ip_address),
         help_heading = "Network"
     )]
     pub trusted_proxy: Vec<IpAddr>,
@@ -281,16 +294,28 @@ pub struct Settings {
     )]
     pub max_connections_per_address: u32,
 
-    /// The secret that opens the API and the metrics to other machines [default: this machine only]
+    /// The secret that opens the API and the metrics, instead of the one that the node makes and keeps
+    /// in the file admin-token of --data-dir
     #[arg(
         long,
         value_name = "SECRET",
         env = "MOTET_ADMIN_TOKEN",
         hide_env_values = true,
-        value_parser = admin_token,
+        value_parser = Secret::new,
         help_heading = "Access"
     )]
     pub admin_token: Option<Secret>,
+
+    /// Where the metrics are served without a token, and nothing else, such as 127.0.0.1:9100
+    /// [default: nowhere]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        env = "MOTET_METRICS_LISTEN",
+        value_parser = socket_address,
+        help_heading = "Access"
+    )]
+    pub metrics_listen: Option<SocketAddr>,
 
     /// A web page of another origin that may open the WebSocket; repeatable
     #[arg(
@@ -298,7 +323,7 @@ pub struct Settings {
         value_name = "https://HOST",
         env = "MOTET_ALLOW_ORIGIN",
         value_delimiter = ',',
-        value_parser = origin,
+        value_parser = listed(origin),
         help_heading = "Access"
     )]
     pub allow_origin: Vec<String>,
@@ -344,23 +369,6 @@ pub enum TopologyChoice {
     Sfu,
 }
 
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
 /// Why there are no settings.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
@@ -379,7 +387,9 @@ impl Settings {
     /// [`LoadError::Asked`] for help, [`LoadError::Wrong`] for anything that does not fit.
     pub fn load(arguments: impl IntoIterator<Item = OsString>) -> Result<Settings, LoadError> {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
-        load_with(command(), &arguments).map(|(settings, _)| settings)
+        let (settings, _) = load_with(command(), &arguments)?;
+        variables::check(&command(), std::env::vars_os()).map_err(LoadError::Wrong)?;
+        Ok(settings)
     }
 
     fn checked(self) -> Result<Settings, LoadError> {
@@ -436,7 +446,10 @@ fn load_with(
         .clone()
         .try_get_matches_from(arguments)
         .map_err(|error| refuse(&error, &command, &|arg| given_by(arg, arguments)))?;
-    let settings = from_matches(&matches)?;
+    let mut settings = from_matches(&matches)?;
+    let source = matches.value_source("http_listen");
+    let is_listen_flag = source == Some(ValueSource::CommandLine);
+    settings.is_listen_flag = is_listen_flag;
     let Some(path) = &settings.config else {
         return Ok((settings.checked()?, matches));
     };
@@ -451,7 +464,9 @@ fn load_with(
         .clone()
         .try_get_matches_from(arguments)
         .map_err(|error| refuse(&error, &command, &|_| path.display().to_string()))?;
-    Ok((from_matches(&matches)?.checked()?, matches))
+    let mut settings = from_matches(&matches)?;
+    settings.is_listen_flag = is_listen_flag;
+    Ok((settings.checked()?, matches))
 }
 
 fn from_matches(matches: &ArgMatches) -> Result<Settings, LoadError> {
@@ -515,11 +530,14 @@ fn plain_values(value: &toml::Value) -> Option<Vec<String>> {
 
 fn unknown_key(command: &Command, key: &str) -> String {
     let wanted = key.replace('_', "-").to_lowercase();
-    let nearest = file_keys(command)
-        .filter_map(Arg::get_long)
-        .min_by_key(|known| edit_distance(known, &wanted))
-        .unwrap_or_default();
+    let nearest = nearest(file_keys(command).filter_map(Arg::get_long), &wanted);
     format!("there is no setting {key:?}; the nearest is {nearest:?}")
+}
+
+/// The known word that needs the fewest changes to be the wanted one.
+fn nearest<'a>(known: impl Iterator<Item = &'a str>, wanted: &str) -> &'a str {
+    let nearest = known.min_by_key(|known| edit_distance(known, wanted));
+    nearest.unwrap_or_default()
 }
 
 /// How many characters must be inserted, removed or replaced to turn one text into the other.
@@ -622,94 +640,6 @@ fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or("wrong arguments");
     line.trim_start_matches("error: ").to_owned()
-}
-
-fn socket_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        "expected an IP address and a port, such as 0.0.0.0:8080 or [::1]:8080".to_owned()
-    })
-}
-
-fn ip_address(text: &str) -> Result<IpAddr, String> {
-    text.parse()
-        .map_err(|_| "expected an IP address, such as 192.0.2.7 or 2001:db8::7".to_owned())
-}
-
-fn public_address(text: &str) -> Result<IpAddr, String> {
-    let address = ip_address(text)?;
-    if address.is_unspecified() || address.is_multicast() {
-        return Err("expected an address that browsers can send to".to_owned());
-    }
-    Ok(address)
-}
-
-fn host_and_port(text: &str) -> Result<String, String> {
-    let is_ok = text.rsplit_once(':').is_some_and(|(host, port)| {
-        let is_name = !host.is_empty() && !host.contains(['/', ' ', ':']);
-        let is_ipv6 = host.starts_with('[') && host.ends_with(']');
-        (is_name || is_ipv6) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
-    match is_ok {
-        true => Ok(text.to_owned()),
-        false => Err("expected a host and a port, such as stun.example.org:3478".to_owned()),
-    }
-}
-
-fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
-    let range = text.split_once('-').and_then(|(first, last)| {
-        let range: RangeInclusive<u16> = first.parse().ok()?..=last.parse().ok()?;
-        (*range.start() > 0 && !range.is_empty()).then_some(range)
-    });
-    range.ok_or_else(|| "expected the first and the last port, such as 50000-50999".to_owned())
-}
-
-fn cidr(text: &str) -> Result<Cidr, String> {
-    text.parse().map_err(|_| {
-        "expected addresses by their common bits, such as 192.168.0.0/16 or fd00::/8".to_owned()
-    })
-}
-
-fn stun_url(text: &str) -> Result<String, String> {
-    let host = text
-        .strip_prefix("stun:")
-        .or_else(|| text.strip_prefix("stuns:"));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains(['/', ' ']) => Ok(text.to_owned()),
-        _ => Err("expected stun:HOST or stun:HOST:PORT".to_owned()),
-    }
-}
-
-fn origin(text: &str) -> Result<String, String> {
-    let host = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains(['/', ' ', '*']) => {
-            Ok(text.to_ascii_lowercase())
-        }
-        _ => Err("expected an origin without a path, such as https://example.org".to_owned()),
-    }
-}
-
-fn admin_token(text: &str) -> Result<Secret, String> {
-    if text.len() < ADMIN_TOKEN_BYTES_MIN || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!(
-            "expected at least {ADMIN_TOKEN_BYTES_MIN} visible ASCII characters without spaces"
-        ));
-    }
-    Ok(Secret(text.to_owned()))
-}
-
-/// Shorter secrets can be guessed over the network.
-const ADMIN_TOKEN_BYTES_MIN: usize = 16;
-
-fn log_filter(text: &str) -> Result<String, String> {
-    tracing_subscriber::EnvFilter::try_new(text)
-        .map(|_| text.to_owned())
-        .map_err(|_| {
-            "expected a level (error, warn, info, debug, trace) or module=level, with commas"
-                .to_owned()
-        })
 }
 
 #[cfg(test)]

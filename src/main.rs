@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Err(error) => return answer(error),
     };
     if settings.check {
-        return match check(settings.http_listen) {
+        return match check(&settings) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error),
         };

@@ -124,6 +124,32 @@ fn what_is_wrong_is_said_in_one_line() {
 }
 
 #[test]
+fn lists_in_variables_may_have_blanks() {
+    let mut command = motet();
+    command
+        .env("MOTET_MEDIA_IP", "127.0.0.2, 127.0.0.3 ,127.0.0.4")
+        .env("MOTET_STUN", "a.example:1, stun:b.example")
+        .env("MOTET_RELAY_ALLOW", " 10.0.0.0/8 , fd00::/8");
+    command.args(["--http-listen", "127.0.0.1:0", "--media-port", "0"]);
+    let node = Node::spawn(command);
+    let media = node.media.iter().map(|at| at.ip().to_string());
+    let media: Vec<String> = media.collect();
+    assert_eq!(media, ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"]);
+}
+
+#[test]
+fn a_misspelt_variable_is_refused_with_the_nearest() {
+    for doctor in [&[][..], &["doctor"]] {
+        let mut command = motet();
+        command.args(doctor).env("MOTET_PUBLIK_IP", "192.0.2.7");
+        let (code, output, errors) = run(&mut command);
+        assert_eq!((code, output.as_str()), (1, ""));
+        let expected = "there is no variable MOTET_PUBLIK_IP; the nearest is MOTET_PUBLIC_IP";
+        assert_eq!(errors, format!("motet: {expected}\n"));
+    }
+}
+
+#[test]
 fn check_tells_whether_a_node_is_ready() {
     let node = Node::start(&[]);
     let listen = node.http.to_string();
@@ -133,4 +159,36 @@ fn check_tells_whether_a_node_is_ready() {
     let (code, _, errors) = run(motet().args(["--check", "--http-listen", &listen]));
     assert_eq!(code, 1);
     assert!(errors.starts_with("motet: no answer from "), "{errors}");
+}
+
+#[test]
+fn check_finds_the_node_whatever_its_flags() {
+    let data = tempfile::tempdir().unwrap();
+    let start = |flags: &[&str]| {
+        let mut command = motet();
+        command.env("MOTET_DATA_DIR", data.path());
+        command.args(["--http-listen", "127.0.0.1:0", "--media-port", "0"]);
+        command.args(["--media-ip", "127.0.0.1"]).args(flags);
+        Node::spawn(command)
+    };
+    // As a health check: with the container's variables, and none of its flags.
+    let check = |more: Option<(&str, &str)>| {
+        let mut command = motet();
+        command.arg("--check").env("MOTET_DATA_DIR", data.path());
+        run(command.envs(more))
+    };
+    for flags in [&[][..], &["--tls", "self-signed"]] {
+        let mut node = start(flags);
+        let elsewhere = Some(("MOTET_HTTP_LISTEN", "127.0.0.9:9"));
+        for more in [None, elsewhere] {
+            let (code, _, errors) = check(more);
+            assert_eq!((code, errors.as_str()), (0, ""), "{flags:?} {more:?}");
+        }
+        node.terminate();
+        node.wait();
+        let (code, _, errors) = check(elsewhere);
+        assert_eq!(code, 1);
+        let expected = "motet: no answer from 127.0.0.9:9: ";
+        assert!(errors.starts_with(expected), "{errors}");
+    }
 }

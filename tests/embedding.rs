@@ -57,7 +57,7 @@ async fn what_happens_in_a_room_is_told_in_order() {
     };
     assert_eq!(next_in_room(&mut events).await, told);
 
-    let http = reqwest::Client::new();
+    let http = manager(&node);
     let recordings = format!("http://{}/api/rooms/{ROOM}/recordings", node.address());
     let begun = http.post(&recordings).json(&json!({})).send().await;
     let begun: Value = begun.unwrap().json().await.unwrap();
@@ -226,7 +226,7 @@ async fn a_tap_brings_media_to_the_node_and_its_end_does_not_end_the_call() {
 
     let (mesh, _) = start(data.path(), &[("topology", "mesh")]).await;
     let rooms = format!("http://{}/api/rooms", mesh.address());
-    let made = reqwest::Client::new().post(rooms);
+    let made = manager(&mesh).post(rooms);
     made.json(&json!({ "name": ROOM })).send().await.unwrap();
     let tapped = mesh.tap(ROOM, TapScope::default()).await;
     assert_eq!(tapped.err(), Some(TapError::Mesh));
@@ -271,9 +271,24 @@ async fn start(data: &std::path::Path, more: &[(&str, &str)]) -> (Node, Events) 
     builder.start().await.unwrap()
 }
 
+/// A client that may use the node's API.
+fn manager(node: &Node) -> reqwest::Client {
+    let value = format!("Bearer {}", node.admin_token()).parse().unwrap();
+    let headers = [(reqwest::header::AUTHORIZATION, value)].into_iter();
+    let builder = reqwest::Client::builder().default_headers(headers.collect());
+    builder.build().unwrap()
+}
+
 async fn mode(node: &Node) -> Value {
     let url = format!("http://{}/api/rooms/{ROOM}", node.address());
-    let room: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let room: Value = manager(node)
+        .get(url)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     room["mode"].clone()
 }
 

@@ -3,13 +3,16 @@
 
 mod common;
 
-use common::{Client, Node};
+use common::{ADMIN_TOKEN, Client, Node, admin};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-const TOKEN: &str = "0123456789abcdef-admin";
-
 fn request(method: &str, node: &Node, path: &str) -> RequestBuilder {
+    let method = Method::from_bytes(method.as_bytes()).unwrap();
+    admin().request(method, node.url(path))
+}
+
+fn stranger(method: &str, node: &Node, path: &str) -> RequestBuilder {
     let method = Method::from_bytes(method.as_bytes()).unwrap();
     reqwest::Client::new().request(method, node.url(path))
 }
@@ -126,45 +129,90 @@ async fn what_is_wrong_with_a_request_is_said() {
     assert_eq!(problem(post()).await.0, 503);
 }
 
+/// What only whoever manages the node may ask.
+const MANAGED: [(&str, &str); 6] = [
+    ("GET", "/api/rooms"),
+    ("POST", "/api/rooms"),
+    ("GET", "/api/rooms/a"),
+    ("DELETE", "/api/rooms/a"),
+    ("GET", "/api/stats"),
+    ("GET", "/metrics"),
+];
+
 #[tokio::test]
 async fn strangers_see_that_the_node_lives_and_no_more() {
-    let node = Node::start(&["--admin-token", TOKEN]);
-    let stranger = |method: &str, path: &str| {
-        request(method, &node, path).header("x-forwarded-for", "192.0.2.7")
-    };
+    let node = Node::start(&[]);
     for path in ["/health", "/ready"] {
-        let response = stranger("GET", path).send().await.unwrap();
+        let response = stranger("GET", &node, path).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
     }
-    for (method, path) in [
-        ("GET", "/api/rooms"),
-        ("POST", "/api/rooms"),
-        ("GET", "/api/rooms/a"),
-        ("DELETE", "/api/rooms/a"),
-        ("GET", "/api/stats"),
-        ("GET", "/metrics"),
-    ] {
-        assert_eq!(
-            problem(stranger(method, path)).await.0,
-            403,
-            "{method} {path}"
-        );
-        let wrong = stranger(method, path).bearer_auth("0123456789abcdef-wrong");
-        assert_eq!(problem(wrong).await.0, 401, "{method} {path}");
-        let admin = stranger(method, path)
-            .bearer_auth(TOKEN)
-            .send()
-            .await
-            .unwrap();
-        assert!(
-            admin.status() != 401 && admin.status() != 403,
-            "{method} {path}"
-        );
+    for (method, path) in MANAGED {
+        let shown = format!("{method} {path}");
+        let local = stranger(method, &node, path).header("host", "localhost");
+        assert_eq!(problem(local).await.0, 401, "{shown}");
+        let wrong = stranger(method, &node, path).bearer_auth("0123456789abcdef-wrong");
+        assert_eq!(problem(wrong).await.0, 401, "{shown}");
+        let admin = stranger(method, &node, path).bearer_auth(ADMIN_TOKEN);
+        let status = admin.send().await.unwrap().status();
+        assert!(status != 401 && status != 403, "{shown}");
     }
     let page = request("POST", &node, "/api/rooms").header("origin", "https://evil.example");
     assert_eq!(problem(page).await.0, 403);
-    let rebound = request("GET", &node, "/api/rooms").header("host", "evil.example");
-    assert_eq!(problem(rebound).await.0, 403);
+}
+
+#[tokio::test]
+async fn the_token_is_in_a_file_of_the_data_folder_and_nowhere_else() {
+    let data = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut command = common::motet();
+        command.args(["--http-listen", "127.0.0.1:0", "--media-port", "0"]);
+        command.args(["--media-ip", "127.0.0.1", "--log", "trace"]);
+        command.env("MOTET_DATA_DIR", data.path());
+        // Set to nothing is as not set.
+        command.env("MOTET_ADMIN_TOKEN", "");
+        let log = std::fs::File::create(data.path().join("log")).unwrap();
+        command.stderr(log);
+        Node::spawn(command)
+    };
+    let file = data.path().join("admin-token");
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let node = start();
+        let token = std::fs::read_to_string(&file).unwrap().trim().to_owned();
+        let asked = stranger("GET", &node, "/api/rooms").bearer_auth(&token);
+        assert_eq!(asked.send().await.unwrap().status(), StatusCode::OK);
+        let without = stranger("GET", &node, "/api/rooms");
+        assert_eq!(problem(without).await.0, 401);
+        let log = std::fs::read_to_string(data.path().join("log")).unwrap();
+        assert!(!log.contains(&token), "{log}");
+        tokens.push(token);
+    }
+    assert_eq!(tokens[0], tokens[1], "another start, the same token");
+}
+
+#[tokio::test]
+async fn metrics_may_have_a_port_of_their_own() {
+    let node = Node::start(&["--metrics-listen", "127.0.0.1:0"]);
+    let metrics = node
+        .said
+        .split(' ')
+        .find_map(|word| word.strip_prefix("metrics="));
+    let metrics = format!("http://{}", metrics.unwrap());
+    let get = |path: &str| reqwest::get(format!("{metrics}{path}"));
+    let page = get("/metrics").await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    assert!(page.text().await.unwrap().contains("motet_rooms 0"));
+    for (method, path) in MANAGED {
+        if path != "/metrics" {
+            let answer = get(path).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{method} {path}");
+        }
+    }
+    for path in ["/", "/ws", "/health", "/whip/a"] {
+        let status = get(path).await.unwrap().status();
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(problem(stranger("GET", &node, "/metrics")).await.0, 401);
 }
 
 #[tokio::test]

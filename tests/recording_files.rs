@@ -4,14 +4,13 @@
 
 use std::path::{Path, PathBuf};
 
-use common::Node;
+use common::{ADMIN_TOKEN, Node};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 mod common;
 
-const TOKEN: &str = "0123456789abcdef";
 const CAMERA: &str = "track-1-camera-1.webm";
 /// More than one piece of what is read at once.
 const CAMERA_BYTES: usize = 300_000;
@@ -35,7 +34,7 @@ impl Archive {
         }
         let folder = ["--data-dir", data.path().to_str().unwrap()];
         let node = Node::start(&[&folder, flags].concat());
-        let http = reqwest::Client::new();
+        let http = common::admin();
         Self { node, data, http }
     }
 
@@ -47,9 +46,9 @@ impl Archive {
         self.http.request(method, self.node.url(path))
     }
 
-    /// As somebody who is not on this machine.
-    fn ask_from_afar(&self, method: Method, path: &str) -> RequestBuilder {
-        self.ask(method, path).header("via", "1.1 elsewhere")
+    /// Without the token.
+    fn ask_as_stranger(&self, method: Method, path: &str) -> RequestBuilder {
+        reqwest::Client::new().request(method, self.node.url(path))
     }
 
     async fn get(&self, path: &str) -> Response {
@@ -286,7 +285,7 @@ async fn a_recording_that_is_over_can_be_removed() {
 
 #[tokio::test]
 async fn strangers_see_nothing_and_a_cookie_reads_files_alone() {
-    let archive = Archive::open(&["--admin-token", TOKEN]);
+    let archive = Archive::open(&[]);
     let removal = "/api/rooms/choir/recordings/aaa1";
     for (method, path) in [
         (Method::GET, "/api/recordings"),
@@ -294,12 +293,12 @@ async fn strangers_see_nothing_and_a_cookie_reads_files_alone() {
         (Method::POST, "/api/session"),
         (Method::DELETE, removal),
     ] {
-        let stranger = archive.ask_from_afar(method, path).send().await.unwrap();
-        assert_eq!(stranger.status(), 403, "{path}");
+        let stranger = archive.ask_as_stranger(method, path).send().await.unwrap();
+        assert_eq!(stranger.status(), 401, "{path}");
     }
     let opened = archive
-        .ask_from_afar(Method::POST, "/api/session")
-        .bearer_auth(TOKEN);
+        .ask_as_stranger(Method::POST, "/api/session")
+        .bearer_auth(ADMIN_TOKEN);
     let opened = opened
         .header("origin", archive.node.url(""))
         .send()
@@ -316,7 +315,7 @@ async fn strangers_see_nothing_and_a_cookie_reads_files_alone() {
         assert!(given.contains(part), "{given}");
     }
     assert!(
-        !given.contains(TOKEN) && !given.contains("Secure"),
+        !given.contains(ADMIN_TOKEN) && !given.contains("Secure"),
         "{given}"
     );
     let cookie = given.split(';').next().unwrap();
@@ -332,12 +331,12 @@ async fn strangers_see_nothing_and_a_cookie_reads_files_alone() {
             Method::GET,
             file(CAMERA),
             Some(("cookie", "motet-recordings=1.ab")),
-            403,
+            401,
         ),
-        (Method::GET, "/api/recordings".to_owned(), None, 403),
-        (Method::DELETE, removal.to_owned(), None, 403),
+        (Method::GET, "/api/recordings".to_owned(), None, 401),
+        (Method::DELETE, removal.to_owned(), None, 401),
     ] {
-        let asked = archive.ask_from_afar(method, &path);
+        let asked = archive.ask_as_stranger(method, &path);
         let asked = match more {
             Some(("cookie", value)) => asked.header("cookie", value),
             Some((name, value)) => asked.header("cookie", cookie).header(name, value),
@@ -350,13 +349,13 @@ async fn strangers_see_nothing_and_a_cookie_reads_files_alone() {
         );
     }
     let closed = archive
-        .ask_from_afar(Method::DELETE, "/api/session")
+        .ask_as_stranger(Method::DELETE, "/api/session")
         .send()
         .await
         .unwrap();
     assert!(header(&closed, "set-cookie").starts_with("motet-recordings=; "));
     let wrong = archive
-        .ask_from_afar(Method::POST, "/api/session")
+        .ask_as_stranger(Method::POST, "/api/session")
         .bearer_auth("nobody's token");
     assert_eq!(wrong.send().await.unwrap().status(), 401);
     let unnamed = archive

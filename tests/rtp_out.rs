@@ -460,7 +460,7 @@ struct Studio {
 impl Studio {
     fn open(flags: &[&str]) -> Self {
         let node = common::Node::start(flags);
-        let http = reqwest::Client::new();
+        let http = common::admin();
         Self { node, http }
     }
 
@@ -627,7 +627,7 @@ async fn show(
 /// Notes when the node asks for a key frame. The client takes such requests in without a word, so the
 /// node is asked how many it sent.
 async fn listen(stats: String, wishes: Arc<AtomicU32>) {
-    let http = reqwest::Client::new();
+    let http = common::admin();
     let mut before = 0;
     let mut beat = tokio::time::interval(Duration::from_millis(50));
     loop {

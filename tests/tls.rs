@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use common::{Client, Node, handshake, motet, run};
+use common::{ADMIN_TOKEN, Client, Node, handshake, motet, run};
 use motet::io::tls::certificate::{Pem, make};
 use reqwest::StatusCode;
 use reqwest::redirect::Policy;
@@ -73,7 +73,8 @@ async fn plain_http_says_where_https_is() {
         assert!(!answer.headers().contains_key("strict-transport-security"));
     }
     for path in ["/health", "/ready", "/metrics"] {
-        let answer = client.get(node.url(path)).send().await.unwrap();
+        let answer = client.get(node.url(path)).bearer_auth(ADMIN_TOKEN);
+        let answer = answer.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
     }
     let listen = node.http.to_string();

@@ -353,6 +353,7 @@ async fn to_peers_without_a_route_and_to_one_with() {
 }
 
 async fn metrics(node: &Node) -> String {
-    let page = reqwest::get(node.url("/metrics")).await.unwrap();
+    let page = common::admin().get(node.url("/metrics"));
+    let page = page.send().await.unwrap();
     page.text().await.unwrap()
 }

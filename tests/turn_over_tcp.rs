@@ -76,7 +76,8 @@ impl Place {
     }
 
     async fn figure(&self, name: &str) -> u64 {
-        let page = reqwest::get(self.node.url("/metrics")).await.unwrap();
+        let page = common::admin().get(self.node.url("/metrics"));
+        let page = page.send().await.unwrap();
         let page = page.text().await.unwrap();
         let found = page
             .lines()

@@ -116,8 +116,14 @@ impl Side {
         request.body(fragment.to_owned()).send().await.unwrap()
     }
 
+    /// What the API says of a room.
+    async fn room(&self, room: &str) -> Response {
+        let url = self.node.url(&format!("/api/rooms/{room}"));
+        common::admin().get(url).send().await.unwrap()
+    }
+
     async fn members(&self, room: &str) -> usize {
-        let described = self.send(Method::GET, &format!("/api/rooms/{room}")).await;
+        let described = self.room(room).await;
         let described: Value = described.json().await.unwrap();
         described["members"].as_array().map_or(0, Vec::len)
     }
@@ -333,7 +339,7 @@ async fn refused_offers(side: &Side, table: &mut Table) {
         let response = side.offer(path, OFFER).await;
         table.row(name, 400, response.status().as_u16());
     }
-    let room = side.send(Method::GET, "/api/rooms/refused").await;
+    let room = side.room("refused").await;
     table.row("what was refused left no room", 404, room.status().as_u16());
 }
 

@@ -157,7 +157,14 @@ async fn publish(node: &common::Node, path: &str, number: u32) -> Publisher {
 
 async fn describe(node: &common::Node, room: &str) -> Value {
     let url = node.url(&format!("/api/rooms/{room}"));
-    reqwest::get(url).await.unwrap().json().await.unwrap()
+    common::admin()
+        .get(url)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap()
 }
 
 #[derive(Default)]

@@ -366,7 +366,8 @@ async fn deaf(node: &Node, room: &str) -> TcpStream {
 
 /// A figure of the node's page for monitoring.
 async fn metric(node: &Node, name: &str) -> u64 {
-    let page = reqwest::get(node.url("/metrics")).await.unwrap();
+    let page = common::admin().get(node.url("/metrics"));
+    let page = page.send().await.unwrap();
     let page = page.text().await.unwrap();
     let line = page
         .lines()

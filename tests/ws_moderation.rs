@@ -57,7 +57,14 @@ async fn ends(client: &mut Client, reason: &str, code: u16) {
 
 async fn room(node: &Node) -> Value {
     let url = node.url("/api/rooms/room");
-    reqwest::get(url).await.unwrap().json().await.unwrap()
+    common::admin()
+        .get(url)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -98,7 +105,7 @@ async fn a_room_made_without_a_key_stays_without_an_owner() {
 async fn a_room_made_over_rest_can_have_an_owner() {
     let node = Node::start(&[]);
     let post = |body: Value| {
-        let request = reqwest::Client::new().post(node.url("/api/rooms"));
+        let request = common::admin().post(node.url("/api/rooms"));
         request.json(&body).send()
     };
     for key in ["short", "with a space in it, though long enough"] {
@@ -131,7 +138,7 @@ async fn over_rest_a_kept_key_is_replaced_or_holds_on() {
         (json!({"name": "room"}), KEY),
     ] {
         done(&mut eve, json!({"type": "end"})).await;
-        let request = reqwest::Client::new().post(node.url("/api/rooms"));
+        let request = common::admin().post(node.url("/api/rooms"));
         let made = request.json(&body).send().await.unwrap();
         assert_eq!(made.status().as_u16(), 201);
         let (other, joined) = knock(&node, "Ada", Some(owner)).await;
@@ -229,7 +236,8 @@ async fn newcomers_wait_are_admitted_or_denied_and_hear_nothing_before() {
 }
 
 async fn counts(node: &Node, lines: [&str; 3]) {
-    let page = reqwest::get(node.url("/metrics")).await.unwrap();
+    let page = common::admin().get(node.url("/metrics"));
+    let page = page.send().await.unwrap();
     let page = page.text().await.unwrap();
     for line in lines {
         assert!(page.lines().any(|found| found == line), "{line} in\n{page}");

@@ -60,7 +60,7 @@ async fn presence(ada: &mut Client) -> Value {
 }
 
 async fn get(node: &Node, path: &str) -> String {
-    let page = reqwest::get(node.url(path)).await.unwrap();
+    let page = common::admin().get(node.url(path)).send().await.unwrap();
     page.text().await.unwrap()
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command};
 
-use super::{LoadError, Settings, command, load_with};
+use super::{LoadError, Settings, command, load_with, variables};
 
 const ABOUT: &str = "\
 Checks whether a node with these settings can run on this machine, and be reached.
@@ -64,6 +64,7 @@ impl DoctorSettings {
             arguments.remove(1);
         }
         let (node, matches) = load_with(doctor_command(), &arguments)?;
+        variables::check(&command(), std::env::vars_os()).map_err(LoadError::Wrong)?;
         let json = matches.get_flag("json");
         let time_from = matches.get_one::<String>("time-from").cloned();
         Ok(Self {

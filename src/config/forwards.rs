@@ -2,7 +2,7 @@
 
 use motet_turn::Cidr;
 
-use super::cidr;
+use super::{cidr, listed};
 
 /// Where tracks may be sent as plain RTP.
 #[derive(Debug, Clone, clap::Args)]
@@ -14,7 +14,7 @@ pub struct ForwardSettings {
         value_name = "CIDR",
         env = "MOTET_FORWARD_ALLOW",
         value_delimiter = ',',
-        value_parser = cidr,
+        value_parser = listed(cidr),
         help_heading = "Access"
     )]
     pub allow: Vec<Cidr>,

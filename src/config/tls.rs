@@ -45,7 +45,7 @@ pub struct TlsSettings {
         value_name = "NAME",
         env = "MOTET_DOMAIN",
         value_delimiter = ',',
-        value_parser = domain,
+        value_parser = super::listed(domain),
         help_heading = "TLS"
     )]
     pub domains: Vec<String>,
@@ -80,7 +80,8 @@ pub struct TlsSettings {
     )]
     pub acme_roots: Option<PathBuf>,
 
-    /// The folder for what outlives a restart: recordings, certificates, keys, the ACME account
+    /// The folder for what outlives a restart: the admin token, recordings, certificates, keys, the
+    /// ACME account
     #[arg(
         long,
         alias = "data",

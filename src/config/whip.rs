@@ -1,6 +1,6 @@
 //! The settings of WHIP and WHEP: who may publish and view over HTTP.
 
-use super::{Secret, admin_token};
+use super::Secret;
 
 /// Who may publish and view over HTTP.
 #[derive(Debug, Clone, clap::Args)]
@@ -12,7 +12,7 @@ pub struct WhipSettings {
         value_name = "SECRET",
         env = "MOTET_WHIP_TOKEN",
         hide_env_values = true,
-        value_parser = admin_token,
+        value_parser = Secret::new,
         help_heading = "Access"
     )]
     pub whip_token: Option<Secret>,
@@ -24,7 +24,7 @@ pub struct WhipSettings {
         value_name = "SECRET",
         env = "MOTET_WHEP_TOKEN",
         hide_env_values = true,
-        value_parser = admin_token,
+        value_parser = Secret::new,
         help_heading = "Access"
     )]
     pub whep_token: Option<Secret>,

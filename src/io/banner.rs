@@ -29,6 +29,12 @@ pub fn banner(server: &RunningServer) -> String {
         http.port()
     );
     let _ = writeln!(text, "  Media    {}", list(server.advertised()));
+    if let Some(file) = server.token_file() {
+        let _ = writeln!(text, "  API      with the token in {}", file.display());
+    }
+    if let Some(metrics) = server.metrics() {
+        let _ = writeln!(text, "  Metrics  http://{metrics}/metrics");
+    }
     if let Some(fingerprint) = server.tls().and_then(|tls| tls.fingerprint.as_ref()) {
         let _ = writeln!(
             text,
@@ -44,8 +50,12 @@ pub fn banner(server: &RunningServer) -> String {
     }
     let _ = writeln!(
         text,
-        "\nlistening http={http} media={}",
-        list(server.media())
+        "\nlistening http={http} media={}{}",
+        list(server.media()),
+        server
+            .metrics()
+            .map(|at| format!(" metrics={at}"))
+            .unwrap_or_default()
     );
     text
 }

@@ -52,6 +52,15 @@ pub fn bind_http(address: SocketAddr) -> Result<TcpListener, BindError> {
         .map_err(|error| refused("cannot listen on", "--http-listen", address, &error))
 }
 
+/// Binds the TCP port of the metrics.
+///
+/// # Errors
+/// As [`bind_http`].
+pub fn bind_metrics(address: SocketAddr) -> Result<TcpListener, BindError> {
+    listen_http(address)
+        .map_err(|error| refused("cannot listen on", "--metrics-listen", address, &error))
+}
+
 /// As [`bind_http`], in the system's words.
 pub(super) fn listen_http(address: SocketAddr) -> io::Result<TcpListener> {
     try_http(address).or_else(|error| match address {

@@ -1,11 +1,13 @@
 //! Acts: sockets, threads, HTTP, files, the clock. It decides nothing.
 #![allow(clippy::disallowed_methods)]
 
+pub mod admin_token;
 pub mod banner;
 pub mod doctor;
 pub mod embed;
 pub mod http;
 pub mod listen;
+pub mod listening;
 pub mod outbox;
 mod output_sockets;
 pub mod probe;
@@ -23,4 +25,5 @@ pub mod stun_client;
 pub mod tcp;
 pub mod tls;
 pub mod udp;
+mod whole_file;
 pub mod worker;

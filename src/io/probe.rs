@@ -5,14 +5,22 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::listening;
+use crate::config::Settings;
+
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks `/ready` of the node that listens there.
+/// Asks `/ready` of the node with these settings: where the flags say, where it says itself that it listens, or
+/// where variables, file and defaults have it.
 ///
 /// # Errors
 /// One line that says why it is not ready.
-pub fn check(http_listen: SocketAddr) -> Result<(), String> {
-    let address = nearest(http_listen);
+pub fn check(settings: &Settings) -> Result<(), String> {
+    let left = match settings.is_listen_flag {
+        true => None,
+        false => listening::find(&settings.tls.data_dir),
+    };
+    let address = nearest(left.unwrap_or(settings.http_listen));
     let answer =
         ask(address, "/ready").map_err(|error| format!("no answer from {address}: {error}"))?;
     let status = answer.lines().next().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -10,9 +11,13 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use super::admin_token::{AdminToken, TokenError};
 use super::embed::Embedder;
-use super::http::router;
-use super::listen::{BindError, MediaSockets, advertised, bind_http, bind_media, outward};
+use super::http::{metrics_router, router};
+use super::listen::{
+    BindError, MediaSockets, advertised, bind_http, bind_media, bind_metrics, outward,
+};
+use super::listening::Listening;
 use super::public_address::{self, Seen};
 use super::recorder::RecorderHandle;
 use super::relay_setup;
@@ -33,6 +38,8 @@ pub(super) const CONNECTIONS_MAX: usize = 16_384;
 /// TCP connections of one address at once, for every WebSocket it may have. Beyond, the newest is
 /// closed without a word. A browser opens six beside its WebSocket.
 const CONNECTIONS_PER_WEBSOCKET: u32 = 4;
+/// Connections at once that ask for metrics alone. Beyond, the newest is closed without a word.
+const METRICS_CONNECTIONS_MAX: usize = 64;
 /// How long members may take to read their last messages when the node stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the shards may take for their last words. Then sockets are closed without them.
@@ -43,6 +50,8 @@ const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Node {
     /// How the node is set.
     pub settings: Arc<Settings>,
+    /// The secret of whoever manages it.
+    pub admin: AdminToken,
     /// What it accepts.
     pub limits: Limits,
     /// Sockets and open questions.
@@ -60,10 +69,12 @@ pub struct Node {
 pub struct RunningServer {
     node: Arc<Node>,
     http: SocketAddr,
+    metrics: Option<SocketAddr>,
     media: Vec<SocketAddr>,
     advertised: Vec<SocketAddr>,
     workers: Vec<JoinHandle<()>>,
     tls: Option<Tls>,
+    listening: Listening,
 }
 
 /// Starts nodes.
@@ -82,6 +93,9 @@ pub enum StartError {
     /// There is no certificate to show.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The admin token cannot be read.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The system refused something else.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -111,8 +125,10 @@ impl Server {
         let settings = Arc::new(settings);
         let limits = settings.limits();
         let listener = bind_http(settings.http_listen)?;
+        let metrics = settings.metrics_listen.map(bind_metrics).transpose()?;
         let mut sockets = bind_media(&settings)?;
         let tls = tls::start(&settings)?;
+        let admin = AdminToken::of(&settings)?;
         let http = listener.local_addr()?;
         let media: Vec<SocketAddr> = sockets.sockets.iter().map(|socket| socket.local).collect();
         let seen = find_address(&settings, &media, &mut sockets).await;
@@ -126,6 +142,7 @@ impl Server {
         let (shard, worker) = start_shard(&settings, (http, sockets), streams, &rim)?;
         let node = Arc::new(Node {
             settings,
+            admin,
             limits,
             rim,
             media_port: media.first().map_or(0, SocketAddr::port),
@@ -142,14 +159,20 @@ impl Server {
         if let Some(seen) = seen {
             tokio::spawn(follow_address(Arc::clone(&node), seen, media.clone()));
         }
+        let metrics = metrics
+            .map(|listener| serve_metrics(&node, listener))
+            .transpose()?;
+        let listening = Listening::leave(&node.settings.tls.data_dir, http);
         tokio::spawn(take_connections(Arc::clone(&node), listener, port));
         Ok(RunningServer {
             node,
             http,
+            metrics,
             media,
             advertised,
             workers: vec![worker],
             tls,
+            listening,
         })
     }
 }
@@ -158,6 +181,16 @@ impl RunningServer {
     /// Where HTTP is served.
     pub fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Where the metrics are served without a token, if they are.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
+    /// The file with the admin token, if it is not from the settings.
+    pub fn token_file(&self) -> Option<&Path> {
+        self.node.admin.file.as_deref()
     }
 
     /// What handlers of requests know.
@@ -201,6 +234,7 @@ impl RunningServer {
             );
         }
         let rim = Arc::clone(&self.node.rim);
+        drop(self.listening);
         drop(self.node);
         let joined = tokio::task::spawn_blocking(move || {
             let ended = self.workers.into_iter().all(|worker| worker.join().is_ok());
@@ -352,6 +386,35 @@ async fn take_connections(node: Arc<Node>, listener: TcpListener, port: Port) {
             None => node.rim.counters.refused.add(1),
         }
     }
+}
+
+/// Serves the metrics on a port of their own, until the node stops.
+fn serve_metrics(node: &Arc<Node>, listener: std::net::TcpListener) -> std::io::Result<SocketAddr> {
+    let address = listener.local_addr()?;
+    let listener = TcpListener::from_std(listener)?;
+    let router = metrics_router(Arc::clone(node));
+    let places = Arc::new(Semaphore::new(METRICS_CONNECTIONS_MAX));
+    let mut stopping = node.stopping.subscribe();
+    tokio::spawn(async move {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            };
+            let Ok((stream, peer)) = accepted else {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+                let served = tcp::serve_http(router.clone(), stream, peer, stopping.clone());
+                tokio::spawn(async move {
+                    served.await;
+                    drop(place);
+                });
+            }
+        }
+    });
+    Ok(address)
 }
 
 /// Who holds how many TCP connections.

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Request, Response};
@@ -31,6 +32,18 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Where relays listen: no port that the system gives to a socket which asks for any, since within the
 /// node's own addresses every port of the range stands for a relay.
 pub const RELAY_PORTS: RangeInclusive<u16> = 20_000..=20_999;
+
+/// The secret of nodes that nothing else was set for.
+pub const ADMIN_TOKEN: &str = "a-token-of-the-tests";
+
+/// An HTTP client that shows that secret.
+pub fn admin() -> reqwest::Client {
+    let mut headers = reqwest::header::HeaderMap::new();
+    let value = format!("Bearer {ADMIN_TOKEN}").parse().unwrap();
+    headers.insert(reqwest::header::AUTHORIZATION, value);
+    let builder = reqwest::Client::builder().default_headers(headers);
+    builder.build().unwrap()
+}
 
 /// A command for the node with no setting from the test's own environment.
 pub fn motet() -> Command {
@@ -48,6 +61,9 @@ pub struct Node {
     process: Child,
     pub http: SocketAddr,
     pub media: Vec<SocketAddr>,
+    /// Other words of the line for programs, such as `metrics`.
+    pub said: String,
+    _data: TempDir,
 }
 
 impl Node {
@@ -61,8 +77,22 @@ impl Node {
         Node::spawn(command)
     }
 
-    /// Starts that command and waits until it says what it listens on.
+    /// Starts that command and waits until it says what it listens on. What it says nothing of is set: a
+    /// data folder of its own, and the token of [`admin`].
     pub fn spawn(mut command: Command) -> Node {
+        let data = tempfile::tempdir().expect("a folder");
+        let path = data.path().as_os_str();
+        for (name, value) in [
+            ("MOTET_DATA_DIR", path),
+            ("MOTET_ADMIN_TOKEN", ADMIN_TOKEN.as_ref()),
+        ] {
+            let is_set = command
+                .get_envs()
+                .any(|(one, set)| one == name && set.is_some());
+            if !is_set {
+                command.env(name, value);
+            }
+        }
         let mut process = command
             .stdout(Stdio::piped())
             .spawn()
@@ -96,6 +126,8 @@ impl Node {
             process,
             http,
             media,
+            said: line,
+            _data: data,
         }
     }
 

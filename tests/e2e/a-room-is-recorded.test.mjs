@@ -19,7 +19,7 @@ test('what browsers send is recorded, everyone is told, and the files play and s
   await all(members, (member) => member.sees(othersOf(members, member), { path: 'mesh' }));
 
   const recordings = `${house.url}/api/rooms/${house.room}/recordings`;
-  const begun = await fetch(recordings, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"layout": "both"}' });
+  const begun = await house.api(recordings, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"layout": "both"}' });
   assert.equal(begun.status, 201);
   const { id } = await begun.json();
   await all(members, (member) => member.isIn('sfu'));
@@ -28,7 +28,7 @@ test('what browsers send is recorded, everyone is told, and the files play and s
   await all(members, (member) => member.until('is told', () => document.querySelector('.recording-sign:not([hidden])')?.textContent));
   await all(members, (member) => member.sees(othersOf(members, member), { path: 'node' }));
   await sleep(RECORDED_MS);
-  assert.equal((await fetch(recordings, { method: 'DELETE' })).status, 204);
+  assert.equal((await house.api(recordings, { method: 'DELETE' })).status, 204);
   await all(members, (member) => member.until('is told of the end', () => document.querySelector('.recording-sign').hidden));
 
   const folder = join(data, 'recordings', id);

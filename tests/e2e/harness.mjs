@@ -1,14 +1,16 @@
 // Starts the real node and real browsers, one page per member.
 //
 // MOTET_BIN   the node's binary; target/debug/motet otherwise
-// MOTET_URL   a node that runs already, instead of starting one
+// MOTET_URL   a node that runs already, instead of starting one; MOTET_ADMIN_TOKEN is its token
 // CHROMIUM, FIREFOX   the browsers; Debian's otherwise
 //
 // Cameras give 320x180 at 15 frames a second, so that five members fit on two cores. Screenshots of
 // what was on the screens at the end of a test, or when it failed, are in out/.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
@@ -19,6 +21,8 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 export const BINARY = process.env.MOTET_BIN ?? here('../../target/debug/motet');
 export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 export const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
+/** Opens the API of the nodes that are started here. */
+export const ADMIN_TOKEN = process.env.MOTET_ADMIN_TOKEN ?? 'a-token-of-the-tests';
 const OUT = here('out');
 const CAMERA = '320x180x15';
 /** None that the system gives to a browser's socket: within the node's own addresses each stands for a relay. */
@@ -54,6 +58,7 @@ const FIREFOX_PREFERENCES = {
 export class House {
   #closers = [];
   #members = [];
+  #data = '';
 
   /** @param {import('node:test').TestContext} test */
   constructor(test) {
@@ -74,13 +79,33 @@ export class House {
     const listen = flags.includes('--http-listen') ? [] : ['--http-listen', '127.0.0.1:0'];
     const child = spawn(binary, [...listen, '--media-port', '0', '--relay-ports', RELAY_PORTS, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { RUST_LOG: 'info', ...process.env },
+      env: this.environment(),
     });
     this.log = [];
     this.#closers.push(() => end(child));
     const address = await listening(child, this.log);
     this.url = `http://${address}`;
     this.process = child;
+  }
+
+  /** For a node, which knows none of these tests' own variables: a data folder of this house, and the token. */
+  environment() {
+    if (!this.#data) {
+      this.#data = mkdtempSync(join(tmpdir(), 'motet-'));
+      this.#closers.unshift(() => rmSync(this.#data, { recursive: true, force: true }));
+    }
+    const { MOTET_BIN, MOTET_URL, ...rest } = process.env;
+    return { RUST_LOG: 'info', MOTET_DATA_DIR: this.#data, ...rest, MOTET_ADMIN_TOKEN: ADMIN_TOKEN };
+  }
+
+  /**
+   * Asks the node's API, as whoever manages it.
+   *
+   * @param {string} path or a whole URL
+   * @param {RequestInit} [options]
+   */
+  api(path, options = {}) {
+    return fetch(new URL(path, this.url), { ...options, headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...options.headers } });
   }
 
   stopNode() {

@@ -59,7 +59,7 @@ async function plays(page, frames) {
 }
 
 async function layersOf(house) {
-  const room = await (await fetch(`${house.url}/api/rooms/${house.room}`)).json();
+  const room = await (await house.api(`/api/rooms/${house.room}`)).json();
   const tracks = room.tracks.filter(({ source, member }) => source === 'camera' && room.members.some(({ id, kind }) => id === member && kind === 'whip'));
   return tracks[0]?.layers ?? 0;
 }

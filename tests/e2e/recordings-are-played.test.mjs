@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { recordingWords } from '../../web/strings/recordings.js';
-import { all, House, othersOf, sleep, WAIT_MS } from './harness.mjs';
+import { ADMIN_TOKEN, all, House, othersOf, sleep, WAIT_MS } from './harness.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const OUT = fileURLToPath(new URL('out', import.meta.url));
-const TOKEN = '0123456789abcdef0123456789abcdef';
 const RECORDED_MS = 7_000;
 /** Pictures of a busy machine come in bursts: the last one may be a while ago when the recording ends. */
 const PLAYED_S_MIN = RECORDED_MS / 1_000 - 0.5;
@@ -46,7 +45,7 @@ async function recordedRoom(t, flags = [], people = ['Ada', 'Ben']) {
   const members = [];
   for (const name of people) members.push(await house.member(chromium, name));
   const recordings = `${house.url}/api/rooms/${house.room}/recordings`;
-  const begun = await fetch(recordings, { method: 'POST' });
+  const begun = await house.api(recordings, { method: 'POST' });
   assert.equal(begun.status, 201);
   const { id } = await begun.json();
   await all(members, (member) => member.sees(othersOf(members, member), { path: 'node' }));
@@ -67,6 +66,14 @@ async function leave(members) {
     await member.page.close();
     member.isGone = true;
   }
+}
+
+/** Shows the page who manages the node. */
+async function unlock(page) {
+  await page.waitForSelector('input[type=password]');
+  await page.focus('input[type=password]');
+  await page.keyboard.type(ADMIN_TOKEN);
+  await page.keyboard.press('Enter');
 }
 
 /** Opens the player of the first recording. */
@@ -113,6 +120,7 @@ test('what was recorded is listed, played, sought in and removed', async (t) => 
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
   await page.goto(`${house.url}/recordings`);
+  await unlock(page);
   await until(page, 'is there, and goes on', () => Boolean(document.querySelector('.recording .live')));
   assert.equal(await page.textContent('.recording h2'), house.room);
   await photograph(page, 'live');
@@ -122,9 +130,10 @@ test('what was recorded is listed, played, sought in and removed', async (t) => 
   for (const deadline = Date.now() + WAIT_MS; !existsSync(join(folder, 'room.webm')); await sleep(200)) assert.ok(Date.now() < deadline, 'tracks are merged');
   await page.reload();
 
-  const { files } = (await (await fetch(`${house.url}/api/recordings`)).json()).recordings[0];
+  const { files } = (await (await house.api('/api/recordings')).json()).recordings[0];
   const firefox = await (await house.firefox()).newPage();
   await firefox.goto(`${house.url}/recordings`);
+  await unlock(firefox);
   for (const [name, one] of Object.entries({ chromium: page, firefox })) {
     const duration = await open(one);
     assert.ok(duration > PLAYED_S_MIN, `${name}: ${duration} s`);
@@ -181,7 +190,7 @@ test('what was recorded is listed, played, sought in and removed', async (t) => 
   }
   const links = await page.evaluate(() => [...document.querySelectorAll('.downloads a')].map((link) => link.href));
   assert.equal(links.length, 7);
-  const saved = await fetch(links[0]);
+  const saved = await house.api(links[0]);
   assert.match(saved.headers.get('content-disposition'), /^attachment; filename="what-was-recorded.*\.webm"/);
   assert.equal((await saved.arrayBuffer()).byteLength, Number(saved.headers.get('content-length')));
 
@@ -199,15 +208,12 @@ test('what was recorded is listed, played, sought in and removed', async (t) => 
   assert.deepEqual(complaints, []);
 });
 
-test('from elsewhere the admin token opens it, also for the player', async (t) => {
-  const { house, members, recordings } = await recordedRoom(t, ['--admin-token', TOKEN, '--turn', 'off'], ['Ada']);
-  await fetch(recordings, { method: 'DELETE' });
+test('without the admin token nothing is shown, and with it the player plays too', async (t) => {
+  const { house, members, recordings } = await recordedRoom(t, ['--turn', 'off'], ['Ada']);
+  await house.api(recordings, { method: 'DELETE' });
   await leave(members);
-  const { port } = new URL(house.url);
-  // By another name than localhost this is no machine of the node.
-  const browser = await house.chromium({ args: ['--host-resolver-rules=MAP node.test 127.0.0.1'] });
-  const page = await browser.newPage();
-  await page.goto(`http://node.test:${port}/recordings`);
+  const page = await (await house.chromium()).newPage();
+  await page.goto(`${house.url}/recordings`);
   await page.waitForSelector('input[type=password]');
   assert.equal(await page.evaluate(() => document.activeElement.name), 'token');
   assert.deepEqual(await violations(page), []);
@@ -215,7 +221,7 @@ test('from elsewhere the admin token opens it, also for the player', async (t) =
   await page.keyboard.press('Enter');
   await until(page, 'is refused', (words) => document.querySelector('[role=alert]')?.textContent === words, recordingWords.en.wrongToken);
   await photograph(page, 'token');
-  await page.keyboard.type(TOKEN);
+  await page.keyboard.type(ADMIN_TOKEN);
   await page.keyboard.press('Enter');
   assert.ok((await open(page)) > PLAYED_S_MIN);
   const seen = await playFromMiddle(page);

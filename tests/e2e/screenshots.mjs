@@ -14,7 +14,8 @@ const OUT = here('out');
 const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 const wanted = process.argv[2] ?? '';
 
-const node = spawn(process.env.MOTET_BIN ?? here('../../target/debug/motet'), ['--http-listen', '127.0.0.1:0', '--media-port', '0'], { env: { RUST_LOG: 'info', ...process.env } });
+const { MOTET_BIN, MOTET_URL, ...env } = process.env;
+const node = spawn(MOTET_BIN ?? here('../../target/debug/motet'), ['--http-listen', '127.0.0.1:0', '--media-port', '0'], { env: { RUST_LOG: 'info', ...env } });
 const url = await new Promise((resolve) => {
   let log = '';
   const read = (chunk) => {

@@ -19,7 +19,7 @@ for (const kind of ['chromium', 'firefox']) {
       const locals = Object.values(window.motet.quality()).flatMap(({ camera }) => camera?.connection.local || []);
       return locals.length > 0 && locals.every((type) => type === 'relay');
     });
-    const metrics = await (await fetch(`${house.url}/metrics`)).text();
+    const metrics = await (await house.api('/metrics')).text();
     const relayed = Number(/^motet_relay_packets_total (\d+)$/m.exec(metrics)[1]);
     assert.ok(relayed > 100, `${relayed} packets were relayed`);
     t.diagnostic(`${relayed} packets were relayed`);

@@ -70,7 +70,7 @@ async function run(name, { codec, receive, srtp = null }) {
     const files = await receive(camera, microphone, folder);
     const frames = count(files[0], 'v');
     const sounds = count(files.at(-1), 'a');
-    const { keyFrameRequests, retransmissions } = await (await fetch(camera.url)).json();
+    const { keyFrameRequests, retransmissions } = await (await house.api(camera.url)).json();
     assert.ok(frames >= FRAMES_MIN, `${frames} frames of ${codec}`);
     assert.ok(sounds >= SOUNDS_MIN, `${sounds} packets of sound`);
     return `${frames} frames of ${codec}, ${sounds} of opus, ${keyFrameRequests} key frames asked for, ${retransmissions} packets again`;
@@ -96,23 +96,23 @@ async function keepTo(codec, page) {
 /** Camera and microphone of the only member, on their way, with their descriptions. */
 async function forwards(house, srtp) {
   const room = `${house.url}/api/rooms/${house.room}`;
-  const { members } = await (await fetch(room)).json();
+  const { members } = await (await house.api(room)).json();
   const begun = [];
   for (const source of ['camera', 'microphone']) {
     const body = JSON.stringify({ track: { member: members[0].id, source }, host: '127.0.0.1', port: await freePair(), srtp });
-    const response = await fetch(`${room}/forwards`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    const response = await house.api(`${room}/forwards`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
     const forward = await response.json();
     assert.equal(response.status, 201, JSON.stringify(forward));
     begun.push(`${house.url}${response.headers.get('location')}`);
   }
-  return Promise.all(begun.map(flowing));
+  return Promise.all(begun.map((url) => flowing(house, url)));
 }
 
 /** The forward, once it is sent. */
-async function flowing(url) {
+async function flowing(house, url) {
   for (const deadline = Date.now() + 30_000; ; await sleep(100)) {
-    const forward = await (await fetch(url)).json();
-    const description = await fetch(`${url}.sdp`);
+    const forward = await (await house.api(url)).json();
+    const description = await house.api(`${url}.sdp`);
     if (forward.state === 'sending' && description.ok) return { ...forward, url, sdp: await description.text() };
     assert.ok(Date.now() < deadline, `nothing is sent: ${JSON.stringify(forward)}`);
   }

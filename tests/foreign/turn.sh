@@ -16,11 +16,12 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
-if [ "${MOTET_FOREIGN_NAMESPACE:-}" = "" ]; then
-  MOTET_FOREIGN_NAMESPACE=1 exec unshare --net "$PWD/tests/foreign/turn.sh" "$@"
+if [ "${FOREIGN_NAMESPACE:-}" = "" ]; then
+  FOREIGN_NAMESPACE=1 exec unshare --net "$PWD/tests/foreign/turn.sh" "$@"
 fi
 
 motet=${MOTET_BIN:-target/debug/motet}
+unset MOTET_BIN
 # An address for documentation: relays have to be allowed to send there.
 address=198.51.100.1
 peer_port=3690

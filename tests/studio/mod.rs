@@ -43,7 +43,7 @@ impl Studio {
 
     pub fn open_on(data: TempDir, flags: &[&str]) -> Self {
         let node = start(data.path(), flags);
-        let http = reqwest::Client::new();
+        let http = common::admin();
         Self { node, data, http }
     }
 

@@ -64,7 +64,6 @@ export class Library {
 
   /** Keeps the token, and gets the cookie by which players read files: they send no token. */
   async openSession() {
-    if (!this.hasToken) return;
     await this.#ask('POST', '/api/session');
     sessionStorage.setItem(KEY, this.#token);
   }

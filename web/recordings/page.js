@@ -38,6 +38,7 @@ export class RecordingsPage {
   }
 
   async #open() {
+    if (!this.#library.hasToken) return this.#content.replaceChildren(this.#question(false));
     this.#said.textContent = recorded.loading;
     try {
       const shelf = await this.#library.list();
@@ -54,7 +55,7 @@ export class RecordingsPage {
   #fail(error) {
     const isForbidden = error instanceof Refusal && error.isForbidden;
     this.#said.textContent = isForbidden ? '' : recorded.unreachable;
-    if (isForbidden) this.#content.replaceChildren(this.#question(this.#library.hasToken));
+    if (isForbidden) this.#content.replaceChildren(this.#question(true));
     else this.#content.replaceChildren(h('button', { type: 'button', className: 'secondary', onclick: () => this.#open() }, recorded.again));
   }
 

@@ -85,6 +85,12 @@ impl Node {
         self.server.http()
     }
 
+    /// What opens the API, as `Authorization: Bearer …`: what was set, or what the node made and keeps in
+    /// its data folder.
+    pub fn admin_token(&self) -> &str {
+        self.server.node().admin.secret.reveal()
+    }
+
     /// What media is bound to.
     pub fn media(&self) -> &[SocketAddr] {
         self.server.media()

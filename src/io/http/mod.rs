@@ -70,6 +70,16 @@ pub fn router(node: Arc<Node>) -> Router {
         .with_state(node)
 }
 
+/// The metrics, for whoever reaches the port that they have to themselves.
+pub fn metrics_router(node: Arc<Node>) -> Router {
+    Router::new()
+        .route("/metrics", get(rest::open_metrics))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn(limit_time))
+        .with_state(node)
+}
+
 /// What is recorded already: its page, its list, its files.
 fn library() -> Router<Arc<Node>> {
     Router::new()
@@ -80,6 +90,10 @@ fn library() -> Router<Arc<Node>> {
             "/api/rooms/{id}/recordings/{recording}/files/{file}",
             get(recording_files::file),
         )
+}
+
+async fn nothing_here() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "There is nothing here.")
 }
 
 async fn method_not_allowed() -> Problem {

@@ -2,14 +2,13 @@
 
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRequestParts, Path, RawQuery, State};
+use axum::extract::{FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -20,7 +19,7 @@ use super::access::check_reader;
 use super::assets;
 use super::problem::Problem;
 use super::ranges::{self, Wanted};
-use super::rest::{internal, percent_encode};
+use super::rest::percent_encode;
 use crate::io::recorder::RecordingStore;
 use crate::io::server::Node;
 use crate::logic::names::check_name;
@@ -53,9 +52,7 @@ impl FromRequestParts<Arc<Node>> for Reader {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, Problem> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.ok_or_else(|| internal("the peer is not known"))?.0;
-        check_reader(&node.settings, peer, &parts.headers).map(|()| Reader)
+        check_reader(&node.admin.secret, &parts.headers).map(|()| Reader)
     }
 }
 

@@ -1,11 +1,10 @@
 //! `/api`, `/metrics`, `/health`, `/ready`.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -23,7 +22,7 @@ use crate::media::shard::Question;
 use crate::metrics;
 use crate::protocol::owner_key::OwnerKey;
 
-/// Who asks: lets managers through, and nobody else.
+/// Whoever shows the admin token; nobody else gets through.
 pub(super) struct Manager;
 
 impl axum::extract::FromRequestParts<Arc<Node>> for Manager {
@@ -33,9 +32,7 @@ impl axum::extract::FromRequestParts<Arc<Node>> for Manager {
         parts: &mut axum::http::request::Parts,
         node: &Arc<Node>,
     ) -> Result<Self, Problem> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.ok_or_else(|| internal("the peer is not known"))?.0;
-        check_manager(&node.settings, peer, &parts.headers).map(|()| Manager)
+        check_manager(&node.admin.secret, &parts.headers).map(|()| Manager)
     }
 }
 
@@ -57,10 +54,12 @@ pub(super) async fn ready(State(node): State<Arc<Node>>) -> Result<&'static str,
 }
 
 /// `GET /metrics`, for Prometheus.
-pub(super) async fn metrics(
-    _: Manager,
-    State(node): State<Arc<Node>>,
-) -> Result<Response, Problem> {
+pub(super) async fn metrics(_: Manager, node: State<Arc<Node>>) -> Result<Response, Problem> {
+    open_metrics(node).await
+}
+
+/// The same on the port that metrics have to themselves.
+pub(super) async fn open_metrics(State(node): State<Arc<Node>>) -> Result<Response, Problem> {
     let stats = node.stats().await?;
     let page = metrics::render(&node.rim.counters, node.rim.sockets(), &stats);
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

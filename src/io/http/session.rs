@@ -22,17 +22,14 @@ const PATH: &str = "/api/rooms";
 /// A long day of listening.
 const LIFETIME: Duration = Duration::from_secs(12 * 3_600);
 
-/// `POST /api/session`: who manages the node gets the cookie. This machine needs none.
+/// `POST /api/session`: who manages the node gets the cookie.
 pub(super) async fn open(
     _: Manager,
     State(node): State<Arc<Node>>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(token) = &node.settings.admin_token else {
-        return StatusCode::NO_CONTENT.into_response();
-    };
     let until = unix_time() + LIFETIME;
-    let value = signed(token.reveal().as_bytes(), until.as_secs());
+    let value = signed(node.admin.secret.reveal().as_bytes(), until.as_secs());
     with_cookie(&value, LIFETIME, &headers)
 }
 

@@ -110,6 +110,16 @@ async fn inside(mut stream: TlsStream<TcpStream>) -> io::Result<Stream> {
     }
 }
 
+/// Serves HTTP on a connection that can speak nothing else.
+pub async fn serve_http(
+    router: Router,
+    stream: TcpStream,
+    peer: SocketAddr,
+    stopping: watch::Receiver<bool>,
+) {
+    http(router, Transport::Plain(stream), peer, stopping).await;
+}
+
 async fn http(
     router: Router,
     transport: Transport,

@@ -1,12 +1,11 @@
 //! Where certificates and keys are kept: one folder, readable by the node alone.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::TlsError;
 use super::certificate::Pem;
+use crate::io::whole_file::{make_folder, write_whole};
 
 /// A folder below `--data-dir`.
 #[derive(Debug, Clone)]
@@ -21,11 +20,7 @@ impl Store {
     /// If it cannot be made.
     pub(super) fn open(data: &Path, name: &str) -> Result<Self, TlsError> {
         let folder = data.join(name);
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(|error| TlsError::new(folder.display(), error))?;
+        make_folder(&folder).map_err(|error| TlsError::new(folder.display(), error))?;
         Ok(Self { folder })
     }
 
@@ -59,17 +54,4 @@ impl Store {
         self.write("key.pem", &pem.key)?;
         self.write("cert.pem", &pem.chain)
     }
-}
-
-fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&fresh)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(fresh, path)
 }
