@@ -23,6 +23,7 @@ extras() {
   command -v pebble >/dev/null || install pebble || true
   command -v ffmpeg >/dev/null || install ffmpeg || true
   command -v nginx >/dev/null || install nginx-light || true
+  command -v caddy >/dev/null || install caddy || true
   command -v pulseaudio >/dev/null || install pulseaudio || true
 }
 

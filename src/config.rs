@@ -33,8 +33,8 @@ pub use self::recordings::RecordingSettings;
 pub use self::secret::Secret;
 pub use self::tls::{TlsMode, TlsSettings};
 use self::values::{
-    cidr, ip_address, listed, log_filter, origin, port_range, public_address, socket_address,
-    stun_server, stun_url,
+    base_path, cidr, ip_address, listed, log_filter, origin, port_range, public_address,
+    socket_address, stun_server, stun_url,
 };
 pub use self::whip::WhipSettings;
 
@@ -126,6 +126,19 @@ pub struct Settings {
     /// Whether that was among the flags.
     #[arg(skip)]
     pub is_listen_flag: bool,
+
+    /// The path below which others reach this node, where a proxy has it there (/motet); the proxy may take it
+    /// away or leave it
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "MOTET_BASE_PATH",
+        default_value = "",
+        hide_default_value = true,
+        value_parser = base_path,
+        help_heading = "Network"
+    )]
+    pub base_path: String,
 
     /// The UDP port for all media; 0 takes any free one
     #[arg(
@@ -730,9 +743,9 @@ mod tests {
                 "--public-ip from the flag: \"0.0.0.0\": expected an address that browsers can send to",
             ),
             (
-                ["--stun-server", "stun.example.org"],
-                "--stun-server from the flag: \"stun.example.org\": expected a host and a port, \
-                 such as stun.example.org:3478",
+                ["--stun-server", "stuns:a.example"],
+                "--stun-server from the flag: \"stuns:a.example\": expected HOST:PORT or \
+                 stun:HOST:PORT, such as stun.example.org:3478",
             ),
             (
                 ["--turn", "maybe"],

@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{ADMIN_TOKEN, Client, Node, admin};
+use common::{ADMIN_TOKEN, Client, Node, admin, handshake};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn request(method: &str, node: &Node, path: &str) -> RequestBuilder {
     let method = Method::from_bytes(method.as_bytes()).unwrap();
@@ -243,4 +244,80 @@ async fn what_happens_is_counted() {
         .await
         .unwrap();
     assert_eq!(stats["members"], 1);
+}
+
+#[tokio::test]
+async fn answers_are_not_stored_and_not_taken_for_another_type() {
+    let node = Node::start(&[]);
+    for (answer, cached) in [
+        (request("GET", &node, "/api/rooms"), "no-store"),
+        (request("POST", &node, "/api/rooms"), "no-store"),
+        (request("GET", &node, "/api/nothing"), "no-store"),
+        (request("PUT", &node, "/api/rooms"), "no-store"),
+        (stranger("GET", &node, "/api/rooms"), "no-store"),
+        (stranger("POST", &node, "/whip/room"), "no-store"),
+        (request("GET", &node, "/metrics"), "no-store"),
+        (request("GET", &node, "/health"), "no-store"),
+        (request("GET", &node, "/ws"), "no-store"),
+        (request("GET", &node, "/"), "no-cache"),
+    ] {
+        let answer = answer.send().await.unwrap();
+        let headers = answer.headers();
+        let url = answer.url();
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{url}");
+        assert_eq!(headers["cache-control"], cached, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_two_hosts_is_none() {
+    let node = Node::start(&[]);
+    for (head, status) in [
+        ("GET /health HTTP/1.1\r\nHost: a.example\r\n", 200),
+        (
+            "GET http://a.example/health HTTP/1.1\r\nHost: a.example\r\n",
+            200,
+        ),
+        ("GET /health HTTP/1.0\r\n", 200),
+        ("GET /health HTTP/1.1\r\n", 400),
+        (
+            "GET /health HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n",
+            400,
+        ),
+        (
+            "GET /health HTTP/1.1\r\nHost: a.example\r\nhost: a.example\r\n",
+            400,
+        ),
+        (
+            "GET http://b.example/health HTTP/1.1\r\nHost: a.example\r\n",
+            400,
+        ),
+        ("GET /health HTTP/1.1\r\nHost: a.example/b\r\n", 400),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(node.http).await.unwrap();
+        let text = format!("{head}Connection: close\r\n\r\n");
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let expected = format!(" {status} ");
+        let line = answer.lines().next().unwrap_or_default();
+        assert!(line.contains(&expected), "{head:?}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_a_stranger_can_have_opens_no_websocket_over_http() {
+    let node = Node::start(&["--domain", "meet.example"]);
+    for (host, origin, is_open) in [
+        ("evil.example", Some("http://evil.example"), false),
+        ("evil.example", None, true),
+        ("evil.example", Some("https://evil.example"), true),
+        ("meet.example", Some("http://meet.example"), true),
+        ("nas.local:8080", Some("http://nas.local:8080"), true),
+    ] {
+        let mut headers = vec![("sec-websocket-protocol", "motet.v1"), ("host", host)];
+        headers.extend(origin.map(|origin| ("origin", origin)));
+        let opened = Client::open(handshake(&node, &headers)).await;
+        assert_eq!(opened.is_ok(), is_open, "{host} {origin:?}");
+    }
 }

@@ -12,10 +12,15 @@ use tokio::net::TcpStream;
 #[tokio::test]
 async fn who_does_not_finish_a_request_is_closed() {
     let node = Node::start(&[]);
-    let body_missing = "POST /api/rooms HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
+    let body_missing = format!(
+        "POST /api/rooms HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
+         Content-Length: 9\r\n\r\n{{",
+        common::ADMIN_TOKEN
+    );
     let answered = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let begun = Instant::now();
-    let waits = ["", "GET / HTTP/1.1\r\nHost: a", body_missing, answered].map(|text| {
+    let texts = ["", "GET / HTTP/1.1\r\nHost: a", &body_missing, answered].map(str::to_owned);
+    let waits = texts.map(|text| {
         let address = node.http;
         tokio::spawn(async move {
             let mut stream = TcpStream::connect(address).await.unwrap();

@@ -130,3 +130,61 @@ async fn only_what_a_browser_needs_is_served() {
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_slash_at_the_end_changes_nothing() {
+    let node = Node::start(&[]);
+    for path in ["/r/room", "/check", "/recordings", "/health", "/main.js"] {
+        let without = get(&node, path).await;
+        let with = get(&node, &format!("{path}/")).await;
+        assert_eq!(with.status(), StatusCode::OK, "{path}");
+        assert_eq!(with.headers().get("etag"), without.headers().get("etag"));
+        assert_eq!(with.text().await.unwrap(), without.text().await.unwrap());
+    }
+    let rooms = common::admin().get(node.url("/api/rooms/"));
+    assert_eq!(rooms.send().await.unwrap().status(), StatusCode::OK);
+    let made = common::admin().post(node.url("/api/rooms/"));
+    assert_eq!(made.send().await.unwrap().status(), StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn people_who_come_to_a_wrong_address_get_a_page() {
+    let node = Node::start(&["--base-path", "/motet"]);
+    let client = reqwest::Client::new();
+    let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+    for (path, accept, kind) in [
+        ("/nothing", browser, "text/html; charset=utf-8"),
+        ("/r/a/b", browser, "text/html; charset=utf-8"),
+        ("/nothing", "*/*", "application/problem+json"),
+        ("/nothing", "application/json", "application/problem+json"),
+        ("/api/nothing", browser, "application/problem+json"),
+        ("/whip/a/b/c", browser, "application/problem+json"),
+    ] {
+        let request = client.get(node.url(path)).header("accept", accept);
+        let answer = request.header("if-none-match", "*").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(answer.headers()["content-type"], kind, "{path}");
+        let text = answer.text().await.unwrap();
+        if kind.starts_with("text/html") {
+            assert!(text.contains("There is nothing here"), "{text}");
+            assert!(text.contains("href=\"/motet/\""), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_browsers_and_robots_ask_for_unasked_is_there() {
+    let node = Node::start(&[]);
+    let icon = get(&node, "/favicon.ico").await;
+    assert_eq!(icon.headers()["content-type"], "image/x-icon");
+    let icon = icon.bytes().await.unwrap();
+    assert_eq!(&icon[..6], [0, 0, 1, 0, 1, 0], "one icon");
+    assert_eq!(&icon[22..30], b"\x89PNG\r\n\x1a\n");
+    let robots = get(&node, "/robots.txt").await;
+    assert_eq!(
+        robots.headers()["content-type"],
+        "text/plain; charset=utf-8"
+    );
+    let robots = robots.text().await.unwrap();
+    assert!(robots.contains("Disallow: /r/\n"), "{robots}");
+}

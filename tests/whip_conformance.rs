@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 mod common;
 
@@ -167,6 +167,29 @@ async fn every_line_of_the_list() {
     table.print();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_room_tells_no_viewer_who_publishes() {
+    let side = Side::start(&[]);
+    let mut owner = common::Client::connect(&side.node).await;
+    let key = "an-owner's-key-of-some-length";
+    let join = json!({"type": "join", "id": 1, "room": "locked", "name": "Ada", "ownerKey": key});
+    owner.say(join).await;
+    owner.hear_type("joined").await;
+    side.begin("/whip/locked?name=Studio", OFFER).await;
+    owner
+        .say(json!({"type": "lock", "locked": true, "id": 2}))
+        .await;
+    owner.hear_type("ok").await;
+    let mut answers = Vec::new();
+    for query in ["", "?member=Studio", "?member=Nobody", "?wait"] {
+        let path = format!("/whep/locked{query}");
+        let answer = side.offer(&path, &viewing()).await;
+        answers.push((answer.status().as_u16(), answer.text().await.unwrap()));
+    }
+    assert_eq!(answers[0].0, 403, "{answers:?}");
+    assert!(answers.iter().all(|one| one == &answers[0]), "{answers:?}");
+}
+
 async fn creation(side: &Side, table: &mut Table) {
     let response = side.offer("/whip/made?name=Studio", OFFER).await;
     let headers = response.headers().clone();
@@ -229,6 +252,30 @@ async fn creation(side: &Side, table: &mut Table) {
     table.is("Link: credential", has("credential=\""));
     table.is("Link: credential-type", has("credential-type=\"password\""));
     table.row("a session is a member", 2, side.members("made").await);
+    // OkHttp and .NET add the first to every text. The type has no parameters (RFC 8866 §8.1): none means anything,
+    // and RFC 9725 §4.2 asks for the type alone.
+    for content_type in [
+        "application/sdp; charset=utf-8",
+        "application/sdp;charset=UTF-8",
+        "Application/SDP ; a=\"b;c\"",
+    ] {
+        let request = side.ask(Method::POST, "/whip/typed").body(OFFER);
+        let request = request.header("content-type", content_type);
+        let status = request.send().await.unwrap().status().as_u16();
+        table.row(&format!("content type {content_type:?}"), 201, status);
+    }
+    // As people paste it; the session's URL is the same.
+    let slashed = side.begin("/whip/slashed/", OFFER).await.0;
+    table.is(
+        "WHIP POST with a slash at the end",
+        slashed.starts_with("/whip/slashed/") && !slashed.contains("//"),
+    );
+    let shown = side.send(Method::GET, &format!("{slashed}/")).await;
+    table.row(
+        "session with a slash at the end",
+        204,
+        shown.status().as_u16(),
+    );
     let both = side
         .offer("/whip/both", &OFFER.replace("sendonly", "sendrecv"))
         .await;
@@ -268,7 +315,6 @@ async fn refused_offers(side: &Side, table: &mut Table) {
     for content_type in [
         "text/plain",
         "application/json",
-        "application/sdp; charset=utf-8",
         "application/trickle-ice-sdpfrag",
         "",
     ] {

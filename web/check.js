@@ -1,11 +1,12 @@
 import { followAppearance } from './appearance.js';
+import { webSocketUrl } from './base.js';
 import { Examination } from './check/examination.js';
 import { CheckPage } from './check/page.js';
 import { settings } from './settings.js';
 import { checks, strings, usePreferredLanguage } from './strings.js';
 
 const app = /** @type {HTMLElement} */ (document.getElementById('app'));
-const url = new URL('/ws', location.href.replace(/^http/, 'ws'));
+const url = webSocketUrl();
 let examination = new Examination(url);
 /** @type {CheckPage} */
 let page;

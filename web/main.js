@@ -1,4 +1,5 @@
 import { followAppearance } from './appearance.js';
+import { at, ownPath } from './base.js';
 import { LocalMedia } from './media.js';
 import { keepOwnerKey, keyInFragment, linkTo, newOwnerKey, ownerKeyOf } from './owner.js';
 import { readQuery } from './query.js';
@@ -28,7 +29,7 @@ let redraw = null;
 
 /** @returns {string} the room that the address names, or nothing */
 function roomInAddress() {
-  const match = /^\/r\/([^/]+)\/?$/.exec(location.pathname);
+  const match = /^r\/([^/]+)\/?$/.exec(ownPath());
   try {
     return match?.[1] ? decodeURIComponent(match[1]) : '';
   } catch {
@@ -152,7 +153,7 @@ function ownMedia() {
 
 /** Only on secure pages; nothing depends on it. */
 function registerServiceWorker() {
-  if (globalThis.isSecureContext) navigator.serviceWorker?.register('/service-worker.js').catch(() => {});
+  if (globalThis.isSecureContext) navigator.serviceWorker?.register(at('service-worker.js')).catch(() => {});
 }
 
 settings.on('change', ({ language }) => {

@@ -1,4 +1,5 @@
-// For the page that is kept for when there is no connection. It imports nothing: modules are not kept.
+// For the page that is kept for when there is no connection (it imports nothing: modules are not kept), and the one
+// for an address that is none.
 
 /** @returns {{language?: string, theme?: string}} as settings.js keeps it */
 function chosen() {

@@ -1,3 +1,4 @@
+import { at } from './base.js';
 import { browserStorage } from './settings.js';
 
 // Whoever made a room owns it by a key: random, kept by the browser, and handed on in the fragment of
@@ -59,7 +60,7 @@ export function keyInFragment(fragment) {
  * @param {string} [key] makes it a link for owners
  */
 export function linkTo(room, key) {
-  return new URL(`/r/${encodeURIComponent(room)}${key ? `#key=${key}` : ''}`, location.href).href;
+  return new URL(at(`r/${encodeURIComponent(room)}${key ? `#key=${key}` : ''}`), location.href).href;
 }
 
 /** @returns {[room: string, key: string][]} oldest first */

@@ -4,8 +4,10 @@
 // that there is no connection.
 
 const CACHE = 'motet-offline';
-const OFFLINE_PAGE = '/offline.html';
-const OFFLINE = [OFFLINE_PAGE, '/offline.css', '/offline.js', '/icon.svg'];
+/** The node may be below a path of its own. @param {string} name of a file of its root */
+const at = (name) => new URL(name, location.href).pathname;
+const OFFLINE_PAGE = at('offline.html');
+const OFFLINE = [OFFLINE_PAGE, at('offline.css'), at('offline.js'), at('icon.svg')];
 
 const worker = /** @type {any} */ (globalThis);
 /** Whether the page was asked for anew since this worker was started. */

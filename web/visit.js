@@ -1,3 +1,4 @@
+import { webSocketUrl } from './base.js';
 import { exposeForTests } from './hook.js';
 import { Room } from './motet.js';
 import { strings } from './strings.js';
@@ -33,9 +34,7 @@ export class Visit {
   constructor(options) {
     this.#options = options;
     const { room, name, ownerKey, media, query } = options;
-    const url = new URL('/ws', location.href);
-    url.protocol = url.protocol.replace('http', 'ws');
-    const known = { url, room, name, media, seats: query.seats, sfuOnly: query.sfuOnly, ownerKey: ownerKey || undefined };
+    const known = { url: webSocketUrl(), room, name, media, seats: query.seats, sfuOnly: query.sfuOnly, ownerKey: ownerKey || undefined };
     this.#room = new Room(known);
     exposeForTests(this.#room);
     this.#call = new Call(this.#room, room);

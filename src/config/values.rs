@@ -97,6 +97,50 @@ pub(super) fn cidr(text: &str) -> Result<Cidr, String> {
     })
 }
 
+/// What the routes of the node begin with: a prefix that is one of them would hide it.
+const ROUTES: [&str; 10] = [
+    "api",
+    "check",
+    "health",
+    "metrics",
+    "r",
+    "ready",
+    "recordings",
+    "whep",
+    "whip",
+    "ws",
+];
+
+/// A path with a slash in front and none behind; nothing for the root.
+pub(super) fn base_path(text: &str) -> Result<String, String> {
+    let path = text.trim_matches('/');
+    if path.is_empty() {
+        return Ok(String::new());
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_segment = |part: &str| {
+        let is_dots = part.bytes().all(|byte| byte == b'.');
+        !is_dots && part.bytes().all(plain)
+    };
+    if path.len() > BASE_PATH_BYTES_MAX || !path.split('/').all(is_segment) {
+        return Err("expected a path of letters, digits and -._~, such as /motet".to_owned());
+    }
+    if path
+        .split('/')
+        .next()
+        .is_some_and(|first| ROUTES.contains(&first))
+    {
+        return Err(format!(
+            "expected a path that begins with none of the node's own: {}",
+            ROUTES.join(", ")
+        ));
+    }
+    Ok(format!("/{path}"))
+}
+
+/// Longer ones are a mistake.
+const BASE_PATH_BYTES_MAX: usize = 200;
+
 pub(super) fn origin(text: &str) -> Result<String, String> {
     let host = text
         .strip_prefix("https://")
@@ -121,6 +165,26 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_base_path_has_a_slash_in_front_and_none_behind() {
+        for (text, expected) in [
+            ("", Some("")),
+            ("/", Some("")),
+            ("/motet", Some("/motet")),
+            ("motet/", Some("/motet")),
+            ("/a/b.c~_-", Some("/a/b.c~_-")),
+            ("/a//b", None),
+            ("/a/../b", None),
+            ("/a b", None),
+            ("/a%20b", None),
+            ("https://a.example/", None),
+            ("/api/motet", None),
+            ("/r", None),
+        ] {
+            assert_eq!(base_path(text).ok().as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn stun_servers_are_named_in_the_same_forms() {

@@ -18,9 +18,10 @@ pub fn banner(server: &RunningServer) -> String {
     } else {
         "http"
     };
-    let _ = writeln!(text, "  Open     {}", local_url(scheme, http));
+    let base = server.base_path();
+    let _ = writeln!(text, "  Open     {}{base}", local_url(scheme, http));
     for url in other_urls(scheme, http) {
-        let _ = writeln!(text, "           {url}");
+        let _ = writeln!(text, "           {url}{base}");
     }
     let media = server.media().first().map_or(0, SocketAddr::port);
     let _ = writeln!(

@@ -183,6 +183,11 @@ impl RunningServer {
         self.http
     }
 
+    /// The path below which others reach it; nothing for the root.
+    pub fn base_path(&self) -> &str {
+        &self.node.settings.base_path
+    }
+
     /// Where the metrics are served without a token, if they are.
     pub fn metrics(&self) -> Option<SocketAddr> {
         self.metrics

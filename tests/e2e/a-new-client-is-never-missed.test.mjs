@@ -3,6 +3,8 @@ import { createServer } from 'node:http';
 import test from 'node:test';
 import { House, sleep } from './harness.mjs';
 
+/** Where each browser finds the node: at the root, and below a path that the proxy takes away. */
+const BELOW = { chromium: '/motet', firefox: '' };
 const CHANGED = '/strings/en.js';
 
 /**
@@ -11,17 +13,19 @@ const CHANGED = '/strings/en.js';
 class Front {
   word = 'New room';
   #node;
+  #below;
   #server;
 
-  constructor(node) {
+  constructor(node, below) {
     this.#node = node;
+    this.#below = below;
   }
 
   async open(port = 0) {
     this.#server = createServer((request, response) => this.#answer(request, response));
     await new Promise((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
     this.port = this.#server.address().port;
-    this.url = `http://127.0.0.1:${this.port}`;
+    this.url = `http://127.0.0.1:${this.port}${this.#below}`;
   }
 
   shut() {
@@ -31,8 +35,10 @@ class Front {
 
   async #answer(request, response) {
     const known = request.headers['if-none-match'];
-    const isChanged = request.url === CHANGED;
-    const answer = await fetch(`${this.#node}${request.url}`, { headers: known && !isChanged ? { 'if-none-match': known } : {} });
+    if (!request.url.startsWith(`${this.#below}/`)) return response.writeHead(404).end();
+    const path = request.url.slice(this.#below.length);
+    const isChanged = path === CHANGED;
+    const answer = await fetch(`${this.#node}${path}`, { headers: known && !isChanged ? { 'if-none-match': known } : {} });
     const headers = Object.fromEntries(answer.headers);
     delete headers['content-length'];
     delete headers['transfer-encoding'];
@@ -57,8 +63,9 @@ const BROWSERS = {
 for (const [browser, open] of Object.entries(BROWSERS)) {
   test(`${browser}: a reload shows what the node has now, and without the node says so`, async (t) => {
     const house = new House(t);
-    await house.node();
-    const front = new Front(house.url);
+    const below = BELOW[browser];
+    await house.node(['--base-path', below]);
+    const front = new Front(house.url, below);
     await front.open();
     t.after(() => front.shut());
     const page = await open(house);
@@ -75,6 +82,15 @@ for (const [browser, open] of Object.entries(BROWSERS)) {
     await page.reload();
     await until('the first word', async () => (await shown()) === 'New room');
 
+    const ways = await page.evaluate(async (module) => {
+      const { at, webSocketUrl } = await import(module);
+      const links = [...document.querySelectorAll('a[href]')].map(({ href }) => href);
+      return { socket: String(webSocketUrl()), room: at('r/a'), links };
+    }, `${below}/base.js`);
+    assert.equal(ways.socket, `${front.url.replace('http', 'ws')}/ws`);
+    assert.equal(ways.room, `${below}/r/a`);
+    assert.ok(ways.links.length > 1 && ways.links.every((link) => link.startsWith(`${front.url}/`)), String(ways.links));
+
     front.word = 'Another room';
     await page.reload();
     await until('the new word', async () => (await shown()) === 'Another room');
@@ -84,7 +100,7 @@ for (const [browser, open] of Object.entries(BROWSERS)) {
       const all = await Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname)));
       return all.flat().sort();
     });
-    assert.deepEqual(kept, ['/icon.svg', '/offline.css', '/offline.html', '/offline.js'], 'no page or module of the client is kept');
+    assert.deepEqual(kept, ['/icon.svg', '/offline.css', '/offline.html', '/offline.js'].map((path) => below + path), 'no page or module of the client is kept');
 
     await front.shut();
     await page.reload();

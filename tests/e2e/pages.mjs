@@ -70,6 +70,10 @@ export const PAGES = {
     await page.goto(`${url}/offline.html`);
     await page.waitForSelector('section:not([hidden])');
   },
+  missing: async (page, url) => {
+    await page.goto(`${url}/nothing/here`);
+    await page.waitForSelector('section:not([hidden]) a');
+  },
 };
 
 /** Makes it the page of somebody who has been here before. */

@@ -1,3 +1,5 @@
+import { at } from '../base.js';
+
 /** @import { RecordingEnd, Source } from '../protocol.js' */
 
 /**
@@ -58,13 +60,13 @@ export class Library {
    * @returns {Promise<Shelf>}
    */
   async list(after) {
-    const response = await this.#ask('GET', `/api/recordings${after ? `?after=${encodeURIComponent(after)}` : ''}`);
+    const response = await this.#ask('GET', `api/recordings${after ? `?after=${encodeURIComponent(after)}` : ''}`);
     return response.json();
   }
 
   /** Keeps the token, and gets the cookie by which players read files: they send no token. */
   async openSession() {
-    await this.#ask('POST', '/api/session');
+    await this.#ask('POST', 'api/session');
     sessionStorage.setItem(KEY, this.#token);
   }
 
@@ -72,17 +74,17 @@ export class Library {
   async closeSession() {
     this.#token = '';
     sessionStorage.removeItem(KEY);
-    await this.#ask('DELETE', '/api/session');
+    await this.#ask('DELETE', 'api/session');
   }
 
   /** @param {Recording} recording goes on; it ends and stays */
   async end({ room }) {
-    await this.#ask('DELETE', `/api/rooms/${encodeURIComponent(room)}/recordings`);
+    await this.#ask('DELETE', `api/rooms/${encodeURIComponent(room)}/recordings`);
   }
 
   /** @param {Recording} recording is over; its files are removed */
   async remove({ room, id }) {
-    await this.#ask('DELETE', `/api/rooms/${encodeURIComponent(room)}/recordings/${id}`);
+    await this.#ask('DELETE', `api/rooms/${encodeURIComponent(room)}/recordings/${id}`);
   }
 
   /**
@@ -90,17 +92,17 @@ export class Library {
    * @param {string} name of a file
    */
   address({ room, id }, name) {
-    return `/api/rooms/${encodeURIComponent(room)}/recordings/${id}/files/${encodeURIComponent(name)}`;
+    return at(`api/rooms/${encodeURIComponent(room)}/recordings/${id}/files/${encodeURIComponent(name)}`);
   }
 
   /**
    * @param {string} method
-   * @param {string} path
+   * @param {string} path below the node's own
    */
   async #ask(method, path) {
     /** @type {Record<string, string>} */
     const headers = this.hasToken ? { authorization: `Bearer ${this.#token}` } : {};
-    const response = await fetch(path, { method, headers, cache: 'no-store' }).catch(() => null);
+    const response = await fetch(at(path), { method, headers, cache: 'no-store' }).catch(() => null);
     if (!response?.ok) throw new Refusal(response?.status ?? 0);
     return response;
   }

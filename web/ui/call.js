@@ -1,3 +1,4 @@
+import { at } from '../base.js';
 import { errors, strings } from '../strings.js';
 import { Attention } from './attention.js';
 import { Bar } from './bar.js';
@@ -109,7 +110,7 @@ export class Call {
     this.#stage.element.append(this.#alone);
     // Within a landmark, wherever it opens.
     this.#bar.element.append(this.#menu.element);
-    const mark = h('img', { src: '/icon.svg', alt: '', width: 24, height: 24 });
+    const mark = h('img', { src: at('icon.svg'), alt: '', width: 24, height: 24 });
     this.element = h(
       'div',
       { className: 'call' },

@@ -1,3 +1,5 @@
+import { at } from '../base.js';
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**
@@ -26,7 +28,7 @@ export function icon(name) {
   const use = document.createElementNS(SVG, 'use');
   svg.setAttribute('class', 'icon');
   svg.setAttribute('aria-hidden', 'true');
-  use.setAttribute('href', `/icons.svg#${name}`);
+  use.setAttribute('href', at(`icons.svg#${name}`));
   svg.append(use);
   return svg;
 }
@@ -37,7 +39,7 @@ export function icon(name) {
  */
 export function setIcon(svg, name) {
   const use = svg.querySelector('use');
-  const href = `/icons.svg#${name}`;
+  const href = at(`icons.svg#${name}`);
   if (use?.getAttribute('href') !== href) use?.setAttribute('href', href);
 }
 

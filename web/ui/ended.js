@@ -1,3 +1,4 @@
+import { at } from '../base.js';
 import { errors, reasons, strings } from '../strings.js';
 import { h } from './dom.js';
 import { focusSoon, pageOf } from './page.js';
@@ -22,7 +23,7 @@ const FINAL = /** @type {readonly (Reason | null)[]} */ (['removed', 'denied', '
 export function endedPage({ reason, error }, again) {
   const { title, text } = wordsFor(reason, error);
   const isFinal = FINAL.includes(reason);
-  const other = h('a', { href: '/', className: isFinal ? 'primary' : 'plain' }, strings.otherRoom);
+  const other = h('a', { href: at(''), className: isFinal ? 'primary' : 'plain' }, strings.otherRoom);
   const back = !isFinal && h('button', { className: 'primary', type: 'button', onclick: again }, labelOfReturn(reason, error));
   const card = h('div', { className: 'card notice-card' }, h('h1', {}, title), text && h('p', { className: 'quiet', role: 'alert' }, text), back, other);
   focusSoon(back || other);

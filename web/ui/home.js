@@ -1,3 +1,4 @@
+import { at } from '../base.js';
 import { ownedRooms } from '../owner.js';
 import { checks, strings } from '../strings.js';
 import { h } from './dom.js';
@@ -18,13 +19,13 @@ export function homePage({ create, go }) {
   const card = h(
     'div',
     { className: 'card home' },
-    h('h1', {}, h('img', { src: '/icon.svg', alt: '', width: 44, height: 44 }), strings.product),
+    h('h1', {}, h('img', { src: at('icon.svg'), alt: '', width: 44, height: 44 }), strings.product),
     h('p', { className: 'quiet' }, strings.tagline),
     h('div', { className: 'offer' }, button, h('p', { className: 'quiet small' }, strings.newRoomHint)),
     h('p', { className: 'or' }, strings.or),
     entrance(go),
     yourRooms(),
-    h('a', { href: '/check', className: 'plain small to-check' }, checks.link),
+    h('a', { href: at('check'), className: 'plain small to-check' }, checks.link),
   );
   focusSoon(button);
   return pageOf({ isHome: true, kind: 'one', content: [card] });
@@ -46,7 +47,7 @@ function entrance(go) {
 function yourRooms() {
   const rooms = ownedRooms().slice(0, OWNED_SHOWN_MAX);
   if (rooms.length === 0) return null;
-  const links = rooms.map((room) => h('li', {}, h('a', { href: `/r/${encodeURIComponent(room)}`, className: 'plain' }, room)));
+  const links = rooms.map((room) => h('li', {}, h('a', { href: at(`r/${encodeURIComponent(room)}`), className: 'plain' }, room)));
   return h('nav', { className: 'your-rooms', 'aria-label': strings.yourRooms }, h('h2', {}, strings.yourRooms), h('ul', {}, ...links));
 }
 
@@ -56,7 +57,7 @@ function yourRooms() {
  * @param {string} text
  */
 export function roomIn(text) {
-  const path = /^https?:\/\/[^/]+\/r\/([^/?#]+)/.exec(text)?.[1];
+  const path = /^https?:\/\/[^/]+(?:\/[^/?#]+)*?\/r\/([^/?#]+)/.exec(text)?.[1];
   try {
     return path ? decodeURIComponent(path) : text.replaceAll('/', '-');
   } catch {

@@ -1,3 +1,4 @@
+import { at } from '../base.js';
 import { strings } from '../strings.js';
 import { copyLink } from './clipboard.js';
 import { h, icon } from './dom.js';
@@ -15,7 +16,7 @@ import { SettingsDialog } from './settings.js';
  * @param {(Node | string | null | undefined | false)[]} options.content
  */
 export function pageOf({ media = null, isHome = false, kind = '', content }) {
-  const brand = h('a', { className: 'brand', href: '/' }, h('img', { src: '/icon.svg', alt: '', width: 28, height: 28 }), strings.product);
+  const brand = h('a', { className: 'brand', href: at('') }, h('img', { src: at('icon.svg'), alt: '', width: 28, height: 28 }), strings.product);
   const open = () => new SettingsDialog({ media }).open();
   const settings = h('button', { type: 'button', className: 'secondary', onclick: open }, icon('sliders'), strings.settings);
   settings.dataset.tool = 'settings';

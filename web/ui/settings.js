@@ -1,3 +1,4 @@
+import { at } from '../base.js';
 import { settings } from '../settings.js';
 import { checks, languages, strings } from '../strings.js';
 import { DeviceControls } from './devices.js';
@@ -61,7 +62,7 @@ export class SettingsDialog {
         toggle(strings.mirror, settings.get('mirror'), (mirror) => settings.set({ mirror })),
         h('div', { className: 'side-by-side' }, languagePicker(), themePicker()),
         this.#inRoom && h('p', { className: 'quiet small' }, strings.languageLater),
-        h('a', { href: '/check', className: 'plain small to-check', target: '_blank', rel: 'noopener' }, checks.link),
+        h('a', { href: at('check'), className: 'plain small to-check', target: '_blank', rel: 'noopener' }, checks.link),
       ),
       h('footer', {}, h('button', { type: 'button', className: 'primary', onclick: done }, strings.done)),
     );

@@ -1,3 +1,4 @@
+import { at } from '../base.js';
 import { strings } from '../strings.js';
 import { h } from './dom.js';
 import { focusSoon, pageOf } from './page.js';
@@ -33,7 +34,7 @@ export class UnreachablePage {
    */
   constructor({ retry }) {
     const again = h('button', { type: 'button', className: 'primary', onclick: retry }, strings.tryAgain);
-    const home = h('a', { href: '/', className: 'plain' }, strings.goHome);
+    const home = h('a', { href: at(''), className: 'plain' }, strings.goHome);
     const text = h('p', { className: 'quiet' }, strings.unreachableText);
     const card = h('div', { className: 'card notice-card', role: 'alert' }, dots(), h('h1', {}, strings.unreachable), text, again, home);
     this.element = pageOf({ kind: 'one', content: [card] });

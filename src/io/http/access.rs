@@ -2,11 +2,12 @@
 //! WebSocket. No address is a right.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Once;
 
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::problem::Problem;
-use super::session;
+use super::{names, session};
 use crate::config::{Secret, Settings};
 
 /// Whether this request may read and change what the API shows.
@@ -47,6 +48,10 @@ pub(super) fn check_reader(token: &Secret, headers: &HeaderMap) -> Result<(), Pr
 /// Whether a page of the request's origin may open the WebSocket. Clients that are not browsers
 /// send no origin.
 ///
+/// A page can be of this node's origin and still a stranger's: its name was made to mean the node's address after
+/// it was loaded (DNS rebinding), so that it reaches a node which its author cannot. Over https the certificate
+/// says whose name it is. Over http the name must be one that no stranger can have, or one of `--domain`.
+///
 /// # Errors
 /// 403 for a page of another origin that is not allowed.
 pub(super) fn check_origin(settings: &Settings, headers: &HeaderMap) -> Result<(), Problem> {
@@ -54,12 +59,35 @@ pub(super) fn check_origin(settings: &Settings, headers: &HeaderMap) -> Result<(
         return Ok(());
     };
     let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-    if is_same_origin(&origin, headers) || settings.allow_origin.contains(&origin) {
+    if settings.allow_origin.contains(&origin) {
         return Ok(());
     }
-    let detail = "Pages of this origin may not connect; --allow-origin lets them.";
+    if !is_same_origin(&origin, headers) {
+        let detail = "Pages of this origin may not connect; --allow-origin lets them.";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    let host = host_name(headers).unwrap_or_default();
+    let is_domain = |domain: &String| domain.eq_ignore_ascii_case(host);
+    if origin.starts_with("https://")
+        || names::is_local(host)
+        || settings.tls.domains.iter().any(is_domain)
+    {
+        return Ok(());
+    }
+    REBOUND.call_once(|| {
+        tracing::warn!(
+            origin,
+            "a page was refused: over plain http anybody can give this node that name; --allow-origin lets it in, \
+             and https does without that"
+        );
+    });
+    let detail = "Over plain http this node is reached by its address or a name of the local network; \
+        --allow-origin lets pages of other names connect, and https does without that.";
     Err(Problem::new(StatusCode::FORBIDDEN, detail))
 }
+
+/// Said once: whoever rebinds names can do so often.
+static REBOUND: Once = Once::new();
 
 /// The address that a request counts for: the peer's, or what a trusted proxy says of it.
 pub(super) fn client_address(settings: &Settings, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
@@ -213,8 +241,63 @@ mod tests {
 
     #[test]
     fn a_page_connects_to_its_own_node() {
-        let settings = settings(&["--allow-origin", "https://Friend.example"]);
+        let flags = [
+            "--allow-origin",
+            "https://Friend.example,http://plain.example",
+        ];
+        let named = ["--domain", "meet.example"];
+        let settings = settings(&[&flags[..], &named].concat());
         for (pairs, allowed) in [
+            // Over http a name that strangers can have may be theirs.
+            (
+                vec![
+                    ("host", "evil.example:80"),
+                    ("origin", "http://evil.example:80"),
+                ],
+                false,
+            ),
+            (
+                vec![
+                    ("host", "localhost.evil.example"),
+                    ("origin", "http://localhost.evil.example"),
+                ],
+                false,
+            ),
+            (
+                vec![("host", "evil.example"), ("origin", "ws://evil.example")],
+                false,
+            ),
+            (vec![("host", "evil.example")], true),
+            (
+                vec![("host", "nas:8080"), ("origin", "http://nas:8080")],
+                true,
+            ),
+            (
+                vec![("host", "nas.local"), ("origin", "http://nas.local")],
+                true,
+            ),
+            (
+                vec![
+                    ("host", "192.168.0.7:8080"),
+                    ("origin", "http://192.168.0.7:8080"),
+                ],
+                true,
+            ),
+            (
+                vec![("host", "[::1]:8080"), ("origin", "http://[::1]:8080")],
+                true,
+            ),
+            (
+                vec![("host", "Meet.example"), ("origin", "http://meet.example")],
+                true,
+            ),
+            (
+                vec![
+                    ("host", "plain.example"),
+                    ("origin", "http://plain.example"),
+                ],
+                true,
+            ),
             (vec![("host", "node.example")], true),
             (
                 vec![("host", "node.example"), ("origin", "https://node.example")],
@@ -222,8 +305,8 @@ mod tests {
             ),
             (
                 vec![
-                    ("host", "Node.example:80"),
-                    ("origin", "http://node.example:80"),
+                    ("host", "Node.example:444"),
+                    ("origin", "https://node.example:444"),
                 ],
                 true,
             ),

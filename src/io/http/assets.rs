@@ -1,13 +1,18 @@
 //! The web client, out of the binary.
 
+use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use super::media_type;
 use super::problem::Problem;
+use crate::io::server::Node;
 
 #[derive(RustEmbed)]
 #[folder = "web/"]
@@ -17,6 +22,8 @@ use super::problem::Problem;
 #[include = "*.svg"]
 #[include = "*.png"]
 #[include = "*.webmanifest"]
+#[include = "favicon.ico"]
+#[include = "robots.txt"]
 #[exclude = "*.test.js"]
 #[exclude = "*.config.js"]
 #[exclude = "test/*"]
@@ -54,30 +61,52 @@ const PERMISSIONS_POLICY: &str = "camera=(self), microphone=(self), display-capt
     geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=()";
 
 /// The page, for `/` and for `/r/{room}`.
-pub(super) async fn page(headers: HeaderMap) -> Response {
-    serve("index.html", &headers)
+pub(super) async fn page(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
+    serve("index.html", &node, &headers).unwrap_or_else(missing)
 }
 
 /// The page that tries every way between a browser and the node, for `/check`.
-pub(super) async fn check_page(headers: HeaderMap) -> Response {
-    serve("check.html", &headers)
+pub(super) async fn check_page(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
+    serve("check.html", &node, &headers).unwrap_or_else(missing)
 }
 
 /// The page with the recordings, for `/recordings`.
-pub(super) async fn recordings_page(headers: HeaderMap) -> Response {
-    serve("recordings.html", &headers)
+pub(super) async fn recordings_page(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
+    serve("recordings.html", &node, &headers).unwrap_or_else(missing)
 }
 
-/// Any other file of the web client; 404 for what is none.
-pub(super) async fn file(uri: Uri, headers: HeaderMap) -> Response {
-    serve(uri.path().trim_start_matches('/'), &headers)
+/// Any other file of the web client; 404 for what is none, with a page for people.
+pub(super) async fn file(
+    State(node): State<Arc<Node>>,
+    uri: Uri,
+    mut headers: HeaderMap,
+) -> Response {
+    let path = uri.path().trim_start_matches('/');
+    if let Some(file) = serve(path, &node, &headers) {
+        return file;
+    }
+    let is_api = ["api/", "whip/", "whep/"]
+        .iter()
+        .any(|api| path.starts_with(api));
+    if is_api || !media_type::is_wanted(&headers, "text/html") {
+        return missing();
+    }
+    headers.remove(header::IF_NONE_MATCH);
+    let mut page = serve("missing.html", &node, &headers).unwrap_or_else(missing);
+    *page.status_mut() = StatusCode::NOT_FOUND;
+    page
 }
 
-fn serve(path: &str, headers: &HeaderMap) -> Response {
-    let Some(file) = Web::get(path) else {
-        return Problem::new(StatusCode::NOT_FOUND, "There is nothing here.").into_response();
-    };
-    let tag = entity_tag(&file);
+fn missing() -> Response {
+    Problem::new(StatusCode::NOT_FOUND, "There is nothing here.").into_response()
+}
+
+fn serve(path: &str, node: &Node, headers: &HeaderMap) -> Option<Response> {
+    let mut file = Web::get(path)?;
+    let tag = entity_tag(&file, &node.settings.base_path);
+    if path.ends_with(".html") {
+        file.data = below(&node.settings.base_path, file.data);
+    }
     let known = headers.get(header::IF_NONE_MATCH);
     let mut response = match known.is_some_and(|known| matches(known, &tag)) {
         true => StatusCode::NOT_MODIFIED.into_response(),
@@ -90,7 +119,18 @@ fn serve(path: &str, headers: &HeaderMap) -> Response {
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
-    response
+    Some(response)
+}
+
+/// A page whose files are below that path.
+fn below(base: &str, page: Cow<'static, [u8]>) -> Cow<'static, [u8]> {
+    match std::str::from_utf8(&page) {
+        Ok(text) if !base.is_empty() => {
+            let text = text.replace("=\"/", &format!("=\"{base}/"));
+            text.into_bytes().into()
+        }
+        _ => page,
+    }
 }
 
 fn content(path: &str, file: EmbeddedFile) -> Response {
@@ -107,16 +147,20 @@ fn content_type(path: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("png") => "image/png",
+        Some("ico") => "image/x-icon",
+        Some("txt") => "text/plain; charset=utf-8",
         Some("webmanifest") => "application/manifest+json",
         _ => "application/octet-stream",
     }
 }
 
-fn entity_tag(file: &EmbeddedFile) -> String {
+/// Of a file as it is below that path.
+fn entity_tag(file: &EmbeddedFile, base: &str) -> String {
     let mut tag = String::from("\"");
     for byte in &file.metadata.sha256_hash()[..12] {
         let _ = write!(tag, "{byte:02x}");
     }
+    tag.push_str(base);
     tag.push('"');
     tag
 }

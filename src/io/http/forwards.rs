@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::media_type;
 use super::problem::Problem;
 use super::rest::{self, Manager};
 use crate::ids::MemberId;
@@ -155,7 +156,8 @@ async fn begin(
     }
     let room = rest::percent_encode(&id);
     let forward = answer.get("id").and_then(Value::as_str).unwrap_or_default();
-    let location = format!("/api/rooms/{room}/forwards/{forward}");
+    let base = &node.settings.base_path;
+    let location = format!("{base}/api/rooms/{room}/forwards/{forward}");
     let created = StatusCode::CREATED;
     Ok((created, [(header::LOCATION, location)], Json(answer)).into_response())
 }
@@ -210,7 +212,7 @@ async fn list(
 }
 
 /// `GET /api/rooms/{id}/forwards/{forward}`: one; as a session description to those who ask for
-/// `{forward}.sdp`, or accept nothing else.
+/// `{forward}.sdp`, or for that type by name.
 async fn one(
     _: Manager,
     State(node): State<Arc<Node>>,
@@ -218,7 +220,7 @@ async fn one(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let by_name = forward.strip_suffix(".sdp");
-    if by_name.is_some() || headers.get(header::ACCEPT) == Some(&SDP) {
+    if by_name.is_some() || media_type::is_wanted(&headers, "application/sdp") {
         let forward = by_name.unwrap_or(&forward).to_owned();
         return description(&node, &id, forward).await;
     }

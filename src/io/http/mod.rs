@@ -2,8 +2,11 @@
 
 mod access;
 mod assets;
+mod entrance;
 mod forwards;
 mod ice_servers;
+mod media_type;
+mod names;
 mod problem;
 mod ranges;
 mod recording_files;
@@ -40,7 +43,7 @@ pub fn router(node: Arc<Node>) -> Router {
     let recordings = get(recordings::list)
         .post(recordings::begin)
         .delete(recordings::end);
-    Router::new()
+    let routes = Router::new()
         .route("/", get(assets::page))
         .route("/r/{room}", get(assets::page))
         .route("/check", get(assets::check_page))
@@ -67,7 +70,11 @@ pub fn router(node: Arc<Node>) -> Router {
             Arc::clone(&node),
             secure::guard,
         ))
-        .with_state(node)
+        .with_state(Arc::clone(&node));
+    // Around all routes: it says which one it is.
+    Router::new()
+        .fallback_service(routes)
+        .layer(middleware::from_fn_with_state(node, entrance::enter))
 }
 
 /// The metrics, for whoever reaches the port that they have to themselves.

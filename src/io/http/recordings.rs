@@ -71,7 +71,8 @@ pub(super) async fn begin(
         None => {
             let room = rest::percent_encode(&id);
             let recording = answer.get("id").and_then(Value::as_str).unwrap_or_default();
-            let location = format!("/api/rooms/{room}/recordings/{recording}");
+            let base = &node.settings.base_path;
+            let location = format!("{base}/api/rooms/{room}/recordings/{recording}");
             let created = StatusCode::CREATED;
             Ok((created, [(header::LOCATION, location)], Json(answer)).into_response())
         }

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::access::check_manager;
+use super::media_type;
 use super::problem::Problem;
 use crate::io::room_name::random_room_name;
 use crate::io::server::Node;
@@ -143,7 +144,8 @@ pub(super) async fn create_room(
                 let question = Question::Record { name: named, scope };
                 room["recording"] = node.shard(shard).ask(question).await?;
             }
-            let location = format!("/api/rooms/{}", percent_encode(&name));
+            let base = &node.settings.base_path;
+            let location = format!("{base}/api/rooms/{}", percent_encode(&name));
             Ok((
                 StatusCode::CREATED,
                 [(header::LOCATION, location)],
@@ -186,12 +188,7 @@ pub(super) fn read_json<T: Default + DeserializeOwned>(
     if body.is_empty() {
         return Ok(T::default());
     }
-    let content_type = headers.get(header::CONTENT_TYPE);
-    let content_type = content_type
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let content_type = content_type.split(';').next().unwrap_or_default().trim();
-    if !content_type.eq_ignore_ascii_case("application/json") {
+    if !media_type::is_body(headers, "application/json") {
         let detail = "The body must be application/json.";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }

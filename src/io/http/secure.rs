@@ -32,7 +32,7 @@ pub(super) async fn guard(State(node): State<Arc<Node>>, request: Request, next:
         return next.run(request).await;
     };
     if !arrival.is_tls && !may_be_plain(&node.settings, &arrival, &request) {
-        return redirect(&request);
+        return redirect(&node.settings.base_path, &request);
     }
     let mut response = next.run(request).await;
     // RFC 6797 §7.2: never over http; and a warning that cannot be clicked away helps nobody.
@@ -55,13 +55,13 @@ fn may_be_plain(settings: &Settings, arrival: &Arrival, request: &Request) -> bo
     (is_here && is_health) || settings.trusted_proxy.contains(&peer)
 }
 
-fn redirect(request: &Request) -> Response {
+fn redirect(base: &str, request: &Request) -> Response {
     let path = request
         .uri()
         .path_and_query()
         .map_or("/", |path| path.as_str());
     let location = authority(request.headers())
-        .and_then(|host| HeaderValue::from_str(&format!("https://{host}{path}")).ok());
+        .and_then(|host| HeaderValue::from_str(&format!("https://{host}{base}{path}")).ok());
     let Some(location) = location else {
         let detail = "This node answers https alone.";
         return Problem::new(StatusCode::BAD_REQUEST, detail).into_response();

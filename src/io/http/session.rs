@@ -14,10 +14,11 @@ use axum::response::{IntoResponse, Response};
 use ring::hmac;
 
 use super::rest::Manager;
+use crate::config::Settings;
 use crate::io::server::Node;
 
 const COOKIE: &str = "motet-recordings";
-/// Where it is sent to: files are below.
+/// Where it is sent to, below the node's own path: files are there.
 const PATH: &str = "/api/rooms";
 /// A long day of listening.
 const LIFETIME: Duration = Duration::from_secs(12 * 3_600);
@@ -30,12 +31,12 @@ pub(super) async fn open(
 ) -> Response {
     let until = unix_time() + LIFETIME;
     let value = signed(node.admin.secret.reveal().as_bytes(), until.as_secs());
-    with_cookie(&value, LIFETIME, &headers)
+    with_cookie(&value, LIFETIME, &headers, &node.settings)
 }
 
 /// `DELETE /api/session`: the browser forgets the cookie.
-pub(super) async fn close(headers: HeaderMap) -> Response {
-    with_cookie("", Duration::ZERO, &headers)
+pub(super) async fn close(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
+    with_cookie("", Duration::ZERO, &headers, &node.settings)
 }
 
 /// Whether a request carries a cookie that was given out for this token and still holds.
@@ -49,14 +50,20 @@ pub(super) fn is_open(token: &[u8], headers: &HeaderMap) -> bool {
         .any(|value| is_signed(token, value, now))
 }
 
-fn with_cookie(value: &str, lifetime: Duration, headers: &HeaderMap) -> Response {
+fn with_cookie(
+    value: &str,
+    lifetime: Duration,
+    headers: &HeaderMap,
+    settings: &Settings,
+) -> Response {
     // Browsers name the origin of every POST and DELETE, also behind a proxy that ends TLS.
     let origin = headers.get(header::ORIGIN);
     let is_secure = origin.is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
     let secure = if is_secure { "; Secure" } else { "" };
-    let age = lifetime.as_secs();
-    let cookie =
-        format!("{COOKIE}={value}; Path={PATH}; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
+    let (age, base) = (lifetime.as_secs(), &settings.base_path);
+    let cookie = format!(
+        "{COOKIE}={value}; Path={base}{PATH}; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
+    );
     let mut response = StatusCode::NO_CONTENT.into_response();
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

@@ -11,6 +11,7 @@ use super::Way;
 use super::sessions::Sessions;
 use crate::config::Secret;
 use crate::io::http::access::{self, bearer, equal};
+use crate::io::http::media_type;
 use crate::io::http::problem::Problem;
 use crate::io::server::Node;
 
@@ -80,7 +81,8 @@ impl Caller {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body must be of that media type, which has no parameters.
+    /// The body must be of that media type. It has no parameters (RFC 8866 §8.1, RFC 8840 §9), so those that
+    /// clients add mean nothing.
     ///
     /// # Errors
     /// 415, with what is right in `Accept-Post` or `Accept-Patch`.
@@ -89,11 +91,10 @@ impl Caller {
         expected: &'static str,
         accept: &'static str,
     ) -> Result<(), Problem> {
-        let given = self.header(header::CONTENT_TYPE).unwrap_or_default();
-        if given.trim().eq_ignore_ascii_case(expected) {
+        if media_type::is_body(&self.headers, expected) {
             return Ok(());
         }
-        let detail = format!("The body must be {expected}, without parameters.");
+        let detail = format!("The body must be {expected}.");
         let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
         let accept = header::HeaderName::from_static(accept);
         Err(problem.with(accept, HeaderValue::from_static(expected)))

@@ -128,6 +128,10 @@ async fn check_published(node: &Node, room: &str, wanted: Option<&str>) -> Resul
     };
     let described = ask_room(node, room, Question::Room).await;
     let described = described.map_err(|_| nobody())?;
+    // Who may not come in, or not yet, learns nothing of who is there.
+    if described["locked"] == true || described["lobby"] == true {
+        return Ok(());
+    }
     let publishes = |member: &Value| {
         let published = member["published"].as_array();
         let is_wanted = |wanted| member["id"] == wanted || member["name"] == wanted;
@@ -174,7 +178,8 @@ async fn begin(
     };
     let id = caller.sessions.add(handle);
     let room = percent_encode(&caller.room);
-    let location = format!("/{}/{room}/{id}", caller.way.path());
+    let base = &node.settings.base_path;
+    let location = format!("{base}/{}/{room}/{id}", caller.way.path());
     let sessions = Arc::clone(&caller.sessions);
     tokio::spawn(async move {
         session.run(inbox).await;
