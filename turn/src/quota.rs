@@ -21,7 +21,8 @@ pub struct Ceiling {
 pub struct Quota {
     /// For one member, whatever its credentials.
     pub member: Ceiling,
-    /// For one source: an IPv4 address or an IPv6 /64.
+    /// For one source: an IPv4 address or an IPv6 /64. It never holds more allocations than it leaves
+    /// free.
     pub source: Ceiling,
     /// For everybody together.
     pub total: Ceiling,
@@ -92,10 +93,14 @@ impl Quotas {
         ip: IpAddr,
         count: usize,
     ) -> Result<Payer, Full> {
-        if self.count + count > self.quota.total.allocations {
+        let Some(free) = self.quota.total.allocations.checked_sub(self.count + count) else {
             return Err(Full::Ours);
-        }
+        };
         let source = source_of(ip);
+        // A few sources cannot take the places of all: the last ones are for who has none.
+        if self.sources.held(&source) > free {
+            return Err(Full::Theirs);
+        }
         if !self.members.has_room(member, count) || !self.sources.has_room(&source, count) {
             return Err(Full::Theirs);
         }
@@ -168,12 +173,18 @@ impl<K: Hash + Eq + Clone> Accounts<K> {
     where
         K: std::borrow::Borrow<Q>,
     {
+        self.held(key) + count <= self.ceiling.allocations
+    }
+
+    fn held<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> usize
+    where
+        K: std::borrow::Borrow<Q>,
+    {
         let account = self
             .found
             .get(key)
             .and_then(|at| self.accounts[*at].as_ref());
-        let held = account.map_or(0, |account| account.count);
-        held + count <= self.ceiling.allocations
+        account.map_or(0, |account| account.count)
     }
 
     fn take(&mut self, now: Instant, key: K, count: usize) -> usize {
@@ -238,7 +249,7 @@ mod tests {
             Quota {
                 member: ceiling(2, 1_000),
                 source: ceiling(3, 1_500),
-                total: ceiling(4, 2_000),
+                total: ceiling(5, 2_000),
             },
         )
     }
@@ -252,15 +263,36 @@ mod tests {
         quotas.take(now, "a", there, 1).unwrap();
         assert_eq!(quotas.take(now, "a", there, 1), Err(Full::Theirs));
         quotas.take(now, "b", here, 2).unwrap();
-        assert_eq!(
-            quotas.take(now, "c", [192, 0, 2, 3].into(), 1),
-            Err(Full::Ours)
-        );
+        quotas.take(now, "c", [192, 0, 2, 3].into(), 1).unwrap();
+        let elsewhere = [192, 0, 2, 4].into();
+        assert_eq!(quotas.take(now, "d", elsewhere, 1), Err(Full::Ours));
         quotas.give_back(first);
         assert_eq!(quotas.take(now, "b", here, 1), Err(Full::Theirs));
         assert_eq!(quotas.take(now, "a", here, 2), Err(Full::Ours));
-        quotas.take(now, "a", here, 1).unwrap();
-        assert_eq!(quotas.len(), 4);
+        quotas.take(now, "a", elsewhere, 1).unwrap();
+        assert_eq!(quotas.len(), 7);
+    }
+
+    #[test]
+    fn a_few_sources_do_not_take_all_allocations() {
+        let now = Instant::now();
+        let mut quotas = Quotas::new(
+            now,
+            Quota {
+                member: ceiling(64, 1),
+                source: ceiling(64, 1),
+                total: ceiling(64, 1),
+            },
+        );
+        let mut taken = 0;
+        for _ in 0..64 {
+            for source in 1..=3 {
+                let taking = quotas.take(now, &source.to_string(), [192, 0, 2, source].into(), 1);
+                taken += usize::from(taking.is_ok());
+            }
+        }
+        assert_eq!(taken, 48);
+        assert!(quotas.take(now, "d", [192, 0, 2, 4].into(), 2).is_ok());
     }
 
     #[test]
