@@ -27,6 +27,9 @@ const VERIFY_MS = 500;
 /** A `bye` for one of these is for good. */
 const FINAL = /** @type {readonly Reason[]} */ (['left', 'misbehaved', 'roomClosed', 'removed', 'denied', 'replaced']);
 
+/** A `join` that failed for one of these may succeed later. */
+const PASSING = ['closed', 'timeout', 'tooFast'];
+
 /**
  * Our conversation with the node, over as many WebSockets as it takes: joins, comes back with the
  * resume token after a loss, and joins anew where the place was given up.
@@ -75,7 +78,10 @@ export class Session extends Emitter {
       await this.#enter(signaling);
       this.#attempts = 0;
     } catch (error) {
-      const refused = error instanceof RequestError && error.code !== 'closed' && error.code !== 'timeout';
+      const code = error instanceof RequestError ? error.code : 'closed';
+      // Too many of our address came at once: another socket later, so that this one is nobody's.
+      if (code === 'tooFast') this.#signaling?.close();
+      const refused = error instanceof RequestError && !PASSING.includes(code);
       if (refused) this.#end(null, error);
       else this.#retry();
     }
@@ -153,6 +159,8 @@ export class Session extends Emitter {
   /** @param {Joined} joined */
   #settle(joined) {
     this.#ticket = joined.resume.seconds > 0 ? joined.resume : null;
+    // Our first word: who never says one is not waited for.
+    this.#signaling?.tell({ type: 'ping' });
     this.emit('joined', joined);
   }
 

@@ -307,7 +307,7 @@ export const errors = {
   forbidden: 'Das darf nur die Leitung des Raums.',
   resumeFailed: 'Ihr Platz im Raum wurde freigegeben.',
   roomFull: 'Der Raum ist voll.',
-  nodeFull: 'Der Knoten hat keinen Platz für einen weiteren Raum.',
+  nodeFull: 'Der Knoten ist voll. Bitte versuchen Sie es später noch einmal.',
   noSuchMember: 'Diese Person ist nicht mehr da.',
   staleEpoch: 'Das kam zu spät.',
   badOffer: 'Der Knoten kann mit dem Angebot dieses Browsers nichts anfangen.',

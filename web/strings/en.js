@@ -312,7 +312,7 @@ export const errors = {
   forbidden: 'Only the room’s owner may do that.',
   resumeFailed: 'Your place in the room was given up.',
   roomFull: 'The room is full.',
-  nodeFull: 'The node has no place for another room.',
+  nodeFull: 'The node is full. Please try again later.',
   noSuchMember: 'They are no longer here.',
   staleEpoch: 'That came too late.',
   badOffer: 'The node could not use what this browser offers.',

@@ -307,7 +307,7 @@ export const errors = {
   forbidden: 'Seul(e) le ou la propriétaire de la salle peut faire cela.',
   resumeFailed: 'Votre place dans la salle a été libérée.',
   roomFull: 'La salle est pleine.',
-  nodeFull: 'Le nœud n’a pas de place pour une salle de plus.',
+  nodeFull: 'Le nœud est plein. Réessayez plus tard.',
   noSuchMember: 'Cette personne n’est plus là.',
   staleEpoch: 'C’était trop tard.',
   badOffer: 'Le nœud ne peut rien faire de ce que ce navigateur propose.',

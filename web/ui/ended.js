@@ -35,7 +35,8 @@ export function endedPage({ reason, error }, again) {
  * @param {Ending['error']} error
  */
 function wordsFor(reason, error) {
-  if (error) return { title: strings.couldNotJoin, text: errors[error.code] };
+  // Which limit only the node knows.
+  if (error) return { title: strings.couldNotJoin, text: error.code === 'limit' ? error.message : errors[error.code] };
   return { title: reason ? reasons[reason] : strings.ended, text: '' };
 }
 
