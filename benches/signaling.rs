@@ -45,7 +45,13 @@ fn main() {
 }
 
 async fn run() {
-    let node = Node::start(&["--max-connections-per-address", "2000", "--log", "error"]);
+    let many = [
+        "--max-connections-per-address",
+        "2000",
+        "--max-joins-per-minute",
+        "100000",
+    ];
+    let node = Node::start(&[&many[..], &["--log", "error"]].concat());
     // Whatever is made once is made by the first ones.
     let _first = open(&node, ROOM).await;
     tokio::time::sleep(SETTLE).await;

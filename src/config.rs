@@ -33,7 +33,7 @@ pub use self::recordings::RecordingSettings;
 pub use self::secret::Secret;
 pub use self::tls::{TlsMode, TlsSettings};
 use self::values::{
-    base_path, cidr, ip_address, listed, log_filter, origin, port_range, public_address,
+    base_path, cidr, ip_address, listed, log_filter, origin, port_range, proxy, public_address,
     socket_address, stun_server, stun_url,
 };
 pub use self::whip::WhipSettings;
@@ -227,16 +227,17 @@ pub struct Settings {
     )]
     pub relay_allow: Vec<Cidr>,
 
-    /// A TLS proxy in front of this node, whose X-Forwarded-For is believed; repeatable
+    /// A proxy in front of this node, or a range of them (10.0.0.0/8), whose X-Forwarded-For or
+    /// Forwarded is believed; repeatable
     #[arg(
         long,
         value_name = "ADDRESS",
         env = "MOTET_TRUSTED_PROXY",
         value_delimiter = ',',
-        value_parser = listed(ip_address),
+        value_parser = listed(proxy),
         help_heading = "Network"
     )]
-    pub trusted_proxy: Vec<IpAddr>,
+    pub trusted_proxy: Vec<Cidr>,
 
     /// How media travels: mesh and SFU by need, or always one of them
     #[arg(
@@ -296,7 +297,18 @@ pub struct Settings {
     #[command(flatten)]
     pub recordings: RecordingSettings,
 
-    /// WebSockets from one address at once; the next one is refused
+    /// Members on the node at once; the next one is refused
+    #[arg(
+        long,
+        value_name = "N",
+        env = "MOTET_MAX_TOTAL_MEMBERS",
+        default_value_t = 5000,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = "Rooms"
+    )]
+    pub max_total_members: u32,
+
+    /// WebSockets and members from one address (IPv6: one /64) at once; the next one is refused
     #[arg(
         long,
         value_name = "N",
@@ -306,6 +318,28 @@ pub struct Settings {
         help_heading = "Access"
     )]
     pub max_connections_per_address: u32,
+
+    /// Rooms at once that were opened from one address (IPv6: one /64); the next one is refused
+    #[arg(
+        long,
+        value_name = "N",
+        env = "MOTET_MAX_ROOMS_PER_ADDRESS",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = "Access"
+    )]
+    pub max_rooms_per_address: u32,
+
+    /// Joins within a minute from one address (IPv6: one /64); the next one is refused
+    #[arg(
+        long,
+        value_name = "N",
+        env = "MOTET_MAX_JOINS_PER_MINUTE",
+        default_value_t = 300,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = "Access"
+    )]
+    pub max_joins_per_minute: u32,
 
     /// The secret that opens the API and the metrics, instead of the one that the node makes and keeps
     /// in the file admin-token of --data-dir
@@ -417,9 +451,20 @@ impl Settings {
             rooms: self.max_rooms,
             room_members: self.max_members,
             resume_seconds: self.resume_grace,
+            members: self.max_total_members,
             connections_per_address: self.max_connections_per_address,
+            rooms_per_address: self.max_rooms_per_address,
+            joins_per_minute: self.max_joins_per_minute,
             ..limits
         }
+    }
+
+    /// Whether a proxy is there that is believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted_proxy
+            .iter()
+            .any(|range| range.contains(address))
     }
 
     /// What decides between mesh and SFU.
@@ -765,6 +810,11 @@ mod tests {
                 ["--relay-allow", "10.0.0.0/33"],
                 "--relay-allow from the flag: \"10.0.0.0/33\": expected addresses by their common \
                  bits, such as 192.168.0.0/16 or fd00::/8",
+            ),
+            (
+                ["--trusted-proxy", "10.0.0.0/33"],
+                "--trusted-proxy from the flag: \"10.0.0.0/33\": expected an IP address or a range, \
+                 such as 192.0.2.7 or 10.0.0.0/8",
             ),
             (
                 ["--media-prot", "1"],

@@ -9,6 +9,7 @@ use motet::config::{DoctorSettings, LoadError, LogFormat, Settings, is_doctor};
 use motet::doctor::{Outcome, diagnose, report};
 use motet::io::banner::banner;
 use motet::io::doctor::gather;
+use motet::io::open_files::raise_limit;
 use motet::io::probe::check;
 use motet::io::server::{Server, StartError};
 use motet::io::signals::StopSignals;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         };
     }
     start_log(&settings);
+    raise_limit();
     match run(settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),

@@ -28,6 +28,10 @@ pub struct RimCounters {
     pub connections: Counter,
     /// TCP connections and WebSockets refused for a limit.
     pub refused: Counter,
+    /// Joins refused as the node is full, or their household has its share.
+    pub refused_joins: Counter,
+    /// Requests with a wrong token.
+    pub wrong_tokens: Counter,
     /// WebSockets opened.
     pub websockets: Counter,
     /// WebSockets closed because their client read too slowly.
@@ -86,7 +90,7 @@ const GAUGES: [(&str, &str); 15] = [
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
-const COUNTERS: [(&str, &str); 32] = [
+const COUNTERS: [(&str, &str); 33] = [
     (
         "framesNotRecorded",
         "Frames of recordings that the disk was too slow for.",
@@ -143,6 +147,10 @@ const COUNTERS: [(&str, &str); 32] = [
     ("dropped", "Datagrams or packets dropped, by cause."),
     ("sendFailures", "Datagrams that the kernel did not take."),
     ("refusedOffers", "Offers that were not answered."),
+    (
+        "displacedPeers",
+        "Connections given up before they came up, as too many were coming up.",
+    ),
 ];
 
 /// Writes everything that is counted. `shard` is a shard's answer to `Question::Stats`: an object
@@ -171,13 +179,23 @@ pub fn render(rim: &RimCounters, open_websockets: usize, shard: &Value) -> Strin
 }
 
 impl RimCounters {
-    fn all(&self) -> [(&'static str, &'static str, &Counter); 11] {
+    fn all(&self) -> [(&'static str, &'static str, &Counter); 13] {
         [
             ("connections", "TCP connections taken.", &self.connections),
             (
                 "refused",
                 "TCP connections and WebSockets refused for a limit.",
                 &self.refused,
+            ),
+            (
+                "refused_joins",
+                "Joins refused as the node is full, or their address has its share.",
+                &self.refused_joins,
+            ),
+            (
+                "wrong_tokens",
+                "HTTP requests with a wrong token.",
+                &self.wrong_tokens,
             ),
             ("websockets_opened", "WebSockets opened.", &self.websockets),
             (

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use motet::ids::{ConnectionId, LocalSocket, Path};
 use motet::logic::forward::reports::NtpClock;
+use motet::logic::household::Pass;
 use motet::logic::room::RoomConfig;
 use motet::media::dtls::Identity;
 use motet::media::peer::Transport;
@@ -97,6 +98,7 @@ impl World {
             kind: motet::protocol::server::MemberKind::Client,
             sfu_only: false,
             owner_key: None,
+            pass: Pass::default(),
         });
         let joined = told.into_iter().find_map(|message| match message {
             ServerMessage::Joined {

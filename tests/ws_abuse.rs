@@ -282,7 +282,13 @@ async fn who_drips_bytes_is_closed_like_who_is_silent() {
 /// Runs the abuse with many sockets at a time, again and again. While they are there, and after they
 /// are gone, everyone else is served, and the node's memory does not grow with their number.
 async fn in_waves<T>(abuse: impl AsyncFn(&Node, usize) -> T) {
-    let node = Node::start(&["--max-connections-per-address", "4000", "--log", "error"]);
+    let many = [
+        "--max-connections-per-address",
+        "4000",
+        "--max-joins-per-minute",
+        "100000",
+    ];
+    let node = Node::start(&[&many[..], &["--log", "error"]].concat());
     let mut held = Vec::new();
     for wave in 0..WAVES {
         let sockets = join_all((0..SOCKETS).map(|number| abuse(&node, number))).await;

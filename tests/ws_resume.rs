@@ -39,8 +39,11 @@ impl Place {
 /// Two in a room: Ada, and Bob with his place.
 async fn two(node: &Node) -> (Client, Client, Place, Value) {
     let (mut ada, _) = Client::join(node, "room", "Ada").await;
-    let (bob, joined) = Client::join(node, "room", "Bob").await;
+    let (mut bob, joined) = Client::join(node, "room", "Bob").await;
     ada.hear_type("member").await;
+    // Who never gives a sign of life is not waited for.
+    bob.say(json!({"type": "ping"})).await;
+    bob.hear_type("pong").await;
     (ada, bob, Place::of(&joined), joined["you"].clone())
 }
 
@@ -104,6 +107,22 @@ async fn what_was_said_meanwhile_is_heard_once() {
     ] {
         assert!(metrics.lines().any(|known| known == line), "{line}");
     }
+}
+
+#[tokio::test]
+async fn who_never_gave_a_sign_of_life_is_not_waited_for() {
+    let node = Node::start(&[]);
+    let (mut ada, _) = Client::join(&node, "room", "Ada").await;
+    let (bob, joined) = Client::join(&node, "room", "Bob").await;
+    ada.hear_type("member").await;
+    drop(bob);
+    let left = ada.hear().await;
+    assert_eq!(
+        (&left["member"], &left["reason"]),
+        (&joined["you"], &json!("lost"))
+    );
+    let (_, refused) = Place::of(&joined).resume(&node).await;
+    assert_eq!(refused["code"], "resumeFailed");
 }
 
 #[tokio::test]

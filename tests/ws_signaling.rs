@@ -112,13 +112,13 @@ async fn behind_a_trusted_proxy_everyone_counts_for_themselves() {
         "--max-connections-per-address",
         "1",
         "--trusted-proxy",
-        "127.0.0.1",
+        "127.0.0.0/8",
     ];
     let node = Node::start(&flags);
     let from = |address: &str| handshake(&node, &[PROTOCOL, ("x-forwarded-for", address)]);
-    let _one = Client::open(from("192.0.2.1")).await.unwrap();
-    let _two = Client::open(from("192.0.2.2")).await.unwrap();
-    assert!(Client::open(from("192.0.2.2")).await.is_err());
+    let _one = Client::open(from("192.0.2.1:1234")).await.unwrap();
+    let _two = Client::open(from("192.0.2.2, 127.0.0.9")).await.unwrap();
+    assert!(Client::open(from("192.0.2.2:5")).await.is_err());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use motet::ids::Ticket;
+use motet::logic::household::Pass;
 use motet::logic::room::RecordingScope;
 use motet::media::recording::Word;
 use motet::media::shard::{Question, ShardCommand, ShardEffect};
@@ -145,6 +146,7 @@ impl Room {
             kind: motet::protocol::server::MemberKind::Client,
             sfu_only: true,
             owner_key: None,
+            pass: Pass::default(),
         };
         self.node.handle(self.now, join);
         let epoch = self.find(number, |message| match message {

@@ -23,6 +23,12 @@ pub(super) fn ip_address(text: &str) -> Result<IpAddr, String> {
         .map_err(|_| "expected an IP address, such as 192.0.2.7 or 2001:db8::7".to_owned())
 }
 
+pub(super) fn proxy(text: &str) -> Result<Cidr, String> {
+    text.parse().map_err(|_| {
+        "expected an IP address or a range, such as 192.0.2.7 or 10.0.0.0/8".to_owned()
+    })
+}
+
 pub(super) fn public_address(text: &str) -> Result<IpAddr, String> {
     let address = ip_address(text)?;
     if address.is_unspecified() || address.is_multicast() {

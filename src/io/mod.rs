@@ -3,11 +3,14 @@
 
 pub mod admin_token;
 pub mod banner;
+pub mod client_address;
 pub mod doctor;
+mod doors;
 pub mod embed;
 pub mod http;
 pub mod listen;
 pub mod listening;
+pub mod open_files;
 pub mod outbox;
 mod output_sockets;
 pub mod probe;

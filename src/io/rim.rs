@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -12,6 +12,7 @@ use super::embed::Embedder;
 use super::outbox::{Outbox, OutboxReader, outbox};
 use super::recorder::RecorderHandle;
 use crate::ids::{ConnectionId, TapId, Ticket};
+use crate::logic::household::{Household, Pass};
 use crate::logic::limits::Limits;
 use crate::logic::lobby::{Lobby, Refusal, ShardIndex};
 use crate::logic::room::RoomEvent;
@@ -154,18 +155,21 @@ impl Rim {
             .map_or(Membership::None, |socket| socket.membership)
     }
 
-    /// Finds the shard for a `join` of this socket, which must be sent there then.
+    /// Finds the shard for a `join` of this socket, which must be sent there then, and what counts the
+    /// member.
     ///
     /// # Errors
-    /// [`Refusal`], if the node is full.
+    /// [`Refusal`], if the node is full, or the household has its share.
     pub fn enter_for_join(
         &self,
         connection: ConnectionId,
         room: &str,
-    ) -> Result<ShardIndex, Refusal> {
-        let shard = self.lobby().enter(room)?;
+        household: Household,
+    ) -> Result<(ShardIndex, Pass), Refusal> {
+        let entered = self.lobby().enter(Instant::now(), room, household);
+        let entered = entered.inspect_err(|_| self.counters.refused_joins.add(1))?;
         self.expect(connection, Arrival::Join(room.to_owned()));
-        Ok(shard)
+        Ok(entered)
     }
 
     /// Finds the shard for a `resume` of this socket, which must be sent there then; nothing if there
@@ -269,6 +273,7 @@ impl Rim {
                     embedder.events.send(room, event);
                 }
             }
+            ShardEffect::NoRoom { room } => self.lobby().closed(&room),
             ShardEffect::RoomClosed { room } => {
                 tracing::info!(room, "room closed");
                 self.lobby().closed(&room);
@@ -316,6 +321,11 @@ impl Rim {
         let (asker, answer) = oneshot::channel();
         lock(&self.tickets).insert(ticket, asker);
         (ticket, answer)
+    }
+
+    /// How many questions are open.
+    pub fn tickets(&self) -> usize {
+        lock(&self.tickets).len()
     }
 
     /// Gives up a question.

@@ -1,23 +1,25 @@
 //! The node as a whole: starts, takes connections, stops.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::admin_token::{AdminToken, TokenError};
+use super::client_address::Proxies;
+use super::doors::Doors;
 use super::embed::Embedder;
 use super::http::{metrics_router, router};
 use super::listen::{
     BindError, MediaSockets, advertised, bind_http, bind_media, bind_metrics, outward,
 };
 use super::listening::Listening;
+use super::open_files;
 use super::public_address::{self, Seen};
 use super::recorder::RecorderHandle;
 use super::relay_setup;
@@ -28,16 +30,12 @@ use super::tcp::{self, Port};
 use super::tls::{self, Tls, TlsError};
 use super::worker::{self, WorkerConfig};
 use crate::config::{LoadError, OnOff, Settings};
+use crate::logic::guesses::Guesses;
 use crate::logic::limits::Limits;
 use crate::logic::lobby::ShardIndex;
 use crate::media::shard::{Question, ShardCommand};
 use crate::protocol::reason::Reason;
 
-/// TCP connections at once. Beyond, the newest is closed without a word.
-pub(super) const CONNECTIONS_MAX: usize = 16_384;
-/// TCP connections of one address at once, for every WebSocket it may have. Beyond, the newest is
-/// closed without a word. A browser opens six beside its WebSocket.
-const CONNECTIONS_PER_WEBSOCKET: u32 = 4;
 /// Connections at once that ask for metrics alone. Beyond, the newest is closed without a word.
 const METRICS_CONNECTIONS_MAX: usize = 64;
 /// How long members may take to read their last messages when the node stops.
@@ -56,12 +54,16 @@ pub struct Node {
     pub limits: Limits,
     /// Sockets and open questions.
     pub rim: Arc<Rim>,
+    /// Who speaks for others.
+    pub proxies: Proxies,
     /// The UDP port of all media.
     pub media_port: u16,
     /// The TCP port of everything else, and of what comes over no UDP.
     pub tcp_port: u16,
     shards: Vec<ShardHandle>,
     stopping: watch::Sender<bool>,
+    // Touched once per request with a token.
+    guesses: Mutex<Guesses>,
 }
 
 /// A node that runs until it is stopped or dropped.
@@ -141,6 +143,8 @@ impl Server {
         let (stream_port, streams) = streams(settings.turn == OnOff::On);
         let (shard, worker) = start_shard(&settings, (http, sockets), streams, &rim)?;
         let node = Arc::new(Node {
+            proxies: Proxies::new(&settings),
+            guesses: Mutex::new(Guesses::new(&limits)),
             settings,
             admin,
             limits,
@@ -272,6 +276,11 @@ impl Node {
         &self.shards
     }
 
+    /// Who has guessed at tokens.
+    pub(super) fn guesses(&self) -> MutexGuard<'_, Guesses> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the node takes nobody in any more.
     pub fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
@@ -358,7 +367,7 @@ async fn follow_address(node: Arc<Node>, mut seen: Seen, media: Vec<SocketAddr>)
 }
 
 async fn take_connections(node: Arc<Node>, listener: TcpListener, port: Port) {
-    let doors = Arc::new(Doors::new(&node.limits));
+    let doors = Arc::new(Doors::new(&node.limits, open_files::limit()));
     let mut stopping = node.stopping.subscribe();
     loop {
         let accepted = tokio::select! {
@@ -374,10 +383,7 @@ async fn take_connections(node: Arc<Node>, listener: TcpListener, port: Port) {
                 continue;
             }
         };
-        let proxied = node
-            .settings
-            .trusted_proxy
-            .contains(&peer.ip().to_canonical());
+        let proxied = node.settings.trusts(peer.ip());
         match Doors::enter(&doors, peer.ip().to_canonical(), proxied) {
             Some(pass) => {
                 node.rim.counters.connections.add(1);
@@ -422,75 +428,6 @@ fn serve_metrics(node: &Arc<Node>, listener: std::net::TcpListener) -> std::io::
     Ok(address)
 }
 
-/// Who holds how many TCP connections.
-#[derive(Debug)]
-struct Doors {
-    free: Arc<Semaphore>,
-    per_address_max: u32,
-    // Touched once per connection.
-    addresses: Mutex<BTreeMap<IpAddr, u32>>,
-}
-
-/// A TCP connection's place, given back when it is dropped.
-#[derive(Debug)]
-struct Pass {
-    doors: Arc<Doors>,
-    address: Option<IpAddr>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Doors {
-    fn new(limits: &Limits) -> Self {
-        Self {
-            free: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-            per_address_max: limits
-                .connections_per_address
-                .saturating_mul(CONNECTIONS_PER_WEBSOCKET),
-            addresses: Mutex::default(),
-        }
-    }
-
-    /// Lets a connection in; a trusted proxy's connections are everybody's and are not counted.
-    fn enter(doors: &Arc<Self>, address: IpAddr, proxied: bool) -> Option<Pass> {
-        let permit = Arc::clone(&doors.free).try_acquire_owned().ok()?;
-        if !proxied {
-            let mut addresses = doors
-                .addresses
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let count = addresses.entry(address).or_default();
-            if *count >= doors.per_address_max {
-                return None;
-            }
-            *count += 1;
-        }
-        Some(Pass {
-            doors: Arc::clone(doors),
-            address: (!proxied).then_some(address),
-            _permit: permit,
-        })
-    }
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        let Some(address) = self.address else {
-            return;
-        };
-        let mut addresses = self
-            .doors
-            .addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = addresses.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                addresses.remove(&address);
-            }
-        }
-    }
-}
-
 /// Adds figures of the same shape; what is not a number is taken from the first that has it.
 fn add(left: Value, right: Value) -> Value {
     match (left, right) {
@@ -522,25 +459,5 @@ mod tests {
         let two = json!({"rooms": 2, "dropped": {"replay": 3, "other": 1}, "load": 0.25});
         let sum = json!({"rooms": 3, "dropped": {"replay": 5, "other": 1}, "load": 0.75});
         assert_eq!(add(add(Value::Null, one), two), sum);
-    }
-
-    #[test]
-    fn an_address_gets_its_share_of_connections_and_no_more() {
-        let limits = Limits {
-            connections_per_address: 1,
-            ..Limits::default()
-        };
-        let doors = Arc::new(Doors::new(&limits));
-        let address = "192.0.2.7".parse().unwrap();
-        let mut passes: Vec<_> = (0..4)
-            .map(|_| Doors::enter(&doors, address, false).unwrap())
-            .collect();
-        assert!(Doors::enter(&doors, address, false).is_none());
-        assert!(Doors::enter(&doors, address, true).is_some());
-        assert!(Doors::enter(&doors, "192.0.2.8".parse().unwrap(), false).is_some());
-        passes.pop();
-        assert!(Doors::enter(&doors, address, false).is_some());
-        drop(passes);
-        assert!(doors.addresses.lock().unwrap().is_empty());
     }
 }

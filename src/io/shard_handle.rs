@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::rim::Rim;
+use crate::ids::Ticket;
 use crate::media::shard::{Question, ShardCommand};
 
 /// Commands that may wait for a shard. When it is full, sockets are not read until there is room.
@@ -64,12 +65,50 @@ impl ShardHandle {
     /// [`ShardError`], if there is no answer.
     pub async fn ask(&self, question: Question) -> Result<Value, ShardError> {
         let (ticket, answer) = self.rim.open_ticket();
+        let _held = Held {
+            rim: &self.rim,
+            ticket,
+        };
         let asked = async {
             self.send(ShardCommand::Ask { ticket, question }).await?;
             answer.await.map_err(|_| ShardError::Gone)
         };
         let answered = tokio::time::timeout(ANSWER_TIMEOUT, asked).await;
-        self.rim.drop_ticket(ticket);
         answered.unwrap_or(Err(ShardError::Timeout))
+    }
+}
+
+/// A question's ticket, given up with whoever asked: a client may be gone before there is an answer.
+struct Held<'a> {
+    rim: &'a Rim,
+    ticket: Ticket,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.rim.drop_ticket(self.ticket);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::logic::limits::Limits;
+
+    #[tokio::test]
+    async fn a_question_that_is_given_up_leaves_nothing_behind() {
+        let rim = Arc::new(Rim::new(1, &Limits::default()));
+        let (mailbox, _shard) = mpsc::channel(1);
+        let handle = ShardHandle::new(mailbox, Arc::clone(&rim));
+        handle.send(ShardCommand::Shutdown).await.unwrap();
+        let asking = tokio::spawn(async move { handle.ask(Question::Stats).await });
+        while rim.tickets() == 0 {
+            tokio::task::yield_now().await;
+        }
+        asking.abort();
+        assert!(asking.await.unwrap_err().is_cancelled());
+        assert_eq!(rim.tickets(), 0);
     }
 }

@@ -22,6 +22,11 @@ use crate::media::egress::SendArena;
 /// What tasks have to say and the worker has not heard; beyond, they wait and read nothing.
 const EVENTS_MAX: usize = 256;
 
+/// Bytes that wait for the connections of one household.
+#[cfg(test)]
+pub(super) const HOUSEHOLD_BYTES_MAX: u64 =
+    places::STREAMS_OF_HOUSEHOLD_MAX as u64 * outgoing::WAITING_BYTES_MAX as u64;
+
 /// What the task of a connection tells the worker.
 #[derive(Debug)]
 pub enum StreamEvent {
@@ -29,8 +34,8 @@ pub enum StreamEvent {
     Opened(Opened),
     /// Whole frames came.
     Arrived(Path, Frames),
-    /// For a while none came.
-    Silent(Path),
+    /// It has been there for a while: if nobody uses it, it is to go.
+    Judged(Path),
     /// It is over.
     Ended(Path),
 }

@@ -204,8 +204,8 @@ impl Worker {
                     shard.handle_datagram(now, path, frame, &mut self.out);
                 }
             }
-            StreamEvent::Silent(path) if shard.needs_stream(now, path) => {}
-            StreamEvent::Silent(path) => self.streams.close(path),
+            StreamEvent::Judged(path) if shard.needs_stream(now, path) => {}
+            StreamEvent::Judged(path) => self.streams.close(path),
             StreamEvent::Ended(path) => {
                 shard.stream_ended(path);
                 self.streams.remove(path);

@@ -45,7 +45,8 @@ pub struct Limits {
     pub token_bytes: u32,
     /// Seats that one viewer can ask for. Beyond: `limit`.
     pub seats: u32,
-    /// Peer connections of a shard that have not finished DTLS. Beyond: `badOffer`.
+    /// Peer connections of a shard that have not come up yet, of members without another that has.
+    /// Beyond: the address (IPv6: the /64) that has most of them loses its oldest.
     pub half_open_peers: u32,
     /// Publishers and viewers over WHIP and WHEP at once. Beyond: 503.
     pub http_sessions: u32,
@@ -67,8 +68,18 @@ pub struct Limits {
     pub outputs: u32,
     /// Rooms on the node. Beyond: `nodeFull`.
     pub rooms: u32,
-    /// WebSockets from one address (IPv6: from one /64). Beyond: refused before the upgrade.
+    /// Members on the node, those included whose WebSockets are waited for. Beyond: `nodeFull`.
+    pub members: u32,
+    /// WebSockets and HTTP sessions from one address (IPv6: from one /64), and members, those included
+    /// whose WebSockets are waited for. Beyond: refused before the upgrade, and `limit`.
     pub connections_per_address: u32,
+    /// Rooms that were opened by joins from one address (IPv6: from one /64). Beyond: `limit`.
+    pub rooms_per_address: u32,
+    /// Joins from one address (IPv6: from one /64) within a minute. Beyond: `tooFast`.
+    pub joins_per_minute: u32,
+    /// Wrong tokens (of managers, WHIP and WHEP) from one address (IPv6: from one /64) within a minute.
+    /// Beyond: 429.
+    pub guesses_per_minute: u32,
     /// Seconds that a room made by a `join` outlives its last member, so that a reload finds it.
     pub empty_room_seconds: u32,
     /// Seconds that a room made over REST stays while empty.
@@ -120,7 +131,11 @@ impl Default for Limits {
             room_outputs: 32,
             outputs: 256,
             rooms: 1_000,
+            members: 5_000,
             connections_per_address: 200,
+            rooms_per_address: 100,
+            joins_per_minute: 300,
+            guesses_per_minute: 10,
             empty_room_seconds: 5,
             reserved_room_seconds: 600,
             owner_keys: 10_000,
@@ -156,6 +171,16 @@ impl Limits {
             self.errors_seconds,
             self.errors_burst,
         )
+    }
+
+    /// A bucket for the joins of one household; every join takes one.
+    pub fn join_bucket(&self, now: Instant) -> Bucket {
+        Bucket::new(now, self.joins_per_minute, 60, self.joins_per_minute)
+    }
+
+    /// A bucket for the wrong tokens of one household; every one takes one.
+    pub fn guess_bucket(&self, now: Instant) -> Bucket {
+        Bucket::new(now, self.guesses_per_minute, 60, self.guesses_per_minute)
     }
 
     /// A bucket for the reactions of one member; every reaction takes one.
@@ -217,6 +242,17 @@ impl Bucket {
         self.take_many(now, 1)
     }
 
+    /// When it is, or was, full again.
+    pub fn full_at(&self) -> Instant {
+        self.full_at
+    }
+
+    /// How long it takes until there is a token.
+    pub fn wait(&self, now: Instant) -> Duration {
+        let filling = self.full_at.saturating_duration_since(now);
+        (filling + self.interval).saturating_sub(self.capacity)
+    }
+
     /// Takes that many tokens, if there are as many.
     pub fn take_many(&mut self, now: Instant, tokens: u32) -> bool {
         let full_at = self.full_at.max(now) + self.interval * tokens;
@@ -249,6 +285,18 @@ mod tests {
         assert_eq!(taken(&mut bucket, start + 1_010 * MS), 100);
         assert_eq!(taken(&mut bucket, start + 3_600_000 * MS), 200);
         assert_eq!(taken(&mut bucket, start), 0, "a clock that went back");
+    }
+
+    #[test]
+    fn a_bucket_knows_when_it_gives_again() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(start, 2, 1, 3);
+        assert_eq!(bucket.wait(start), Duration::ZERO);
+        taken(&mut bucket, start);
+        assert_eq!(bucket.wait(start), 500 * MS);
+        assert_eq!(bucket.wait(start + 400 * MS), 100 * MS);
+        assert_eq!(bucket.wait(start + 500 * MS), Duration::ZERO);
+        assert!(bucket.take(start + 500 * MS));
     }
 
     #[test]

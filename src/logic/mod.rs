@@ -1,6 +1,8 @@
 //! Decides: membership, mesh or SFU, admission, what is forwarded to whom. Pure: time is an argument.
 
 pub mod forward;
+pub mod guesses;
+pub mod household;
 pub mod limits;
 pub mod lobby;
 pub mod names;

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::ids::MemberId;
+use crate::logic::household::Household;
 use crate::logic::limits::Limits;
 use crate::logic::topology::{Tally, Topology, TopologyConfig, TopologyEffect, TopologyInput};
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
@@ -201,6 +202,12 @@ impl Room {
     /// Whether somebody of that id is in the room.
     pub fn has(&self, member: MemberId) -> bool {
         self.roster.get(member).is_some()
+    }
+
+    /// From where a member comes.
+    pub fn household_of(&self, member: MemberId) -> Household {
+        let attendee = self.roster.get(member);
+        attendee.map_or_else(Household::default, |attendee| attendee.pass.household())
     }
 
     /// How many are in the room, those whose WebSockets are waited for included.

@@ -257,15 +257,6 @@ impl Conference {
         fresh: bool,
         around: &mut Surroundings<'_>,
     ) -> MediaFact {
-        if around.switchboard.half_open() >= around.limits.half_open_peers as usize {
-            around.counters.refused_offers += 1;
-            let message = "too many connections are coming up; try again in a moment".to_owned();
-            return MediaFact::OfferRefused {
-                member,
-                id,
-                message,
-            };
-        }
         let existing = self.by_member.get(&member).copied().filter(|_| !fresh);
         let answered = match existing.and_then(|place| self.participants.get_mut(place)) {
             Some(participant) => {
@@ -278,8 +269,9 @@ impl Conference {
                 answered
             }
             None => Peer::accept(now, offer, around.transport, around.rng).map(|(peer, answer)| {
+                let is_proven = self.is_proven(member);
                 self.close_peer(now, member, around);
-                self.seat_peer(now, member, peer, around);
+                self.seat_peer(now, member, (peer, is_proven), around);
                 answer
             }),
         };
@@ -309,7 +301,7 @@ impl Conference {
         &mut self,
         now: Instant,
         member: MemberId,
-        peer: Peer,
+        (peer, is_proven): (Peer, bool),
         around: &mut Surroundings<'_>,
     ) {
         let place = Place {
@@ -317,6 +309,13 @@ impl Conference {
             participant: self.participants.next(),
         };
         let key = around.switchboard.register(place);
+        if !is_proven {
+            let (household, max) = (
+                self.room.household_of(member),
+                around.limits.half_open_peers,
+            );
+            around.switchboard.expect(key, household, max as usize);
+        }
         around.switchboard.bind_ufrags(key, &peer);
         let rate = around.limits.publisher_bucket(now);
         let participant = Participant::new(now, member, (key, peer), rate, around.rng);
@@ -380,9 +379,7 @@ impl Conference {
             return;
         };
         participant.peer.close(now, &mut around.out.datagrams);
-        around
-            .switchboard
-            .release(participant.key, !participant.was_up);
+        around.switchboard.release(participant.key);
         for slot in participant.tracks.iter().flatten() {
             self.take_off_air(now, *slot);
             self.tracks.remove(slot.0);
@@ -482,7 +479,7 @@ impl Conference {
             }
             Arrived::Connected => {
                 participant.was_up = true;
-                around.switchboard.opened();
+                around.switchboard.opened(participant.key);
                 around.counters.connected += 1;
                 self.handle(now, RoomInput::Media(MediaFact::PeerUp { member }), around);
             }
@@ -492,6 +489,28 @@ impl Conference {
             && participant.peer.state() == PeerState::Connecting
         {
             self.transport_wake = earlier(self.transport_wake, participant.peer.poll_timeout());
+        }
+    }
+
+    /// Whether a member has shown that they can connect.
+    fn is_proven(&self, member: MemberId) -> bool {
+        let place = self.by_member.get(&member);
+        let participant = place.and_then(|place| self.participants.get(*place));
+        participant.is_some_and(|participant| participant.was_up)
+    }
+
+    /// A connection that did not come up in time makes way for others.
+    pub fn give_up(&mut self, now: Instant, place: usize, around: &mut Surroundings<'_>) {
+        around.counters.displaced_peers += 1;
+        if let Some(member) = self.participants.get(place).map(|one| one.member) {
+            self.lose(now, member, around);
+        }
+    }
+
+    /// A connection that has yet to come up goes with its member's WebSocket.
+    pub fn end_half_open(&mut self, now: Instant, member: MemberId, around: &mut Surroundings<'_>) {
+        if self.by_member.contains_key(&member) && !self.is_proven(member) {
+            self.lose(now, member, around);
         }
     }
 

@@ -11,6 +11,7 @@ mod feedback;
 pub mod fingerprint;
 mod forwarding;
 pub mod grants;
+pub mod half_open;
 pub mod ice;
 pub mod matroska;
 pub mod ogg;

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::ids::{ConnectionId, LocalSocket, MemberId, Path, StreamKind, TapId, Ticket};
 use crate::logic::forward::reports::NtpClock;
+use crate::logic::household::Pass;
 use crate::logic::owner_keys::OwnerKeys;
 use crate::logic::record::thinning::Backlog;
 use crate::logic::room::{
@@ -62,6 +63,8 @@ pub enum ShardCommand {
         sfu_only: bool,
         /// What makes it the owner, perhaps.
         owner_key: Option<OwnerKey>,
+        /// From where it comes; it counts the member until they are gone.
+        pass: Pass,
     },
     /// A WebSocket said `resume`, with a room's checked name.
     Resume {
@@ -242,6 +245,11 @@ pub enum ShardEffect {
         room: String,
         /// What happened there.
         event: RoomEvent,
+    },
+    /// A room that somebody asked for could not be made: its name is free.
+    NoRoom {
+        /// Its name.
+        room: String,
     },
     /// A room is gone: its name is free.
     RoomClosed {
@@ -444,12 +452,14 @@ impl Shard {
                 kind,
                 sfu_only,
                 owner_key,
+                pass,
             } => {
                 let newcomer = Newcomer {
                     name,
                     kind,
                     sfu_only,
                     owner_key,
+                    pass,
                 };
                 self.join(now, connection, room, (newcomer, id), out);
             }
@@ -485,6 +495,7 @@ impl Shard {
                     self.with_room(now, slot, out, |conference, around| {
                         conference.disconnect(member);
                         conference.handle(now, RoomInput::Gone { member, reason }, around);
+                        conference.end_half_open(now, member, around);
                         let is_waited_for = conference.room.has(member);
                         around.counters.lost_websockets += u64::from(is_waited_for);
                     });
@@ -545,7 +556,8 @@ impl Shard {
                 message,
             };
             let frame = ServerFrame { seq: None, message };
-            return out.effects.push(ShardEffect::Send { connection, frame });
+            out.effects.push(ShardEffect::Send { connection, frame });
+            return out.effects.push(ShardEffect::NoRoom { room });
         };
         let member = MemberId(self.rng.random());
         let token = self.token();
@@ -757,6 +769,7 @@ impl Shard {
             conference.handle(now, input, around)
         });
         self.drop_if_over(now, slot, out);
+        self.make_way(now, out);
     }
 
     fn with_room(
@@ -790,6 +803,15 @@ impl Shard {
             }
         }
         self.reschedule(now, slot);
+    }
+
+    /// Ends connections that others have to make way for.
+    fn make_way(&mut self, now: Instant, out: &mut ShardOutput) {
+        while let Some(place) = self.switchboard.next_given_up() {
+            self.with_room(now, place.room, out, |conference, around| {
+                conference.give_up(now, place.participant, around);
+            });
+        }
     }
 
     /// Notes when the room wants to be woken, or drops it if it is over.

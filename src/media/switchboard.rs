@@ -1,7 +1,9 @@
 //! Which room and participant a datagram belongs to.
 
 use crate::ids::Path;
+use crate::logic::household::Household;
 use crate::media::demux::{PeerKey, Routes};
+use crate::media::half_open::HalfOpen;
 use crate::media::ice::Checked;
 use crate::media::peer::Peer;
 use crate::media::slots::Slots;
@@ -20,21 +22,36 @@ pub struct Place {
 pub struct Switchboard {
     routes: Routes,
     places: Slots<Place>,
-    half_open: usize,
+    half_open: HalfOpen,
+    /// Those that others had to make way for.
+    given_up: Vec<PeerKey>,
 }
 
 impl Switchboard {
-    /// A key for a new peer connection, which has yet to come up.
+    /// A key for a new peer connection.
     pub fn register(&mut self, place: Place) -> PeerKey {
-        self.half_open += 1;
         PeerKey(self.places.insert(place) as u32)
     }
 
-    /// Forgets a peer connection and all its routes; `half_open` if it never came up.
-    pub fn release(&mut self, key: PeerKey, half_open: bool) {
+    /// A peer connection has yet to come up, of a member who has shown no other that did. There may be
+    /// `max` of these, or some household's oldest is [given up](Self::next_given_up).
+    pub fn expect(&mut self, key: PeerKey, household: Household, max: usize) {
+        self.given_up
+            .extend(self.half_open.begin(key, household, max));
+    }
+
+    /// Where a peer connection is that has to go.
+    pub fn next_given_up(&mut self) -> Option<Place> {
+        let key = self.given_up.pop()?;
+        self.place(key)
+    }
+
+    /// Forgets a peer connection and all its routes.
+    pub fn release(&mut self, key: PeerKey) {
         self.routes.unbind_peer(key);
         self.places.remove(key.0 as usize);
-        self.half_open -= usize::from(half_open && self.half_open > 0);
+        self.half_open.end(key);
+        self.given_up.retain(|other| *other != key);
     }
 
     /// Peer connections that there are.
@@ -49,12 +66,12 @@ impl Switchboard {
 
     /// Peer connections that have not come up yet.
     pub fn half_open(&self) -> usize {
-        self.half_open
+        self.half_open.len()
     }
 
     /// A peer connection came up.
-    pub fn opened(&mut self) {
-        self.half_open = self.half_open.saturating_sub(1);
+    pub fn opened(&mut self, key: PeerKey) {
+        self.half_open.end(key);
     }
 
     /// Routes checks for every username fragment of the peer to it, and for no other. `false` if
@@ -107,13 +124,22 @@ mod tests {
             room: 0,
             participant,
         };
-        let keys = [0, 1, 2].map(|participant| switchboard.register(place(participant)));
-        assert_eq!((switchboard.len(), switchboard.half_open()), (3, 3));
-        switchboard.opened();
-        switchboard.release(keys[0], false);
-        assert_eq!((switchboard.len(), switchboard.half_open()), (2, 2));
-        switchboard.release(keys[1], true);
-        switchboard.release(keys[2], true);
+        let keys = [0, 1, 2, 3].map(|participant| switchboard.register(place(participant)));
+        for key in &keys[..3] {
+            switchboard.expect(*key, Household::default(), 3);
+        }
+        assert_eq!((switchboard.len(), switchboard.half_open()), (4, 3));
+        switchboard.opened(keys[0]);
+        switchboard.release(keys[0]);
+        assert_eq!((switchboard.len(), switchboard.half_open()), (3, 2));
+        switchboard.expect(keys[3], Household::default(), 2);
+        assert_eq!(switchboard.next_given_up(), Some(place(1)));
+        assert_eq!(switchboard.next_given_up(), None);
+        switchboard.expect(keys[1], Household::default(), 2);
+        switchboard.release(keys[2]);
+        assert_eq!(switchboard.next_given_up(), None, "gone by itself");
+        switchboard.release(keys[1]);
+        switchboard.release(keys[3]);
         assert_eq!((switchboard.len(), switchboard.half_open()), (0, 0));
         assert!(switchboard.is_empty());
     }

@@ -16,6 +16,7 @@
 mod browser;
 mod connection;
 mod description;
+mod half_open;
 mod invariants;
 mod key_frame_requests;
 mod light;

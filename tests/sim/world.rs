@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use motet::ids::ConnectionId;
+use motet::logic::household::Pass;
 use motet::media::shard::{ShardCommand, ShardEffect};
 use motet::protocol::client::{ClientFrame, ClientMessage, Feed, Want};
 use motet::protocol::reason::Reason;
@@ -388,6 +389,7 @@ impl World {
                 kind: motet::protocol::server::MemberKind::Client,
                 sfu_only,
                 owner_key,
+                pass: Pass::default(),
             },
             ClientMessage::Resume { room, token, after } => ShardCommand::Resume {
                 connection,
@@ -450,6 +452,7 @@ impl World {
             | ShardEffect::Record { .. }
             | ShardEffect::Tapped { .. }
             | ShardEffect::Event { .. }
+            | ShardEffect::NoRoom { .. }
             | ShardEffect::RoomClosed { .. } => {}
         }
     }

@@ -89,7 +89,7 @@ fn files(settings: &Settings, addresses: &[IpAddr]) -> FileFacts {
     };
     FileFacts {
         soft: system::open_files(),
-        connections: super::server::CONNECTIONS_MAX as u64,
+        connections: super::doors::CONNECTIONS_MAX.into(),
         relays,
     }
 }

@@ -25,16 +25,16 @@ pub(super) fn buffers() -> BufferFacts {
     }
 }
 
-/// RLIMIT_NOFILE of this process, which is that of a node started in the same way.
+/// RLIMIT_NOFILE of a node started in the same way, which takes as much as it is allowed to.
 pub(super) fn open_files() -> Option<u64> {
-    soft_limit(&std::fs::read_to_string("/proc/self/limits").ok()?)
+    hard_limit(&std::fs::read_to_string("/proc/self/limits").ok()?)
 }
 
-fn soft_limit(limits: &str) -> Option<u64> {
+fn hard_limit(limits: &str) -> Option<u64> {
     let line = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"))?;
-    match line.split_whitespace().next()? {
+    match line.split_whitespace().nth(1)? {
         "unlimited" => Some(u64::MAX),
         number => number.parse().ok(),
     }
@@ -45,17 +45,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_soft_limit_is_read_from_the_kernels_table() {
-        let table = |soft: &str| {
+    fn the_hard_limit_is_read_from_the_kernels_table() {
+        let table = |hard: &str| {
             format!(
                 "Limit                     Soft Limit           Hard Limit           Units     \n\
                  Max processes             7                    8                    processes \n\
-                 Max open files            {soft:<20} 524288               files     \n"
+                 Max open files            1024                 {hard:<20} files     \n"
             )
         };
-        assert_eq!(soft_limit(&table("1024")), Some(1024));
-        assert_eq!(soft_limit(&table("unlimited")), Some(u64::MAX));
-        assert_eq!(soft_limit("nothing"), None);
+        assert_eq!(hard_limit(&table("524288")), Some(524_288));
+        assert_eq!(hard_limit(&table("unlimited")), Some(u64::MAX));
+        assert_eq!(hard_limit("nothing"), None);
         assert!(open_files().is_some());
     }
 

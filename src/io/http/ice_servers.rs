@@ -67,7 +67,7 @@ fn tcp_urls(settings: &Settings, port: u16, peer: SocketAddr, headers: &HeaderMa
         return vec![];
     };
     let is_tls = settings.tls.mode != TlsMode::Off;
-    let is_proxied = settings.trusted_proxy.contains(&peer.ip().to_canonical());
+    let is_proxied = settings.trusts(peer.ip());
     if is_proxied && settings.http_listen.ip().is_loopback() {
         return vec![];
     }

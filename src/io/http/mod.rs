@@ -14,6 +14,7 @@ mod recordings;
 mod rest;
 mod secure;
 mod session;
+mod throttle;
 mod whip;
 pub mod ws;
 

@@ -30,6 +30,11 @@ impl Problem {
         self
     }
 
+    /// The same with when it is worth another try, instead of in five seconds.
+    pub(super) fn with_retry_after(self, seconds: u64) -> Self {
+        self.with(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
     /// For programs.
     pub(super) fn status(&self) -> StatusCode {
         self.status

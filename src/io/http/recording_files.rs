@@ -20,6 +20,7 @@ use super::assets;
 use super::problem::Problem;
 use super::ranges::{self, Wanted};
 use super::rest::percent_encode;
+use super::throttle::guarded;
 use crate::io::recorder::RecordingStore;
 use crate::io::server::Node;
 use crate::logic::names::check_name;
@@ -52,7 +53,8 @@ impl FromRequestParts<Arc<Node>> for Reader {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, Problem> {
-        check_reader(&node.admin.secret, &parts.headers).map(|()| Reader)
+        let check = || check_reader(&node.admin.secret, &parts.headers);
+        guarded(node, parts, check).map(|()| Reader)
     }
 }
 

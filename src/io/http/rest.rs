@@ -14,9 +14,11 @@ use serde_json::Value;
 use super::access::check_manager;
 use super::media_type;
 use super::problem::Problem;
+use super::throttle::guarded;
 use crate::io::room_name::random_room_name;
 use crate::io::server::Node;
 use crate::io::shard_handle::ShardError;
+use crate::logic::lobby::Refusal;
 use crate::logic::names::check_name;
 use crate::logic::room::RecordingScope;
 use crate::media::shard::Question;
@@ -33,7 +35,8 @@ impl axum::extract::FromRequestParts<Arc<Node>> for Manager {
         parts: &mut axum::http::request::Parts,
         node: &Arc<Node>,
     ) -> Result<Self, Problem> {
-        check_manager(&node.admin.secret, &parts.headers).map(|()| Manager)
+        let check = || check_manager(&node.admin.secret, &parts.headers);
+        guarded(node, parts, check).map(|()| Manager)
     }
 }
 
@@ -123,9 +126,7 @@ pub(super) async fn create_room(
         Some(name) => check_name(&name).map_err(|error| bad_request(error.to_string()))?,
         None => random_room_name(),
     };
-    let shard = node.rim.lobby().enter(&name);
-    let shard = shard
-        .map_err(|refusal| Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}.")))?;
+    let shard = node.rim.lobby().reserve(&name)?;
     let question = Question::CreateRoom {
         name: name.clone(),
         owner_key: wanted.owner_key,
@@ -136,6 +137,10 @@ pub(super) async fn create_room(
         Value::Null => {
             let detail = format!("There is a room called {name:?} already.");
             Err(Problem::new(StatusCode::CONFLICT, detail))
+        }
+        Value::Object(refused) if refused.contains_key("error") => {
+            node.rim.lobby().closed(&name);
+            Err(Refusal::Rooms.into())
         }
         mut room => {
             if wanted.record {

@@ -52,7 +52,7 @@ fn may_be_plain(settings: &Settings, arrival: &Arrival, request: &Request) -> bo
     let is_own = |local: SocketAddr| local.ip().to_canonical() == peer;
     let is_here = peer.is_loopback() || arrival.local.is_some_and(is_own);
     let is_health = matches!(request.uri().path(), "/health" | "/ready" | "/metrics");
-    (is_here && is_health) || settings.trusted_proxy.contains(&peer)
+    (is_here && is_health) || settings.trusts(peer)
 }
 
 fn redirect(base: &str, request: &Request) -> Response {

@@ -21,6 +21,7 @@ use crate::io::outbox::{OutboxReader, Outgoing};
 use crate::io::rim::{IceServers, Membership};
 use crate::io::server::Node;
 use crate::io::shard_handle::ShardHandle;
+use crate::logic::household::Household;
 use crate::logic::limits::Bucket;
 use crate::logic::lobby::Refusal;
 use crate::logic::names::check_name;
@@ -66,7 +67,7 @@ pub(super) async fn upgrade(
         let detail = "The node is shutting down.";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     }
-    let address = access::client_address(&node.settings, peer, &headers);
+    let address = node.proxies.client_address(peer, &headers);
     let admission = Admission::new(&node, address)?;
     let ports = Ports {
         media: node.media_port,
@@ -76,7 +77,7 @@ pub(super) async fn upgrade(
     let bytes_max = node.limits.sdp_bytes as usize;
     Ok(
         configure(upgrade, bytes_max).on_upgrade(move |socket| async move {
-            serve(&node, socket, ice_servers).await;
+            serve(&node, socket, ice_servers, admission.household()).await;
             drop(admission);
         }),
     )
@@ -109,38 +110,57 @@ pub(super) fn close_code(reason: Reason) -> (u16, &'static str) {
     }
 }
 
-/// A place among the connections of an address, given back when it is dropped.
+/// A place among the connections of a household, given back when it is dropped.
 pub(super) struct Admission {
     node: Arc<Node>,
-    address: IpAddr,
+    household: Household,
 }
 
 impl Admission {
     /// # Errors
     /// 429 for too many connections of one address.
     pub(super) fn new(node: &Arc<Node>, address: IpAddr) -> Result<Self, Problem> {
-        if let Err(refusal) = node.rim.lobby().connect(address) {
+        let household = Household::of(address);
+        if let Err(refusal) = node.rim.lobby().connect(household) {
             node.rim.counters.refused.add(1);
-            let detail = format!("{refusal}.");
-            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail));
+            return Err(refusal.into());
         }
         let node = Arc::clone(node);
-        Ok(Self { node, address })
+        Ok(Self { node, household })
+    }
+
+    /// Whose place it is.
+    pub(super) fn household(&self) -> Household {
+        self.household
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.node.rim.lobby().disconnect(self.address);
+        self.node.rim.lobby().disconnect(self.household);
     }
 }
 
-async fn serve(node: &Arc<Node>, socket: WebSocket, ice_servers: IceServers) {
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let status = match refusal.is_theirs() {
+            true => StatusCode::TOO_MANY_REQUESTS,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let problem = Problem::new(status, refusal.to_string());
+        match refusal {
+            Refusal::JoinsOfHousehold { seconds } => problem.with_retry_after(seconds),
+            _ => problem,
+        }
+    }
+}
+
+async fn serve(node: &Arc<Node>, socket: WebSocket, ice_servers: IceServers, household: Household) {
     node.rim.counters.websockets.add(1);
     let (connection, outbox) = node.rim.open_socket(ice_servers);
     tracing::debug!(connection = connection.0, "websocket opened");
     let (mut sink, mut stream) = socket.split();
-    let mut conversation = Conversation::new(node, connection);
+    let mut conversation = Conversation::new(node, connection, household);
     let reason = tokio::select! {
         reason = write(&mut sink, outbox) => reason,
         reason = conversation.read(&mut stream) => reason,
@@ -220,6 +240,7 @@ async fn close(sink: &mut SplitSink<WebSocket, Message>, code: u16, text: &'stat
 struct Conversation<'a> {
     node: &'a Node,
     connection: ConnectionId,
+    household: Household,
     messages: Bucket,
     errors: Bucket,
     /// Where its room lives, once it has asked to be let into one.
@@ -238,11 +259,12 @@ enum Next {
 }
 
 impl<'a> Conversation<'a> {
-    fn new(node: &'a Node, connection: ConnectionId) -> Self {
+    fn new(node: &'a Node, connection: ConnectionId, household: Household) -> Self {
         let now = Instant::now();
         Self {
             node,
             connection,
+            household,
             messages: node.limits.message_bucket(now),
             errors: node.limits.error_bucket(now),
             shard: None,
@@ -370,19 +392,12 @@ impl<'a> Conversation<'a> {
                 return self.object(id, ErrorCode::BadName, &error.to_string());
             }
         };
-        let shard = match self.node.rim.enter_for_join(self.connection, &room) {
-            Ok(index) => self.node.shard(index),
-            Err(Refusal::NodeFull) => {
-                return self.object(
-                    id,
-                    ErrorCode::NodeFull,
-                    "This node holds as many rooms as it may.",
-                );
-            }
-            Err(refusal) => return self.object(id, ErrorCode::Limit, &refusal.to_string()),
+        let (connection, rim) = (self.connection, &self.node.rim);
+        let (shard, pass) = match rim.enter_for_join(connection, &room, self.household) {
+            Ok((index, pass)) => (self.node.shard(index), pass),
+            Err(refusal) => return self.object(id, refusal.code(), &refusal.to_string()),
         };
         self.shard = Some(shard);
-        let connection = self.connection;
         self.send(ShardCommand::Join {
             connection,
             id,
@@ -391,6 +406,7 @@ impl<'a> Conversation<'a> {
             kind: MemberKind::Client,
             sfu_only,
             owner_key,
+            pass,
         })
         .await
     }

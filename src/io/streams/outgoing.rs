@@ -14,6 +14,10 @@ const BYTES_MAX: usize = 64 * 1024;
 /// Room beyond that for answers of the relay, without which a client would lose its allocation.
 const BYTES_OF_ANSWERS_MAX: usize = 16 * 1024;
 
+/// All that waits, twice: it is being written while more comes.
+#[cfg(test)]
+pub(super) const WAITING_BYTES_MAX: usize = 2 * (BYTES_MAX + BYTES_OF_ANSWERS_MAX);
+
 /// Bytes for one connection.
 #[derive(Debug, Default)]
 pub struct Outgoing {

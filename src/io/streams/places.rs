@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::logic::lobby::household;
+use crate::logic::household::{Household, may_take};
 
 /// Connections at once, as many as there may be allocations. Beyond, the newest is closed.
 const STREAMS_MAX: u16 = 4_096;
-/// Connections at once of an IPv4 address or an IPv6 /64, which may be an office. Beyond, the newest is
-/// closed.
-const STREAMS_OF_SOURCE_MAX: u32 = 512;
+/// Connections at once of a household, which may be an office, and never more than it leaves free.
+/// Beyond, the newest is closed.
+pub(super) const STREAMS_OF_HOUSEHOLD_MAX: u32 = 512;
 
 /// All places.
 #[derive(Debug, Default)]
@@ -24,32 +24,35 @@ struct Book {
     free: Vec<u16>,
     /// Numbers from here on were never given.
     next: u16,
-    sources: BTreeMap<IpAddr, u32>,
+    taken: u16,
+    households: BTreeMap<Household, u32>,
 }
 
 /// One place, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     places: Arc<Places>,
-    source: IpAddr,
+    household: Household,
     number: u16,
 }
 
 impl Places {
     /// A place, if there is one for this address.
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let source = household(address);
+        let household = Household::of(address);
         let mut book = self.book();
-        let held = book.sources.get(&source).copied().unwrap_or_default();
-        if held >= STREAMS_OF_SOURCE_MAX {
+        let held = book.households.get(&household).copied().unwrap_or_default();
+        let (taken, total) = (book.taken.into(), STREAMS_MAX.into());
+        if !may_take(held, STREAMS_OF_HOUSEHOLD_MAX, taken, total) {
             return None;
         }
         let number = book.number()?;
-        book.sources.insert(source, held + 1);
+        book.households.insert(household, held + 1);
+        book.taken += 1;
         drop(book);
         Some(Place {
             places: Arc::clone(self),
-            source,
+            household,
             number,
         })
     }
@@ -82,10 +85,11 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut book = self.places.book();
         book.free.push(self.number);
-        if let Some(held) = book.sources.get_mut(&self.source) {
+        book.taken -= 1;
+        if let Some(held) = book.households.get_mut(&self.household) {
             *held -= 1;
             if *held == 0 {
-                book.sources.remove(&self.source);
+                book.households.remove(&self.household);
             }
         }
     }
@@ -102,9 +106,21 @@ mod tests {
     }
 
     #[test]
-    fn a_source_has_its_share_and_all_together_the_whole() {
+    fn eight_households_do_not_take_the_places_of_all() {
         let places = Arc::new(Places::default());
-        let mut held: Vec<Place> = (0..STREAMS_OF_SOURCE_MAX)
+        let mut held = Vec::new();
+        for _ in 0..STREAMS_OF_HOUSEHOLD_MAX {
+            held.extend((1..=8).filter_map(|number| places.take(source(number))));
+        }
+        let free = usize::from(STREAMS_MAX) - held.len();
+        assert!(free >= 400, "{free} are free");
+        assert!(places.take(source(9)).is_some());
+    }
+
+    #[test]
+    fn a_household_has_its_share_and_all_together_the_whole() {
+        let places = Arc::new(Places::default());
+        let mut held: Vec<Place> = (0..STREAMS_OF_HOUSEHOLD_MAX)
             .map(|_| places.take(source(1)).unwrap())
             .collect();
         assert!(places.take(source(1)).is_none());
@@ -115,12 +131,13 @@ mod tests {
         }
         assert_eq!(held.len(), usize::from(STREAMS_MAX));
         let freed = held.remove(0).number();
-        let given = places.take(source(1)).unwrap();
+        assert!(places.take(source(1)).is_none(), "it is for who has none");
+        let given = places.take(source(0)).unwrap();
         assert_eq!(given.number(), freed);
         drop(given);
         drop(held);
         let book = places.book();
-        assert!(book.sources.is_empty());
+        assert_eq!((book.households.len(), book.taken), (0, 0));
         assert_eq!(book.free.len(), usize::from(STREAMS_MAX));
     }
 }

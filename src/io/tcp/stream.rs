@@ -16,8 +16,8 @@ use crate::io::streams::{Frames, Outgoing, StreamEvent, StreamPort};
 
 /// How long a connection may take for its first whole frame.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
-/// After so long without a whole frame the worker is asked whether anybody uses it.
-const SILENCE: Duration = Duration::from_secs(30);
+/// So often the worker is asked whether anybody uses it, whatever comes over it.
+const PROBATION: Duration = Duration::from_secs(30);
 /// A client that takes so long for one batch, 64 KiB or so, reads no media.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes read at once.
@@ -77,7 +77,7 @@ async fn carry(
     let is_tls = transport.is_tls();
     let (reader, writer) = tokio::io::split(transport);
     let done = tokio::select! {
-        done = read(port, reader, path, first) => done,
+        done = read((port, path), reader, first, PROBATION) => done,
         () = write(writer, &outgoing, is_tls) => Some(()),
         () = stopped => Some(()),
     };
@@ -88,32 +88,38 @@ async fn carry(
 
 /// Reads to the end. `None`: something else came, or nothing.
 async fn read(
-    port: &StreamPort,
+    (port, path): (&StreamPort, Path),
     mut reader: impl AsyncRead + Unpin,
-    path: Path,
     (kind, first): (StreamKind, Vec<u8>),
+    probation: Duration,
 ) -> Option<()> {
     let mut cutter = Cutter::new(kind);
     let mut bytes = first;
+    let begun = Instant::now();
     let mut has_spoken = false;
-    let mut deadline = Instant::now() + FIRST_FRAME;
+    let mut deadline = begun + FIRST_FRAME;
     loop {
         let frames = cutter.cut(&bytes).ok()?;
         if !frames.is_empty() {
-            has_spoken = true;
-            deadline = Instant::now() + SILENCE;
+            if !has_spoken {
+                has_spoken = true;
+                deadline = begun + probation;
+            }
             port.tell(StreamEvent::Arrived(path, frames)).await.ok()?;
         }
         bytes.clear();
         match timeout_at(deadline, reader.read_buf(&mut bytes)).await {
             Ok(Ok(0)) => return Some(()),
-            Ok(Ok(_)) => {}
             Ok(Err(_)) => return None,
-            Err(_) if has_spoken => {
-                deadline = Instant::now() + SILENCE;
-                port.tell(StreamEvent::Silent(path)).await.ok()?;
+            Ok(Ok(_)) | Err(_) => {}
+        }
+        // Who never stops talking is asked as well.
+        if Instant::now() >= deadline {
+            if !has_spoken {
+                return None;
             }
-            Err(_) => return None,
+            deadline = Instant::now() + probation;
+            port.tell(StreamEvent::Judged(path)).await.ok()?;
         }
     }
 }
@@ -136,5 +142,47 @@ async fn write(mut writer: impl AsyncWrite + Unpin, outgoing: &Outgoing, is_tls:
         if !matches!(timeout(WRITE_TIMEOUT, written).await, Ok(Ok(()))) {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use motet_turn::stun::{BINDING_REQUEST, Writer};
+    use tokio::io::duplex;
+
+    use super::*;
+    use crate::io::streams::streams;
+
+    #[tokio::test]
+    async fn who_never_stops_talking_is_judged_too() {
+        let (port, mut worker) = streams(true);
+        let peer = ([192, 0, 2, 1], 7).into();
+        let (path, _outgoing) = port.open(StreamKind::Turn, peer).await.unwrap();
+        let mut binding = vec![];
+        Writer::new(&mut binding, BINDING_REQUEST, &[1; 12]);
+        let (mut client, node) = duplex(64);
+        let first = (StreamKind::Turn, binding.clone());
+        let reading = read((&port, path), node, first, Duration::from_millis(50));
+        let talking = async { while client.write_all(&binding).await.is_ok() {} };
+        let judged = async {
+            let (mut heard, mut judged) = (0, 0);
+            while judged < 3 {
+                worker.readable().await;
+                match worker.take() {
+                    Some(StreamEvent::Arrived(..)) => heard += 1,
+                    Some(StreamEvent::Judged(of)) if of == path => judged += 1,
+                    _ => {}
+                }
+            }
+            heard
+        };
+        let heard = tokio::select! {
+            heard = judged => heard,
+            done = reading => panic!("{done:?}"),
+            () = talking => panic!("it was cut off"),
+        };
+        assert!(heard > 3, "{heard} frames");
     }
 }

@@ -10,32 +10,50 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::hello::Hello;
+
 /// What is read and written in the clear.
 #[derive(Debug)]
 pub enum Transport {
     /// As it is on the wire.
     Plain(TcpStream),
     /// Inside TLS.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Hello<TcpStream>>>),
 }
 
-/// Bytes that wait unsent in the kernel, and then inside TLS, before the writer has to wait.
+/// Bytes of datagrams that wait unsent in the kernel, and then inside TLS, before the writer has to
+/// wait.
 const UNSENT_BYTES_MAX: u32 = 16 * 1024;
+/// The same for HTTP, where nothing is lost. What is written is then soon sent: who reads little by
+/// little lets something be written again and again.
+const UNSENT_HTTP_BYTES_MAX: u32 = 64 * 1024;
 
 impl Transport {
     /// What it cannot send waits with the writer, who knows what may be lost, instead of in the
     /// megabytes of the kernel's buffer.
     pub fn keep_queue_short(&mut self) {
-        let socket = match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(stream) => {
-                let (socket, session) = stream.get_mut();
-                session.set_buffer_limit(Some(UNSENT_BYTES_MAX as usize));
-                socket
-            }
-        };
+        if let Self::Tls(stream) = self {
+            let (_, session) = stream.get_mut();
+            session.set_buffer_limit(Some(UNSENT_BYTES_MAX as usize));
+        }
+        self.limit_unsent(UNSENT_BYTES_MAX);
+    }
+
+    /// Whoever does not read costs no megabytes of the kernel's buffer.
+    pub fn keep_http_queue_short(&self) {
+        self.limit_unsent(UNSENT_HTTP_BYTES_MAX);
+    }
+
+    fn limit_unsent(&self, bytes: u32) {
         // Without it the queue is longer, and that is all.
-        let _ = SockRef::from(&*socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+        let _ = SockRef::from(self.socket()).set_tcp_notsent_lowat(bytes);
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0.inner(),
+        }
     }
 
     /// Whether it is inside TLS.
@@ -48,10 +66,7 @@ impl Transport {
     /// # Errors
     /// If the socket is not connected any more.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        match self {
-            Self::Plain(stream) => stream.local_addr(),
-            Self::Tls(stream) => stream.get_ref().0.local_addr(),
-        }
+        self.socket().local_addr()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::ids::MemberId;
+use crate::logic::household::Pass;
 use crate::logic::limits::{Bucket, Limits};
 use crate::protocol::client::{Feed, Source, Want};
 use crate::protocol::reason::Reason;
@@ -27,6 +28,8 @@ pub(super) struct Attendee {
     pub(super) kind: MemberKind,
     pub(super) role: Role,
     pub(super) sfu_only: bool,
+    /// Counts them for their household.
+    pub(super) pass: Pass,
     pub(super) published: BTreeMap<Source, Publication>,
     /// What the owner holds muted.
     pub(super) silenced: BTreeSet<Source>,
@@ -82,6 +85,7 @@ impl Attendee {
             kind: newcomer.kind,
             role: Role::Guest,
             sfu_only: newcomer.sfu_only,
+            pass: newcomer.pass,
             published: BTreeMap::new(),
             silenced: BTreeSet::new(),
             forwarded: BTreeSet::new(),

@@ -27,6 +27,8 @@ pub(super) struct Line {
     /// What brought the present WebSocket, until that gives a sign of life: the answer, with the new
     /// token, may have been lost with it. From then on it is worth nothing to whoever has it.
     former: Option<String>,
+    /// The client gave a sign of life since it was let in: it has the token.
+    is_known_good: bool,
     lost: Option<Lost>,
     pub(super) log: Log,
 }
@@ -64,6 +66,7 @@ impl Line {
         Line {
             token,
             former: None,
+            is_known_good: false,
             lost: None,
             log: Log::new(bytes_max as usize),
         }
@@ -72,6 +75,7 @@ impl Line {
     /// The present WebSocket gave a sign of life: it, and the token it brought, arrived.
     pub(super) fn confirm(&mut self) {
         self.former = None;
+        self.is_known_good = true;
     }
 
     fn recognise(&self, token: &str) -> Option<Proof> {
@@ -149,12 +153,13 @@ impl Room {
 
     fn lose(&mut self, now: Instant, member: MemberId, reason: Reason, out: &mut Vec<RoomEffect>) {
         let grace = self.config.limits.grace();
-        if grace.is_zero() {
-            return self.leave(now, member, reason, out);
-        }
         let Some(attendee) = self.roster.get_mut(member).filter(|one| one.is_here()) else {
             return;
         };
+        // Who never said anything has nothing to come back to, nor perhaps the token.
+        if grace.is_zero() || !attendee.line.is_known_good {
+            return self.leave(now, member, reason, out);
+        }
         let until = now + grace;
         attendee.presence = Presence::Reconnecting;
         attendee.line.lost = Some(Lost { until, reason });

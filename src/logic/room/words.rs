@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ids::{ConnectionId, MemberId};
+use crate::logic::household::Pass;
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::Reason;
@@ -96,6 +97,8 @@ pub struct Newcomer {
     pub sfu_only: bool,
     /// What makes them the owner, perhaps.
     pub owner_key: Option<OwnerKey>,
+    /// From where they come; it counts them until they are gone.
+    pub pass: Pass,
 }
 
 /// What the media side tells a room.

@@ -38,6 +38,8 @@ pub struct Counters {
     pub dropped: Dropped,
     /// Offers that were not answered.
     pub refused_offers: u64,
+    /// Connections that were given up before they came up, as too many were coming up.
+    pub displaced_peers: u64,
     /// STUN Binding requests answered for mesh clients.
     pub stun_answers: u64,
     /// Members that joined.

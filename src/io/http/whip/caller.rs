@@ -13,6 +13,7 @@ use crate::config::Secret;
 use crate::io::http::access::{self, bearer, equal};
 use crate::io::http::media_type;
 use crate::io::http::problem::Problem;
+use crate::io::http::throttle::throttled;
 use crate::io::server::Node;
 
 /// RFC 6750 §3: at least one parameter beside the scheme.
@@ -68,10 +69,13 @@ impl Caller {
     /// with the WebSocket: pages of other origins must be allowed by name.
     ///
     /// # Errors
-    /// 401 without the token, 403 for a page of another origin.
+    /// 401 without the token, 429 after too many wrong ones, 403 for a page of another origin.
     pub(super) fn check(&self) -> Result<(), Problem> {
         match self.token() {
-            Some(token) => self.check_token(token),
+            Some(token) => {
+                let from = (self.peer, &self.headers);
+                throttled(&self.node, from, || self.check_token(token))
+            }
             None => access::check_origin(&self.node.settings, &self.headers),
         }
     }

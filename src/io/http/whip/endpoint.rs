@@ -18,7 +18,6 @@ use super::resource::FRAGMENT;
 use super::session::{Entry, Session};
 use super::sessions::{Handle, REQUESTS_MAX};
 use super::{Way, counter_offer};
-use crate::io::http::access;
 use crate::io::http::ice_servers::{Ports, ice_servers};
 use crate::io::http::problem::Problem;
 use crate::io::http::rest::{ask_room, percent_encode};
@@ -149,7 +148,7 @@ async fn begin(
     choice: Option<Choice>,
 ) -> Result<Response, Problem> {
     let node = &caller.node;
-    let address = access::client_address(&node.settings, caller.peer, &caller.headers);
+    let address = node.proxies.client_address(caller.peer, &caller.headers);
     let admission = Admission::new(node, address)?;
     let ports = Ports {
         media: node.media_port,

@@ -71,7 +71,7 @@ pub(super) fn routes(node: &Node) -> Router<Arc<Node>> {
         .route("/whip/{room}/{session}", session())
         .route("/whep/{room}/{session}", session())
         .method_not_allowed_fallback(super::method_not_allowed)
-        .layer(DefaultBodyLimit::max(node.limits.sdp_bytes as usize))
+        .layer(DefaultBodyLimit::max(node.limits.message_bytes as usize))
         .layer(Extension(sessions))
         .layer(middleware::map_response(cors::open))
 }

@@ -211,14 +211,10 @@ impl Voice {
             turn: entry.servers.turn.clone(),
         };
         let (connection, outbox) = node.rim.open_socket(servers);
-        let shard = match node.rim.enter_for_join(connection, &entry.room) {
-            Ok(index) => node.shard(index),
-            Err(refusal) => {
-                node.rim.close_socket(connection);
-                let detail = format!("{refusal}.");
-                return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
-            }
-        };
+        let household = admission.household();
+        let entered = node.rim.enter_for_join(connection, &entry.room, household);
+        let (shard, pass) = entered.inspect_err(|_| node.rim.close_socket(connection))?;
+        let shard = node.shard(shard);
         let limits = node.limits.seats as usize;
         let viewpoint = entry.choice.clone();
         let mut voice = Voice {
@@ -244,6 +240,7 @@ impl Voice {
             },
             sfu_only: true,
             owner_key: None,
+            pass,
         };
         voice.send(command).await.map_err(gone)?;
         let entered = tokio::time::timeout(JOIN_TIMEOUT, voice.enter()).await;

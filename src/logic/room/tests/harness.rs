@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::ids::{ConnectionId, MemberId};
+use crate::logic::household::Pass;
 use crate::logic::room::{
     MediaFact, MediaOrder, Newcomer, Origin, Room, RoomConfig, RoomEffect, RoomInput,
 };
@@ -179,10 +180,12 @@ impl Table {
                 kind,
                 sfu_only,
                 owner_key,
+                pass: Pass::default(),
             },
             token: format!("token of {member}"),
             id,
         });
+        self.feed(RoomInput::Alive { member });
     }
 
     /// A member says that JSON.

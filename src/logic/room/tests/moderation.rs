@@ -424,6 +424,7 @@ fn who_comes_in_and_is_silent_then_goes_in_time() {
     table.pass(20);
     table.says(1, r#"{"type":"ping"}"#);
     about(&mut table, 1, "admit", 2);
+    table.says(2, r#"{"type":"ping"}"#);
     table.pass(29);
     table.says(1, r#"{"type":"ping"}"#);
     assert!(!table.clients[&id(2)].is_lost);
