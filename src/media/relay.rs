@@ -59,7 +59,11 @@ impl Relay {
     pub fn new(config: RelayConfig) -> Option<Self> {
         let (now, unix) = config.time;
         let (secret, own_media) = (config.turn.secret.clone(), config.turn.own_media.clone());
-        let server = Server::new(config.turn, now, unix).ok()?;
+        let turn = Config {
+            is_by_list: true,
+            ..config.turn
+        };
+        let server = Server::new(turn, now, unix).ok()?;
         Some(Self {
             server,
             secret,
@@ -196,6 +200,7 @@ impl Relay {
         let (started, unix) = self.time;
         let expires = unix + now.saturating_duration_since(started) + LIFE;
         let name = member.to_string();
+        self.server.admit(&name);
         let credential = credentials::mint(&self.secret, &name, expires.as_secs());
         IceServer {
             urls: vec![],

@@ -2,9 +2,10 @@
 //! come out.
 //!
 //! Nothing is kept for who has not proven to know a password. Every table is bounded: allocations by
-//! the quota's total, permissions and channels per allocation, revoked names by [`REVOKED_MAX`].
+//! the quota's total, permissions and channels per allocation, revoked names by [`REVOKED_MAX`]; those who
+//! are admitted, where there is a list, by the embedder.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -63,6 +64,8 @@ pub struct Server {
     challenges: Challenges,
     quotas: Quotas,
     revoked: Revoked,
+    /// Who is believed, where there is a list.
+    admitted: HashSet<Box<str>>,
     /// By family.
     ports: [Ports; 2],
     allocations: Vec<Option<Allocation>>,
@@ -93,6 +96,7 @@ impl Server {
             random,
             quotas: Quotas::new(now, config.quota),
             revoked: Revoked::default(),
+            admitted: HashSet::new(),
             ports: [
                 Ports::new(&config.relay_ports),
                 Ports::new(&config.relay_ports),
@@ -208,11 +212,22 @@ impl Server {
         }
     }
 
+    /// Believes a member's names until it is revoked, where there is a list of those who are.
+    pub fn admit(&mut self, member: &str) {
+        if self.config.is_by_list {
+            self.admitted.insert(member.into());
+        }
+    }
+
     /// Ends all allocations of a member and refuses its names from now on, for as long as one that
     /// was minted before could hold.
     pub fn revoke(&mut self, now: Instant, member: &str, out: &mut Vec<Command>) {
-        let life = Duration::from_secs(self.config.credential_life_max_s);
-        self.revoked.insert(member, self.unix(now) + life);
+        if self.config.is_by_list {
+            self.admitted.remove(member);
+        } else {
+            let life = Duration::from_secs(self.config.credential_life_max_s);
+            self.revoked.insert(member, self.unix(now) + life);
+        }
         for id in 0..self.allocations.len() as u32 {
             let payer = self.allocation(id).map(|allocation| allocation.payer);
             if payer.and_then(|payer| self.quotas.member(payer)) == Some(member) {
@@ -220,6 +235,14 @@ impl Server {
             }
         }
         self.drop_reservations_of(member);
+    }
+
+    /// Whether no name of that member holds.
+    fn is_out(&mut self, unix: Duration, member: &str) -> bool {
+        match self.config.is_by_list {
+            true => !self.admitted.contains(member),
+            false => self.revoked.contains(unix, member),
+        }
     }
 
     /// What happened so far.

@@ -55,7 +55,7 @@ impl Server {
         let unix = self.unix(now);
         let life = self.config.credential_life_max_s;
         let user = credentials::check(username, unix.as_secs(), life).ok_or(401u16)?;
-        if self.revoked.contains(unix, user.member) {
+        if self.is_out(unix, user.member) {
             return Err(401);
         }
         let key = self

@@ -40,6 +40,9 @@ pub struct Config {
     /// Names that hold for longer than this are refused, in seconds; and so long a revoked member is
     /// remembered.
     pub credential_life_max_s: u64,
+    /// Only those are believed who were admitted ([`Server::admit`](super::Server::admit)) and not revoked since;
+    /// otherwise everyone whose name was minted and not revoked.
+    pub is_by_list: bool,
 }
 
 impl Config {
@@ -59,6 +62,7 @@ impl Config {
             quota: Quota::default(),
             channels: words::CHANNELS,
             credential_life_max_s: 86_400,
+            is_by_list: false,
         }
     }
 }

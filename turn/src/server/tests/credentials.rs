@@ -270,6 +270,28 @@ fn a_revoked_member_is_out_and_others_are_not() {
     assert_eq!(world.ask(client(1), "ann", ALLOCATE_REQUEST, &[udp()]), 0);
 }
 
+/// However many others come and go.
+#[test]
+fn where_there_is_a_list_who_was_on_it_stays_out() {
+    let mut config = config();
+    config.is_by_list = true;
+    let mut world = World::new(config);
+    assert_eq!(world.ask(client(1), "ann", ALLOCATE_REQUEST, &[udp()]), 401);
+    world.server.admit("ann");
+    world.server.admit("bob");
+    world.allocated(client(1), "ann");
+    let now = world.now;
+    world.server.revoke(now, "ann", &mut world.out);
+    for other in 0..=crate::server::REVOKED_MAX {
+        let other = other.to_string();
+        world.server.admit(&other);
+        world.server.revoke(now, &other, &mut world.out);
+    }
+    assert_eq!(world.ask(client(1), "ann", ALLOCATE_REQUEST, &[udp()]), 401);
+    assert_eq!(world.ask(client(2), "bob", ALLOCATE_REQUEST, &[udp()]), 0);
+    assert_eq!(world.server.revoked.len() + world.server.admitted.len(), 1);
+}
+
 /// A reserved port counts like an allocation, and goes with its member.
 #[test]
 fn what_a_revoked_member_reserved_is_free_again() {
