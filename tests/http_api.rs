@@ -76,6 +76,53 @@ async fn a_room_is_made_listed_shown_and_ended() {
 }
 
 #[tokio::test]
+async fn every_room_has_an_address_that_leads_back() {
+    let node = Node::start(&[]);
+    let names = [
+        "...",
+        "..a",
+        "%2e%2e",
+        "%2F",
+        "a b",
+        "a+b",
+        "?",
+        "#a",
+        "a&b=c",
+        ";",
+        "100%",
+        "é",
+        "日本",
+        "👨\u{200D}👩\u{200D}👧",
+        "~!*'()",
+        "<b>",
+        "\"",
+        "|^`{}[]",
+    ];
+    for name in names {
+        let made = request("POST", &node, "/api/rooms").json(&json!({"name": name}));
+        let made = made.send().await.unwrap();
+        assert_eq!(made.status(), StatusCode::CREATED, "{name}");
+        let location = made.headers()["location"].to_str().unwrap().to_owned();
+        let shown = request("GET", &node, &location).send().await.unwrap();
+        assert_eq!(shown.json::<Value>().await.unwrap()["name"], name);
+        let segment = location.strip_prefix("/api/rooms/").unwrap();
+        let page = stranger("GET", &node, &format!("/r/{segment}")).send();
+        assert_eq!(page.await.unwrap().status(), StatusCode::OK, "{name}");
+        let offer = stranger("POST", &node, &format!("/whip/{segment}"))
+            .header("content-type", "application/sdp")
+            .body("v=0");
+        let refused = problem(offer).await;
+        assert!([400, 422].contains(&refused.0), "{name}: {refused:?}");
+    }
+    for name in [".", "..", "a/b", "/", "a\\b", "\u{200B}.."] {
+        let made = request("POST", &node, "/api/rooms").json(&json!({"name": name}));
+        let (status, problem) = problem(made).await;
+        assert_eq!(status, 400, "{name}");
+        assert!(problem["detail"].as_str().unwrap().contains("address"));
+    }
+}
+
+#[tokio::test]
 async fn a_room_without_a_name_gets_one() {
     let node = Node::start(&[]);
     let mut names = Vec::new();

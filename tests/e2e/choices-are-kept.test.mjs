@@ -71,6 +71,11 @@ test('names of rooms are read off links, and new ones are new', () => {
     ['https://motet.example/r/%E0%A4%A', 'https:--motet.example-r-%E0%A4%A'],
     ['a/b', 'a-b'],
     ['', ''],
+    ['.', ''],
+    ['..', ''],
+    ['a\\b', 'a-b'],
+    ['https://motet.example/r/a%2Fb', 'a-b'],
+    ['https://motet.example/r/%2e%2e', ''],
   ];
   for (const [text, room] of cases) assert.equal(roomIn(text), room);
   const names = new Set(Array.from({ length: 500 }, newRoomName));

@@ -301,7 +301,7 @@ export const errors = {
   tooFast: 'Das war zu viel auf einmal. Bitte warten Sie einen Augenblick.',
   notJoined: 'Sie sind nicht im Raum.',
   alreadyJoined: 'Sie sind schon im Raum.',
-  badName: 'Dieser Name geht nicht: höchstens 64 Zeichen, keine unsichtbaren.',
+  badName: 'Dieser Name geht nicht: höchstens 64 Zeichen (weniger, wenn sie zusammengesetzt sind wie viele Emoji), keine unsichtbaren. Ein Raumname hat keinen Schrägstrich und besteht nicht nur aus Punkten.',
   roomLocked: 'Die Leitung des Raums lässt niemanden mehr herein.',
   lobbyFull: 'Zu viele warten schon auf Einlass.',
   forbidden: 'Das darf nur die Leitung des Raums.',

@@ -306,7 +306,7 @@ export const errors = {
   tooFast: 'That was too much at once. Please wait a moment.',
   notJoined: 'You are not in the room.',
   alreadyJoined: 'You are in the room already.',
-  badName: 'This name cannot be used: at most 64 characters, and no invisible ones.',
+  badName: 'This name cannot be used: at most 64 characters (fewer of those that are made of several, as many emoji are), and no invisible ones. A room’s name has no slash, and is not just dots.',
   roomLocked: 'The room’s owner lets nobody new in.',
   lobbyFull: 'Too many people are waiting to be let in.',
   forbidden: 'Only the room’s owner may do that.',

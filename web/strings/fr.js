@@ -301,7 +301,7 @@ export const errors = {
   tooFast: 'C’était trop à la fois. Attendez un instant.',
   notJoined: 'Vous n’êtes pas dans la salle.',
   alreadyJoined: 'Vous êtes déjà dans la salle.',
-  badName: 'Ce nom ne convient pas : 64 caractères au plus, aucun invisible.',
+  badName: 'Ce nom ne convient pas : 64 caractères au plus (moins s’ils sont composés, comme beaucoup d’émojis), aucun invisible. Le nom d’une salle n’a pas de barre oblique et n’est pas fait que de points.',
   roomLocked: 'Le ou la propriétaire de la salle ne laisse plus entrer personne.',
   lobbyFull: 'Trop de personnes attendent déjà d’entrer.',
   forbidden: 'Seul(e) le ou la propriétaire de la salle peut faire cela.',

@@ -59,10 +59,19 @@ function yourRooms() {
 export function roomIn(text) {
   const path = /^https?:\/\/[^/]+(?:\/[^/?#]+)*?\/r\/([^/?#]+)/.exec(text)?.[1];
   try {
-    return path ? decodeURIComponent(path) : text.replaceAll('/', '-');
+    return addressable(path ? decodeURIComponent(path) : text);
   } catch {
-    return text.replaceAll('/', '-');
+    return addressable(text);
   }
+}
+
+/**
+ * The node takes no name that cannot stand in an address.
+ *
+ * @param {string} name
+ */
+function addressable(name) {
+  return name === '.' || name === '..' ? '' : name.replaceAll(/[/\\]/g, '-');
 }
 
 const ADJECTIVES = ['amber', 'brisk', 'calm', 'clear', 'early', 'gentle', 'golden', 'light', 'mellow', 'quiet', 'silver', 'warm'];

@@ -19,7 +19,7 @@ use crate::io::room_name::random_room_name;
 use crate::io::server::Node;
 use crate::io::shard_handle::ShardError;
 use crate::logic::lobby::Refusal;
-use crate::logic::names::check_name;
+use crate::logic::names::{check_name, check_room_name};
 use crate::logic::room::RecordingScope;
 use crate::media::shard::Question;
 use crate::metrics;
@@ -123,7 +123,7 @@ pub(super) async fn create_room(
 ) -> Result<Response, Problem> {
     let wanted: NewRoom = read_json(&headers, &body)?;
     let name = match wanted.name {
-        Some(name) => check_name(&name).map_err(|error| bad_request(error.to_string()))?,
+        Some(name) => check_room_name(&name).map_err(|error| bad_request(error.to_string()))?,
         None => random_room_name(),
     };
     let shard = node.rim.lobby().reserve(&name)?;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::ids::MemberId;
 use crate::logic::limits::Limits;
 use crate::logic::names::{ChatError, check_chat};
+use crate::protocol::event::Event;
 use crate::protocol::reason::ErrorCode;
 use crate::protocol::server::{ChatLine, ServerMessage};
 
@@ -47,7 +48,7 @@ impl Room {
         text: String,
         out: &mut Vec<RoomEffect>,
     ) -> Result<(), Refusal> {
-        check_chat(&text, self.config.limits.chat_characters).map_err(refusal)?;
+        let text = check_chat(&text, self.config.limits.chat_characters).map_err(refusal)?;
         let name = self.roster.get(from).map(|author| author.name.clone());
         let line = ChatLine {
             from,
@@ -55,9 +56,13 @@ impl Room {
             text,
             at_ms: self.age_ms(now),
         };
-        self.history.push(line.clone(), &self.config.limits);
-        self.roster
-            .tell_all_but(None, &ServerMessage::Chat(line), out);
+        let event = Event::new(ServerMessage::Chat(line.clone()));
+        if let Some(author) = self.roster.get_mut(from) {
+            author.quota.take_chat(now, &event)?;
+        }
+        self.talk.take(now, self.roster.len(), &event)?;
+        self.history.push(line, &self.config.limits);
+        self.tell_all(&event, out);
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ use crate::io::http::problem::Problem;
 use crate::io::http::rest::{ask_room, percent_encode};
 use crate::io::http::ws::Admission;
 use crate::io::server::Node;
-use crate::logic::names::check_name;
+use crate::logic::names::{check_name, check_room_name};
 use crate::logic::viewpoint::Choice;
 use crate::media::shard::Question;
 
@@ -87,7 +87,7 @@ pub(super) async fn create(
     let Query(wishes) = wishes.map_err(|_| bad_request("The query is not right."))?;
     let name = wishes.name.as_deref().unwrap_or(caller.way.name());
     let name = check_name(name).map_err(|error| bad_request(&error.to_string()))?;
-    let room = check_name(&caller.room).map_err(|error| bad_request(&error.to_string()))?;
+    let room = check_room_name(&caller.room).map_err(|error| bad_request(&error.to_string()))?;
     let accepted = match check(caller.way, &body) {
         Ok(accepted) => accepted,
         Err(Refused::NoCodec(why)) if caller.way == Way::Whep => {
