@@ -4,13 +4,14 @@
 //! `cargo run --example echo -- 127.0.0.1:9001`
 
 use axum::Router;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
 use clap::Parser;
-use motet::io::http::ws;
+use futures_util::{SinkExt, StreamExt};
+use motet::io::http::handshake::{Handshake, Socket, feed_text};
 use motet::logic::limits::Limits;
 use tokio::net::TcpListener;
+use tungstenite::Message;
 
 /// Answers every WebSocket message with itself.
 #[derive(Parser)]
@@ -28,18 +29,23 @@ async fn main() -> std::io::Result<()> {
     axum::serve(listener, Router::new().route("/", get(upgrade))).await
 }
 
-async fn upgrade(upgrade: WebSocketUpgrade) -> Response {
+async fn upgrade(handshake: Handshake) -> Response {
     let bytes_max = Limits::default().sdp_bytes as usize;
-    ws::configure(upgrade, bytes_max).on_upgrade(echo)
+    handshake.accept(None, bytes_max, echo)
 }
 
 /// Pings and close frames are answered below; the rest goes back as it came.
-async fn echo(mut socket: WebSocket) {
-    while let Some(Ok(message)) = socket.recv().await {
-        if !matches!(message, Message::Text(_) | Message::Binary(_)) {
-            continue;
-        }
-        if socket.send(message).await.is_err() {
+async fn echo(mut socket: Socket) {
+    while let Some(Ok(message)) = socket.next().await {
+        let sent = match message {
+            Message::Text(text) => match feed_text(&mut socket, text.to_string()).await {
+                Ok(()) => socket.flush().await,
+                failed => failed,
+            },
+            Message::Binary(_) => socket.send(message).await,
+            _ => continue,
+        };
+        if sent.is_err() {
             return;
         }
     }

@@ -90,7 +90,7 @@ const GAUGES: [(&str, &str); 15] = [
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
-const COUNTERS: [(&str, &str); 33] = [
+const COUNTERS: [(&str, &str); 34] = [
     (
         "framesNotRecorded",
         "Frames of recordings that the disk was too slow for.",
@@ -150,6 +150,10 @@ const COUNTERS: [(&str, &str); 33] = [
     (
         "displacedPeers",
         "Connections given up before they came up, as too many were coming up.",
+    ),
+    (
+        "tooFast",
+        "Messages that were refused because members said too much of their kind, or too much to one other.",
     ),
 ];
 

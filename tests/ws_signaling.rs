@@ -6,7 +6,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Client, Node, handshake};
-use futures_util::SinkExt;
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -247,20 +247,33 @@ async fn who_does_not_join_is_closed_after_ten_seconds() {
 async fn who_does_not_read_is_closed_and_the_room_goes_on() {
     let node = Node::start(&["--resume-grace", "0"]);
     let (mut ada, _) = Client::join(&node, "room", "Ada").await;
-    let (sleepy, _) = Client::join(&node, "room", "Sleepy").await;
-    let line = "x".repeat(3_900);
+    let mut sleepy = Client::narrow(&node).await;
+    let join = json!({"type": "join", "id": 1, "room": "room", "name": "Sleepy"});
+    sleepy.say(join).await;
+    ada.hear_type("member").await;
+    let mut others = Vec::new();
+    for name in ["Bob", "Cleo", "Dan"] {
+        others.push(Client::join(&node, "room", name).await.0);
+    }
+    // As much as four may say: what they are refused goes nowhere.
+    let line = "\u{2603}".repeat(3_900);
     let left = tokio::time::timeout(Duration::from_secs(60), async {
         loop {
-            ada.say(json!({"type": "chat", "text": line})).await;
+            let talkers = others.iter_mut().chain([&mut ada]);
+            for talker in talkers {
+                talker.say(json!({"type": "chat", "text": line})).await;
+                while talker.socket.next().now_or_never().is_some() {}
+            }
+            ada.say(json!({"type": "ping"})).await;
             loop {
                 let message = ada.hear().await;
                 match message["type"].as_str() {
                     Some("left") => return message,
-                    Some("chat") => break,
+                    Some("pong") => break,
                     _ => {}
                 }
             }
-            tokio::time::sleep(Duration::from_millis(11)).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
         }
     });
     assert_eq!(left.await.unwrap()["reason"], "slow");

@@ -16,7 +16,7 @@ export { RequestError } from './signaling.js';
  * @import { LocalMedia } from './media.js'
  * @import { Incoming } from './mesh.js'
  * @import { ChatLine, ClientMessage, ErrorCode, Feed, Knock, Member, MemberId, Mode, Reaction, Role, Rules,
- *   PathException, RecordingEnd, RecordingSign, ServerMessage, Source, Want } from './protocol'
+ *   PathException, RecordingEnd, RecordingSign, ServerMessage, Signal, Source, Want } from './protocol'
  * @import { End, Joined } from './session.js'
  *
  * @typedef {'connecting' | 'unreachable' | 'waiting' | 'joined' | 'reconnecting' | 'ended'} RoomState
@@ -38,7 +38,9 @@ export { RequestError } from './signaling.js';
  */
 
 const SAMPLE_INTERVAL_MS = 1_000;
-const VIEW_DELAY_MS = 100;
+const VIEW_DELAY_MS = 250;
+/** Before that is said again which the node refused as too much at once. */
+const PAUSE_MS = 1_000;
 const SEATS_MIN = 4;
 /** Seats beyond those in use, so that newcomers need no new offer. */
 const SEATS_SPARE = 2;
@@ -78,6 +80,7 @@ export class Room extends Emitter {
   /** Since when there is somebody to make a mesh with, on `performance.now()`'s clock. */
   #companySince = 0;
   #isHandUp = false;
+  #handTimer = 0;
 
   /** @type {MemberId} */
   you = '';
@@ -363,11 +366,26 @@ export class Room extends Emitter {
       you,
       media: this.media,
       iceServers: () => this.#iceServers,
-      send: (to, signal) => this.#session.tell({ type: 'signal', to, epoch: this.epoch, ...signal }),
+      send: (to, signal) => this.#signal(to, signal),
       changed: () => this.emit('media', undefined),
       expects: (from) => this.#isSending(this.members.get(from)),
       silent: () => this.#session.verify(),
     });
+  }
+
+  /**
+   * @param {MemberId} to
+   * @param {Signal} signal
+   */
+  async #signal(to, signal) {
+    try {
+      await this.#session.request({ type: 'signal', to, epoch: this.epoch, ...signal });
+    } catch (error) {
+      const { code, message } = /** @type {RequestError} */ (error);
+      if (code === 'tooFast') window.setTimeout(() => this.#mesh?.repeat(to), PAUSE_MS);
+      // Signals to someone who left meanwhile are refused without harm.
+      else if (!['noSuchMember', 'staleEpoch', 'closed', 'timeout'].includes(code)) this.emit('error', { code, message });
+    }
   }
 
   /** @param {ServerMessage} message */
@@ -415,8 +433,6 @@ export class Room extends Emitter {
       case 'speakers':
         return this.#speakers.hear(message.members);
       case 'error':
-        // Signals to someone who left meanwhile are refused without harm.
-        if (message.code === 'noSuchMember' || message.code === 'staleEpoch') return;
         return this.emit('error', { code: message.code, message: message.message });
     }
   }
@@ -635,9 +651,46 @@ export class Room extends Emitter {
       return true;
     } catch (error) {
       const { code, message: text } = /** @type {RequestError} */ (error);
+      if (code === 'tooFast' && this.#sayLater(message)) return true;
       const isRace = code === 'staleEpoch' || (code === 'noSuchMember' && message.type !== 'admit');
       if (code !== 'closed' && !isRace) this.emit('error', { code, message: text });
       return false;
+    }
+  }
+
+  /**
+   * What tells the node how we are holds again in a moment: nobody has to be told that it was too much.
+   *
+   * @param {ClientMessage} message that was
+   * @returns {boolean} whether that is all there is to it
+   */
+  #sayLater(message) {
+    switch (message.type) {
+      case 'publish':
+      case 'mute':
+      case 'unpublish':
+        this.#announcer.pause();
+        return true;
+      case 'view':
+        this.#viewSaid = '';
+        window.clearTimeout(this.#viewTimer);
+        this.#viewTimer = window.setTimeout(() => this.#sayView(), PAUSE_MS);
+        return true;
+      case 'hand':
+        window.clearTimeout(this.#handTimer);
+        this.#handTimer = window.setTimeout(() => this.raiseHand(this.#isHandUp), PAUSE_MS);
+        return true;
+      case 'ready':
+      case 'pair':
+      case 'unreachable':
+      case 'strain':
+        window.setTimeout(() => this.#ask(message), PAUSE_MS);
+        return true;
+      // One sign among many.
+      case 'react':
+        return true;
+      default:
+        return false;
     }
   }
 
@@ -645,6 +698,8 @@ export class Room extends Emitter {
   #end(end) {
     this.#setState('ended');
     window.clearTimeout(this.#viewTimer);
+    window.clearTimeout(this.#handTimer);
+    this.#announcer.reset();
     for (const [target, name] of networkEvents()) target.removeEventListener(name, this.#onNetworkChange);
     this.#dropPaths();
     this.emit('ended', end);

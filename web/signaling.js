@@ -13,6 +13,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const PING_INTERVAL_MS = 10_000;
 const PING_TIMEOUT_MS = 6_000;
+/** Characters of events after which the node is told at once that they arrived: it need not keep them. */
+const ARRIVED_MAX = 32 * 1024;
 /** Tells the node that the connection broke, where 1000 and 1001 would say that we leave. */
 const CLOSE_BROKEN = 4000;
 
@@ -42,6 +44,7 @@ export class Signaling extends Emitter {
   /** @type {Map<number, {resolve: (answer: ServerMessage) => void, reject: (error: Error) => void, timer: number}>} */
   #open = new Map();
   #pinging = 0;
+  #heard = 0;
 
   /**
    * @param {WebSocket} socket one that is open
@@ -122,6 +125,7 @@ export class Signaling extends Emitter {
    * @param {number} patience in milliseconds
    */
   async ping(patience) {
+    this.#heard = 0;
     try {
       await this.request({ type: 'ping', after: this.#arrived() }, patience);
     } catch (error) {
@@ -137,6 +141,8 @@ export class Signaling extends Emitter {
     const request = 'id' in message && message.id !== undefined ? this.#open.get(message.id) : undefined;
     if (!request || !('id' in message) || message.id === undefined) {
       this.emit('message', message);
+      this.#heard += text.length;
+      if (this.#heard > ARRIVED_MAX) this.ping(PING_TIMEOUT_MS);
       return;
     }
     this.#open.delete(message.id);

@@ -1,24 +1,91 @@
 //! What waits to be sent over one WebSocket: bounded by bytes, filled by the shard, emptied by the
 //! socket's task.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Notify, mpsc};
 
+use crate::protocol::event::{Event, numbered};
 use crate::protocol::reason::Reason;
+use crate::protocol::server::ServerMessage;
 
 /// What a socket's task does next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Outgoing {
-    /// Sends a text message.
-    Text(String),
+    /// Sends a message.
+    Letter(Letter),
     /// Asks for a sign of life.
     Ping,
     /// Closes; nothing follows.
     Close(Reason),
     /// Closes because of a message beyond every limit; nothing follows.
     CloseTooLarge,
+}
+
+/// A message for one socket: an answer, or an event that others are told too.
+#[derive(Debug)]
+pub struct Letter {
+    draft: Arc<Draft>,
+    /// The number of an event in the member's sequence.
+    seq: Option<u64>,
+}
+
+/// What all receivers of an event have in common. Its text is written by the first of their tasks that needs
+/// it, never by the shard that decided it.
+#[derive(Debug)]
+pub struct Draft {
+    event: Arc<Event>,
+    body: OnceLock<String>,
+}
+
+impl Draft {
+    /// Of an event.
+    pub fn new(event: Arc<Event>) -> Arc<Draft> {
+        let body = OnceLock::new();
+        Arc::new(Draft { event, body })
+    }
+}
+
+impl Letter {
+    /// An answer.
+    pub fn answer(message: ServerMessage) -> Letter {
+        let draft = Draft::new(Event::new(message));
+        Letter { draft, seq: None }
+    }
+
+    /// An event, with its number.
+    pub fn event(draft: &Arc<Draft>, seq: u64) -> Letter {
+        let draft = Arc::clone(draft);
+        let seq = Some(seq);
+        Letter { draft, seq }
+    }
+
+    /// What it takes of the outbox: never less than its text.
+    pub fn bytes(&self) -> usize {
+        self.draft.event.text_bytes()
+    }
+
+    /// What it says.
+    pub fn message(&self) -> &ServerMessage {
+        self.draft.event.message()
+    }
+
+    /// The number of an event in the member's sequence.
+    pub fn seq(&self) -> Option<u64> {
+        self.seq
+    }
+
+    /// The text of the WebSocket message.
+    pub fn text(&self) -> String {
+        match self.seq {
+            None => self.draft.event.body(),
+            Some(seq) => {
+                let body = self.draft.body.get_or_init(|| self.draft.event.body());
+                numbered(body, seq)
+            }
+        }
+    }
 }
 
 /// The queue does not take this message: the client reads too slowly.
@@ -76,18 +143,19 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Overflow`] if it does not fit, or did not fit once before: the message is dropped.
-    pub fn push(&self, text: String) -> Result<(), Overflow> {
+    pub fn push(&self, letter: Letter) -> Result<(), Overflow> {
         if self.level.overflown.load(Ordering::Acquire) {
             return Err(Overflow);
         }
-        let before = self.level.bytes.fetch_add(text.len(), Ordering::AcqRel);
-        if before > 0 && before + text.len() > self.level.bytes_max {
+        let bytes = letter.bytes();
+        let before = self.level.bytes.fetch_add(bytes, Ordering::AcqRel);
+        if before > 0 && before + bytes > self.level.bytes_max {
             self.level.overflown.store(true, Ordering::Release);
             self.level.overflow.notify_one();
             return Err(Overflow);
         }
         // A reader that is gone has no use for it.
-        let _ = self.queue.send(Outgoing::Text(text));
+        let _ = self.queue.send(Outgoing::Letter(letter));
         Ok(())
     }
 
@@ -116,7 +184,12 @@ impl OutboxReader {
             .unwrap_or(Outgoing::Close(Reason::Lost))
     }
 
-    /// Makes room: `bytes` of text are with the operating system now.
+    /// What is there already, of that which [`OutboxReader::next`] would wait for.
+    pub fn try_next(&mut self) -> Option<Outgoing> {
+        self.queue.try_recv().ok()
+    }
+
+    /// Makes room: letters of so many `bytes` are with the operating system now.
     pub fn sent(&self, bytes: usize) {
         self.level.bytes.fetch_sub(bytes, Ordering::AcqRel);
     }
@@ -145,39 +218,75 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
+    use crate::ids::MemberId;
+
+    fn letter() -> Letter {
+        Letter::answer(ServerMessage::Pong { id: None })
+    }
+
+    /// An outbox for that many letters.
+    fn outbox_for(letters: usize) -> (Outbox, OutboxReader) {
+        outbox(letters * letter().bytes())
+    }
+
     #[tokio::test]
     async fn what_is_sent_makes_room_for_more() {
-        let (outbox, mut reader) = outbox(10);
+        let (outbox, mut reader) = outbox_for(1);
         for _ in 0..5 {
-            outbox.push("12345678".to_owned()).unwrap();
-            assert_eq!(reader.next().await, Outgoing::Text("12345678".to_owned()));
-            reader.sent(8);
+            outbox.push(letter()).unwrap();
+            let Outgoing::Letter(letter) = reader.next().await else {
+                panic!("a letter was pushed");
+            };
+            assert_eq!(letter.text(), r#"{"type":"pong"}"#);
+            reader.sent(letter.bytes());
         }
+        assert!(reader.try_next().is_none());
     }
 
     #[tokio::test]
     async fn an_overflow_is_final_and_wakes_the_reader() {
-        let (outbox, reader) = outbox(10);
-        outbox.push("1234567".to_owned()).unwrap();
-        assert_eq!(outbox.push("1234567".to_owned()), Err(Overflow));
-        assert_eq!(outbox.push(String::new()), Err(Overflow));
+        let (outbox, reader) = outbox_for(1);
+        outbox.push(letter()).unwrap();
+        assert_eq!(outbox.push(letter()), Err(Overflow));
+        assert_eq!(outbox.push(letter()), Err(Overflow));
         reader.watch().overflow().await;
     }
 
     #[tokio::test]
     async fn an_empty_queue_takes_one_long_message() {
         let (outbox, reader) = outbox(10);
-        outbox.push("a word of twenty two".to_owned()).unwrap();
-        assert_eq!(outbox.push("one more".to_owned()), Err(Overflow));
+        outbox.push(letter()).unwrap();
+        assert_eq!(outbox.push(letter()), Err(Overflow));
         reader.watch().overflow().await;
     }
 
     #[tokio::test]
     async fn the_end_comes_after_what_was_queued_before() {
-        let (outbox, mut reader) = outbox(10);
-        outbox.push("bye".to_owned()).unwrap();
+        let (outbox, mut reader) = outbox_for(1);
+        outbox.push(letter()).unwrap();
         outbox.close(Reason::Shutdown);
-        assert_eq!(reader.next().await, Outgoing::Text("bye".to_owned()));
-        assert_eq!(reader.next().await, Outgoing::Close(Reason::Shutdown));
+        assert!(matches!(reader.next().await, Outgoing::Letter(_)));
+        assert!(matches!(
+            reader.next().await,
+            Outgoing::Close(Reason::Shutdown)
+        ));
+    }
+
+    #[test]
+    fn an_event_is_written_once_for_all_and_numbered_for_each() {
+        let members = vec![MemberId(1)];
+        let draft = Draft::new(Event::new(ServerMessage::Speakers { members }));
+        assert!(draft.body.get().is_none(), "not by who decides");
+        let letters = [7, 8].map(|seq| Letter::event(&draft, seq));
+        let texts = letters.map(|letter| letter.text());
+        let text = |seq| {
+            format!(
+                r#"{{"seq":{seq},"type":"speakers","members":["{}"]}}"#,
+                MemberId(1)
+            )
+        };
+        assert_eq!(texts, [text(7), text(8)]);
+        let body = draft.body.get().unwrap().as_ptr();
+        assert_eq!(draft.body.get_or_init(String::new).as_ptr(), body);
     }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::embed::Embedder;
-use super::outbox::{Outbox, OutboxReader, outbox};
+use super::outbox::{Draft, Letter, Outbox, OutboxReader, outbox};
 use super::recorder::RecorderHandle;
 use crate::ids::{ConnectionId, TapId, Ticket};
 use crate::logic::household::{Household, Pass};
@@ -18,8 +20,9 @@ use crate::logic::lobby::{Lobby, Refusal, ShardIndex};
 use crate::logic::room::RoomEvent;
 use crate::media::shard::ShardEffect;
 use crate::metrics::RimCounters;
+use crate::protocol::event::Event;
 use crate::protocol::reason::Reason;
-use crate::protocol::server::{IceServer, ServerFrame, ServerMessage};
+use crate::protocol::server::{IceServer, ServerMessage};
 
 /// How often a stopping node looks whether its sockets are closed.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
@@ -35,8 +38,8 @@ pub struct Rim {
     pub counters: RimCounters,
     next: AtomicU64,
     outbox_bytes_max: usize,
-    // Touched once per message, never per packet: a plain lock is cheap here.
-    sockets: Mutex<BTreeMap<ConnectionId, Socket>>,
+    // Touched once per message, never per packet; no message is made into text under it.
+    sockets: RwLock<BTreeMap<ConnectionId, Socket>>,
     tickets: Mutex<BTreeMap<Ticket, oneshot::Sender<Value>>>,
     lobby: Mutex<Lobby>,
     /// What the shard has not answered.
@@ -102,7 +105,7 @@ impl Rim {
             counters: RimCounters::default(),
             next: AtomicU64::new(1),
             outbox_bytes_max: limits.outgoing_queue_bytes as usize,
-            sockets: Mutex::default(),
+            sockets: RwLock::default(),
             tickets: Mutex::default(),
             lobby: Mutex::new(Lobby::new(shards, limits)),
             arrivals: Mutex::default(),
@@ -118,13 +121,13 @@ impl Rim {
             ice_servers,
             membership: Membership::None,
         };
-        lock(&self.sockets).insert(connection, socket);
+        write(&self.sockets).insert(connection, socket);
         (connection, reader)
     }
 
     /// Forgets a socket: what is sent to it from now on is dropped.
     pub fn close_socket(&self, connection: ConnectionId) {
-        lock(&self.sockets).remove(&connection);
+        write(&self.sockets).remove(&connection);
     }
 
     /// Waits until there is no socket left.
@@ -137,19 +140,19 @@ impl Rim {
     /// Waits until no socket is in a room any more.
     pub async fn empty_of_members(&self) {
         let is_member = |socket: &Socket| socket.membership != Membership::None;
-        while lock(&self.sockets).values().any(is_member) {
+        while read(&self.sockets).values().any(is_member) {
             tokio::time::sleep(DRAIN_INTERVAL).await;
         }
     }
 
     /// How many sockets there are.
     pub fn sockets(&self) -> usize {
-        lock(&self.sockets).len()
+        read(&self.sockets).len()
     }
 
     /// How far a socket has come.
     pub fn membership(&self, connection: ConnectionId) -> Membership {
-        let sockets = lock(&self.sockets);
+        let sockets = read(&self.sockets);
         sockets
             .get(&connection)
             .map_or(Membership::None, |socket| socket.membership)
@@ -182,7 +185,7 @@ impl Rim {
 
     fn expect(&self, connection: ConnectionId, arrival: Arrival) {
         lock(&self.arrivals).insert(connection, arrival);
-        if let Some(socket) = lock(&self.sockets).get_mut(&connection) {
+        if let Some(socket) = write(&self.sockets).get_mut(&connection) {
             socket.membership = Membership::Joining;
         }
     }
@@ -192,46 +195,56 @@ impl Rim {
         lock(&self.lobby)
     }
 
-    /// Sends to a socket.
-    pub fn send(&self, connection: ConnectionId, frame: ServerFrame) {
-        let sockets = lock(&self.sockets);
-        let Some(socket) = sockets.get(&connection) else {
-            return;
-        };
-        let Ok(text) = serde_json::to_string(&frame) else {
-            tracing::error!("a message cannot be written as JSON");
-            return;
-        };
+    /// Sends an answer to a socket.
+    pub fn send(&self, connection: ConnectionId, message: ServerMessage) {
+        let letter = Letter::answer(message);
+        if let Some(socket) = read(&self.sockets).get(&connection) {
+            self.post(socket, letter);
+        }
+    }
+
+    /// Sends an event to many sockets, each with its number.
+    fn tell(&self, event: Arc<Event>, to: &[(ConnectionId, u64)]) {
+        let draft = Draft::new(event);
+        let sockets = read(&self.sockets);
+        for (connection, seq) in to {
+            if let Some(socket) = sockets.get(connection) {
+                self.post(socket, Letter::event(&draft, *seq));
+            }
+        }
+    }
+
+    fn post(&self, socket: &Socket, letter: Letter) {
         self.counters.messages_out.add(1);
-        if socket.outbox.push(text).is_err() {
+        if socket.outbox.push(letter).is_err() {
             self.counters.messages_dropped.add(1);
         }
     }
 
     /// Asks a socket's client for a sign of life.
     pub fn ping(&self, connection: ConnectionId) {
-        if let Some(socket) = lock(&self.sockets).get(&connection) {
+        if let Some(socket) = read(&self.sockets).get(&connection) {
             socket.outbox.ping();
         }
     }
 
     /// Closes a socket once everything sent before is out.
     pub fn close(&self, connection: ConnectionId, reason: Reason) {
-        if let Some(socket) = lock(&self.sockets).get(&connection) {
+        if let Some(socket) = read(&self.sockets).get(&connection) {
             socket.outbox.close(reason);
         }
     }
 
     /// Closes a socket for a message beyond every limit, once everything sent before is out.
     pub fn close_too_large(&self, connection: ConnectionId) {
-        if let Some(socket) = lock(&self.sockets).get(&connection) {
+        if let Some(socket) = read(&self.sockets).get(&connection) {
             socket.outbox.close_too_large();
         }
     }
 
     /// Tells every socket to close.
     pub fn close_all(&self, reason: Reason) {
-        for socket in lock(&self.sockets).values() {
+        for socket in read(&self.sockets).values() {
             socket.outbox.close(reason);
         }
     }
@@ -245,12 +258,13 @@ impl Rim {
             } => {
                 self.follow(connection, &mut frame.message);
                 let is_resumed = matches!(frame.message, ServerMessage::Resumed { .. });
-                self.send(connection, frame);
+                self.send(connection, frame.message);
                 if is_resumed {
                     // Its answer comes after this message: then the former token can go.
                     self.ping(connection);
                 }
             }
+            ShardEffect::Tell { event, to } => self.tell(event, &to),
             ShardEffect::Close { connection, reason } => self.close(connection, reason),
             ShardEffect::Reply { ticket, answer } => {
                 if let Some(asker) = lock(&self.tickets).remove(&ticket) {
@@ -302,7 +316,7 @@ impl Rim {
             None if membership == Membership::Joined => {}
             None => return,
         }
-        if let Some(socket) = lock(&self.sockets).get_mut(&connection) {
+        if let Some(socket) = write(&self.sockets).get_mut(&connection) {
             socket.membership = membership;
             if let Some(told) = ice_servers {
                 socket.ice_servers.complete(told);
@@ -332,6 +346,14 @@ impl Rim {
     pub fn drop_ticket(&self, ticket: Ticket) {
         lock(&self.tickets).remove(&ticket);
     }
+}
+
+fn read<T>(map: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    map.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(map: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    map.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A panic elsewhere does not make these maps wrong.

@@ -37,6 +37,49 @@ pub struct Limits {
     pub history_lines: u32,
     /// Bytes of chat that a newcomer gets. Beyond: the oldest lines are forgotten.
     pub history_bytes: u32,
+    /// Bytes of a WebSocket message that is passed on to another member. Beyond: `tooLarge`.
+    pub signal_bytes: u32,
+    /// Signals from one member to another per second, over time. Beyond: `tooFast`.
+    pub signals_per_second: u32,
+    /// Signals from one member to another at once. Beyond: `tooFast`.
+    pub signals_burst: u32,
+    /// Seconds after which a signal to somebody who is there counts as arrived though they never
+    /// acknowledge anything; until then it is part of what its sender holds of their queue.
+    pub signal_seconds: u32,
+    /// Changes of one kind (`publish` and `unpublish`, `mute`, `hand`, `view`) of one member per second, over
+    /// time. Beyond: `tooFast`.
+    pub changes_per_second: u32,
+    /// Changes of one kind of one member at once. Beyond: `tooFast`.
+    pub changes_burst: u32,
+    /// Reports of one member about their paths per second, over time. Beyond: `tooFast`.
+    pub reports_per_second: u32,
+    /// Reports of one member about their paths at once. Beyond: `tooFast`.
+    pub reports_burst: u32,
+    /// What one owner may decide per second, over time. Beyond: `tooFast`.
+    pub decisions_per_second: u32,
+    /// What one owner may decide at once; each member can be held muted. Beyond: `tooFast`.
+    pub decisions_burst: u32,
+    /// Lines of chat of one member per second, over time. Beyond: `tooFast`.
+    pub chat_per_second: u32,
+    /// Lines of chat of one member at once. Beyond: `tooFast`.
+    pub chat_burst: u32,
+    /// Bytes of chat of one member per second, over time; at once a quarter of a queue. Beyond: `tooFast`.
+    pub chat_bytes_per_second: u32,
+    /// Chat and reactions of a room per second, over time, each counted once for everyone who hears it; at
+    /// once twice as many. Beyond: `tooFast`.
+    pub talk_per_second: u32,
+    /// Bytes of chat and reactions of a room per second, over time; at once twice as many. Beyond: `tooFast`.
+    pub talk_bytes_per_second: u32,
+    /// From how many members on a room tells what changes about them together, and no more often than
+    /// [`Self::news_interval_ms`].
+    pub news_together: u32,
+    /// Milliseconds between two times that a large room tells what changed about its members.
+    pub news_interval_ms: u32,
+    /// Changes of members that a room tells per second, over time, each counted once for everyone who hears
+    /// it; at once as many. Beyond: they are told later, the last state of each member alone.
+    pub news_per_second: u32,
+    /// Bytes of such changes to one member per second, over time; at once twice as many. Beyond: the same.
+    pub news_bytes_per_second: u32,
     /// Candidates from one member to another in one negotiation. Beyond: `limit`.
     pub candidates: u32,
     /// Bytes of a candidate line. Beyond: `tooLarge`.
@@ -116,6 +159,25 @@ impl Default for Limits {
             chat_characters: 4_000,
             history_lines: 100,
             history_bytes: 64 * 1024,
+            signal_bytes: 64 * 1024,
+            signals_per_second: 10,
+            signals_burst: 64,
+            signal_seconds: 15,
+            changes_per_second: 5,
+            changes_burst: 20,
+            reports_per_second: 10,
+            reports_burst: 60,
+            decisions_per_second: 20,
+            decisions_burst: 600,
+            chat_per_second: 2,
+            chat_burst: 10,
+            chat_bytes_per_second: 16 * 1024,
+            talk_per_second: 10_000,
+            talk_bytes_per_second: 64 * 1024,
+            news_together: 16,
+            news_interval_ms: 100,
+            news_per_second: 50_000,
+            news_bytes_per_second: 64 * 1024,
             candidates: 32,
             candidate_bytes: 1_024,
             token_bytes: 256,
@@ -152,7 +214,8 @@ impl Limits {
     /// The bytes that a WebSocket message with this content may have had.
     pub fn bytes_max(&self, message: &ClientMessage) -> usize {
         let bytes = match message {
-            ClientMessage::Offer { .. } | ClientMessage::Signal { .. } => self.sdp_bytes,
+            ClientMessage::Offer { .. } => self.sdp_bytes,
+            ClientMessage::Signal { .. } => self.signal_bytes,
             _ => self.message_bytes,
         };
         bytes as usize
@@ -181,6 +244,23 @@ impl Limits {
     /// A bucket for the wrong tokens of one household; every one takes one.
     pub fn guess_bucket(&self, now: Instant) -> Bucket {
         Bucket::new(now, self.guesses_per_minute, 60, self.guesses_per_minute)
+    }
+
+    /// What one member may hold of another's queue and of the log for their `resume`: a quarter.
+    pub fn share_bytes(&self) -> usize {
+        let kept = match self.resume_log_bytes {
+            0 => self.outgoing_queue_bytes,
+            log => log.min(self.outgoing_queue_bytes),
+        };
+        kept as usize / 4
+    }
+
+    /// The least time between two times that a room of so many tells what changed about its members.
+    pub fn news_interval(&self, members: usize) -> Duration {
+        match members < self.news_together as usize {
+            true => Duration::ZERO,
+            false => Duration::from_millis(self.news_interval_ms.into()),
+        }
     }
 
     /// A bucket for the reactions of one member; every reaction takes one.
@@ -262,12 +342,22 @@ impl Bucket {
         }
         fits
     }
+
+    /// Takes that many tokens even if there are fewer: what is missing is filled up first.
+    pub fn spend(&mut self, now: Instant, tokens: u32) {
+        self.full_at = self.full_at.max(now) + self.interval * tokens;
+    }
+
+    /// From when on there is nothing missing; the time may be past.
+    pub fn is_paid_at(&self) -> Option<Instant> {
+        self.full_at.checked_sub(self.capacity)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::client::ClientMessage;
+    use crate::protocol::client::{ClientFrame, ClientMessage};
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -300,6 +390,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_spent_beyond_the_burst_is_paid_before_anything_else() {
+        let start = Instant::now() + 3_600_000 * MS;
+        let mut bucket = Bucket::new(start, 10, 1, 5);
+        bucket.spend(start, 5);
+        assert!(bucket.is_paid_at() <= Some(start));
+        bucket.spend(start, 20);
+        assert_eq!(bucket.is_paid_at(), Some(start + 2_000 * MS));
+        assert_eq!(taken(&mut bucket, start + 2_000 * MS), 0);
+        assert_eq!(taken(&mut bucket, start + 2_100 * MS), 1);
+    }
+
+    #[test]
     fn a_bucket_of_zeros_is_a_bucket_of_ones() {
         let start = Instant::now();
         let mut bucket = Bucket::new(start, 0, 0, 0);
@@ -308,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn only_messages_with_sdp_may_be_long() {
+    fn only_offers_may_be_long() {
         let limits = Limits::default();
         let text = String::new();
         assert_eq!(limits.bytes_max(&ClientMessage::Chat { text }), 65_536);
@@ -318,5 +420,9 @@ mod tests {
             fresh: false,
         };
         assert_eq!(limits.bytes_max(&offer), 262_144);
+        let signal =
+            r#"{"type":"signal","to":"0000000000001","epoch":0,"candidate":{"candidate":""}}"#;
+        let signal = ClientFrame::parse(signal).map(|frame| limits.bytes_max(&frame.message));
+        assert_eq!(signal.ok(), Some(65_536));
     }
 }

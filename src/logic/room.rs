@@ -8,12 +8,15 @@ mod gestures;
 mod media;
 mod members;
 mod moderation;
+mod news;
 mod owner;
 mod paths;
 pub mod permissions;
+mod quota;
 mod recording;
 mod resume;
 mod signal;
+mod tray;
 mod waiting;
 mod watch;
 mod words;
@@ -28,6 +31,7 @@ use crate::logic::household::Household;
 use crate::logic::limits::Limits;
 use crate::logic::topology::{Tally, Topology, TopologyConfig, TopologyEffect, TopologyInput};
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
+use crate::protocol::event::Event;
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{
@@ -36,7 +40,9 @@ use crate::protocol::server::{
 
 use chat::History;
 use members::{Attendee, Roster};
+use news::{Change, News};
 use permissions::{NotAllowed, Standing};
+use quota::Talk;
 pub use recording::RecordingScope;
 use resume::Comeback;
 use waiting::Waiting;
@@ -83,6 +89,10 @@ pub struct Room {
     tally: Tally,
     roster: Roster,
     waiting: Waiting,
+    /// What changed about members and is not told yet.
+    news: News,
+    /// What is left for chat and reactions.
+    talk: Talk,
     history: History,
     speakers: Vec<MemberId>,
     recording: Option<RecordingSign>,
@@ -108,6 +118,8 @@ impl Room {
             tally: Tally::default(),
             roster: Roster::default(),
             waiting: Waiting::default(),
+            news: News::new(now, &config.limits),
+            talk: Talk::new(now, &config.limits),
             history: History::default(),
             speakers: Vec::new(),
             recording: None,
@@ -119,6 +131,11 @@ impl Room {
 
     /// Takes in what happened.
     pub fn handle(&mut self, now: Instant, input: RoomInput, out: &mut Vec<RoomEffect>) {
+        self.take_in(now, input, out);
+        self.tell_news(now, out);
+    }
+
+    fn take_in(&mut self, now: Instant, input: RoomInput, out: &mut Vec<RoomEffect>) {
         match input {
             RoomInput::Join {
                 member,
@@ -175,6 +192,7 @@ impl Room {
         let mut effects = Vec::new();
         self.topology.handle_timeout(now, &mut effects);
         self.announce(now, effects, None, out);
+        self.tell_news(now, out);
     }
 
     /// When [`Room::handle_timeout`] is to be called next, and why. For a room that
@@ -182,7 +200,10 @@ impl Room {
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let empty = self.empty_since.map(|since| since + self.linger());
         let waiting = self.waiting.due(&self.config.limits);
+        let limits = &self.config.limits;
+        let news = self.news.poll_timeout(self.roster.len(), limits);
         let causes = [
+            news.map(|at| (at, "something is to be told of the members")),
             self.silence_due.map(|at| (at, "a member may be silent")),
             self.grace_due
                 .map(|at| (at, "a lost WebSocket is not back")),
@@ -294,9 +315,6 @@ impl Room {
         let mut effects = Vec::new();
         let input = TopologyInput::Joined { member, sfu_only };
         self.topology.handle(now, input, &mut effects);
-        let others = ServerMessage::Member {
-            member: attendee.as_seen(),
-        };
         let resume = self.ticket(&attendee);
         self.roster.push(attendee);
         self.empty_since = None;
@@ -305,8 +323,10 @@ impl Room {
         out.push(answer(member, self.joined(member, resume, id)));
         // First where the room moves, or everybody would begin a direct path that is not to be.
         self.announce(now, effects, Some(member), out);
-        self.roster.tell_all_but(Some(member), &others, out);
-        self.reseat(out);
+        let arrival = self.news.came(member);
+        if let Some(attendee) = self.roster.get_mut(member) {
+            attendee.arrival = arrival;
+        }
     }
 
     fn joined(&self, you: MemberId, resume: ResumeTicket, id: Option<RequestId>) -> ServerMessage {
@@ -341,7 +361,11 @@ impl Room {
         let ClientFrame { id, message } = frame;
         let standing = Standing::Inside(attendee.role);
         let allowed = permissions::check(&message, standing).map_err(Refusal::from);
-        match allowed.and_then(|()| self.carry_out(now, member, id, message, out)) {
+        let allowed = allowed.and_then(|()| attendee.spend(now, &message));
+        let done = allowed.and_then(|()| self.carry_out(now, member, id, message, out));
+        // What came of it is told before it is said to be done.
+        self.tell_news(now, out);
+        match done {
             Ok(Answered::Yes) => {}
             Ok(Answered::NotYet) => out.extend(acknowledge(member, id)),
             Err(refusal) => self.refuse(now, member, id, refusal, out),
@@ -360,7 +384,7 @@ impl Room {
             // Not open to members.
             ClientMessage::Join { .. } | ClientMessage::Resume { .. } => {}
             ClientMessage::Signal { to, epoch, signal } => {
-                self.signal(member, to, epoch, signal, out)?;
+                self.signal(now, (member, to), epoch, signal, out)?;
             }
             ClientMessage::Offer { sdp, epoch, fresh } => {
                 out.push(RoomEffect::Media(
@@ -384,7 +408,7 @@ impl Room {
             ClientMessage::Pair { .. }
             | ClientMessage::Unreachable { .. }
             | ClientMessage::Strain { .. } => self.report(now, member, message, out)?,
-            ClientMessage::Hand { raised } => self.hand(now, member, raised, out),
+            ClientMessage::Hand { raised } => self.hand(now, member, raised),
             ClientMessage::React { reaction } => self.react(now, member, reaction, out)?,
             ClientMessage::Silence { .. }
             | ClientMessage::LowerHand { .. }
@@ -448,15 +472,75 @@ impl Room {
         if effects.is_empty() {
             return;
         }
+        self.settle_news(out);
         for effect in effects {
             self.tally.count(&effect);
             let (to, message) = in_words(now, effect);
+            let event = Event::new(message);
             match to {
-                Some(member) => self.roster.tell(member, message, out),
-                None => self.roster.tell_all_but(except, &message, out),
+                Some(member) => self
+                    .roster
+                    .tell_those(|other| other.id == member, &event, out),
+                None => self.roster.tell_all_but(except, &event, out),
             }
         }
-        self.reseat(out);
+        self.news.reseat_everyone();
+    }
+
+    /// Tells an event to everyone.
+    fn tell_all(&mut self, event: &Arc<Event>, out: &mut Vec<RoomEffect>) {
+        self.introduce(out);
+        self.roster.tell_all_but(None, event, out);
+    }
+
+    /// Tells what changed about members, if it is time, and seats those whom it concerns.
+    fn tell_news(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
+        let members = self.roster.len();
+        if self.news.is_due(now, members, &self.config.limits) {
+            self.settle_news(out);
+        }
+        let limits = &self.config.limits;
+        let whose = self.news.take_seats(now, members, limits);
+        self.reseat(&whose, out);
+        self.news.pay(now);
+    }
+
+    /// Who is not known to the others is, before these hear of them.
+    fn introduce(&mut self, out: &mut Vec<RoomEffect>) {
+        if self.news.has_newcomers() {
+            self.settle_news(out);
+        }
+    }
+
+    /// Tells what changed about members.
+    fn settle_news(&mut self, out: &mut Vec<RoomEffect>) {
+        for change in self.news.take() {
+            let event = match change {
+                Change::Left {
+                    member,
+                    reason,
+                    known_to,
+                } => {
+                    let event = Event::new(ServerMessage::Left { member, reason });
+                    let knows = |other: &Attendee| known_to.contains(&other.arrival);
+                    self.roster.tell_those(knows, &event, out);
+                    event
+                }
+                Change::Seen {
+                    member, by_others, ..
+                } => {
+                    let Some(attendee) = self.roster.get(member) else {
+                        continue;
+                    };
+                    let seen = attendee.as_seen();
+                    let event = Event::new(ServerMessage::Member { member: seen });
+                    let except = (!by_others).then_some(member);
+                    self.roster.tell_all_but(except, &event, out);
+                    event
+                }
+            };
+            self.news.told(self.roster.len(), event.text_bytes());
+        }
     }
 
     fn refuse(
@@ -496,8 +580,8 @@ impl Room {
             return;
         }
         out.push(RoomEffect::Media(MediaOrder::ClosePeer { member }));
-        let left = ServerMessage::Left { member, reason };
-        self.roster.tell_all_but(None, &left, out);
+        self.news.left(member, reason);
+        self.news.reseat_viewers_of(member);
         if self.roster.len() == 0 {
             (self.silence_due, self.grace_due) = (None, None);
             self.note_if_empty(now);
@@ -506,7 +590,6 @@ impl Room {
         self.topology
             .handle(now, TopologyInput::Left { member }, &mut effects);
         self.announce(now, effects, None, out);
-        self.reseat(out);
         self.admit_who_may(now, out);
     }
 
@@ -518,6 +601,7 @@ impl Room {
             out.push(RoomEffect::Media(MediaOrder::ClosePeer { member }));
         }
         self.close_the_door(reason, out);
+        self.news = News::new(now, &self.config.limits);
         self.is_closed = true;
         (self.silence_due, self.grace_due) = (None, None);
         self.empty_since.get_or_insert(now);

@@ -8,12 +8,24 @@ use crate::protocol::server::{Member, MemberKind, ServerMessage};
 #[derive(Debug)]
 pub struct Viewpoint {
     choice: Choice,
+    /// The member of [`Choice::Member`], where it is an id.
+    chosen: Option<MemberId>,
     wants_max: usize,
-    /// In the order of their coming.
-    members: Vec<Member>,
+    /// Those who may send something, in the order of their coming.
+    members: Vec<Known>,
     speaker: Option<MemberId>,
     /// As told last; nothing before the first time.
     wants: Option<Vec<Want>>,
+}
+
+/// What matters of a member.
+#[derive(Debug)]
+struct Known {
+    id: MemberId,
+    name: String,
+    kind: MemberKind,
+    has_camera: bool,
+    has_screen: bool,
 }
 
 /// Whom to see.
@@ -29,8 +41,13 @@ pub enum Choice {
 impl Viewpoint {
     /// Of somebody who has just joined; they can want at most `wants_max` feeds.
     pub fn new(choice: Choice, wants_max: usize) -> Viewpoint {
+        let chosen = match &choice {
+            Choice::Member(chosen) => chosen.parse().ok(),
+            Choice::Speaker => None,
+        };
         Viewpoint {
             choice,
+            chosen,
             wants_max,
             members: Vec::new(),
             speaker: None,
@@ -41,9 +58,16 @@ impl Viewpoint {
     /// Takes in what the member was told. Returns what they want from now on, if that is different.
     pub fn hear(&mut self, message: &ServerMessage) -> Option<Vec<Want>> {
         match message {
-            ServerMessage::Joined { members, .. } => self.members.clone_from(members),
+            ServerMessage::Joined { members, .. } => {
+                self.members.clear();
+                members.iter().for_each(|member| self.see(member));
+            }
+            ServerMessage::Member { member } if member.kind == MemberKind::Whep => return None,
             ServerMessage::Member { member } => self.see(member),
-            ServerMessage::Left { member, .. } => self.members.retain(|other| other.id != *member),
+            ServerMessage::Left { member, .. } => {
+                let left = self.members.iter().position(|other| other.id == *member)?;
+                self.members.remove(left);
+            }
             ServerMessage::Speakers { members } => {
                 self.speaker = members.first().copied().or(self.speaker);
             }
@@ -54,11 +78,25 @@ impl Viewpoint {
         Some(wants)
     }
 
+    /// Viewers like this one send nothing, and there may be many of them.
     fn see(&mut self, member: &Member) {
+        if member.kind == MemberKind::Whep {
+            return;
+        }
+        let [has_camera, has_screen] = [Feed::Camera, Feed::Screen].map(|feed| {
+            let mut published = member.published.iter();
+            published.any(|published| sources(feed).contains(&published.source))
+        });
         let known = self.members.iter_mut().find(|other| other.id == member.id);
         match known {
-            Some(known) => known.clone_from(member),
-            None => self.members.push(member.clone()),
+            Some(known) => (known.has_camera, known.has_screen) = (has_camera, has_screen),
+            None => self.members.push(Known {
+                id: member.id,
+                name: member.name.clone(),
+                kind: member.kind,
+                has_camera,
+                has_screen,
+            }),
         }
     }
 
@@ -78,23 +116,22 @@ impl Viewpoint {
     /// By id before by name. Of several of one name the last who came by WHIP, as an encoder that failed
     /// and was started again is there twice until the consent of the first expires; else the first.
     fn of_chosen(&self, chosen: &str) -> Vec<(MemberId, Feed)> {
-        let by_id = |member: &&Member| member.id.to_string() == chosen;
-        let by_name = |member: &&Member| member.name == chosen && sends(member);
-        let by_whip = |member: &&Member| member.kind == MemberKind::Whip && by_name(member);
+        let by_id = |member: &&Known| Some(member.id) == self.chosen;
+        let by_name = |member: &&Known| member.name == chosen && sends(member);
+        let by_whip = |member: &&Known| member.kind == MemberKind::Whip && by_name(member);
         let members = || self.members.iter();
         let found = members().find(by_id);
         let found = found.or_else(|| members().rfind(by_whip));
         let found = found.or_else(|| members().find(by_name));
-        let feeds = |member: &Member| [(member.id, Feed::Camera), (member.id, Feed::Screen)];
+        let feeds = |member: &Known| [(member.id, Feed::Camera), (member.id, Feed::Screen)];
         found.map(feeds).into_iter().flatten().collect()
     }
 
     fn speaker_first(&self) -> Vec<(MemberId, Feed)> {
         let of = |feed| {
-            let sources = sources(feed);
-            let has = move |member: &&Member| {
-                let mut published = member.published.iter();
-                published.any(|published| sources.contains(&published.source))
+            let has = move |member: &&Known| match feed {
+                Feed::Camera => member.has_camera,
+                Feed::Screen => member.has_screen,
             };
             let those = self.members.iter().filter(has);
             those.map(move |member| (member.id, feed))
@@ -109,15 +146,15 @@ impl Viewpoint {
 
     /// Whether somebody by WHIP has a namesake there who came later: more likely than not they are gone.
     fn is_stale(&self, member: MemberId) -> bool {
-        let by_whip = |member: &&Member| member.kind == MemberKind::Whip;
+        let by_whip = |member: &&Known| member.kind == MemberKind::Whip;
         let mut members = self.members.iter().filter(by_whip);
         let known = members.find(|other| other.id == member);
         known.is_some_and(|known| members.any(|later| later.name == known.name && sends(later)))
     }
 }
 
-fn sends(member: &Member) -> bool {
-    member.kind != MemberKind::Whep && !member.published.is_empty()
+fn sends(member: &Known) -> bool {
+    member.has_camera || member.has_screen
 }
 
 fn sources(feed: Feed) -> [Source; 2] {
@@ -263,6 +300,21 @@ mod tests {
                 None
             ]
         );
+    }
+
+    #[test]
+    fn other_viewers_are_neither_kept_nor_weighed() {
+        let mut viewpoint = Viewpoint::new(Choice::Member("Ada".into()), 3);
+        assert!(viewpoint.hear(&member(1, "Ada", &[])).is_some());
+        for id in 2..400 {
+            if let ServerMessage::Member { member } = member(id, "Ada", &[]) {
+                let kind = MemberKind::Whep;
+                let member = Member { kind, ..member };
+                assert_eq!(viewpoint.hear(&ServerMessage::Member { member }), None);
+            }
+            assert_eq!(viewpoint.hear(&left(id)), None);
+        }
+        assert_eq!(viewpoint.members.len(), 1);
     }
 
     #[test]

@@ -31,6 +31,7 @@ use crate::media::slots::Slots;
 use crate::media::switchboard::{Place, Switchboard};
 use crate::media::track::{Track, TrackSlot};
 use crate::protocol::client::{Epoch, RequestId, Source};
+use crate::protocol::reason::ErrorCode;
 use crate::protocol::server::{RecordingEnd, ServerMessage};
 
 /// What a conference works with and does not own.
@@ -162,6 +163,7 @@ impl Conference {
                 RoomEffect::Send { to, mut frame } => {
                     let is_joined = matches!(frame.message, ServerMessage::Joined { .. });
                     around.counters.joins += u64::from(is_joined);
+                    around.counters.too_fast += u64::from(is_too_fast(&frame.message));
                     if let Some(&connection) = self.connections.get(&to) {
                         add_credentials(now, to, &mut frame.message, around);
                         around
@@ -169,6 +171,13 @@ impl Conference {
                             .effects
                             .push(ShardEffect::Send { connection, frame });
                     }
+                }
+                RoomEffect::Tell { event, to } => {
+                    let connection_of = |(member, seq): (MemberId, u64)| {
+                        Some((*self.connections.get(&member)?, seq))
+                    };
+                    let to = to.into_iter().filter_map(connection_of).collect();
+                    around.out.effects.push(ShardEffect::Tell { event, to });
                 }
                 RoomEffect::Attach { member, connection } => self.connect(member, connection),
                 RoomEffect::Refuse { connection, frame } => {
@@ -414,7 +423,7 @@ impl Conference {
             self.set_source(slot, Some(source));
             self.set_muted(now, slot, muted);
         }
-        self.reseat_everyone(now, around);
+        self.reseat_viewers_of(now, member, around);
     }
 
     fn unpublish(
@@ -427,7 +436,7 @@ impl Conference {
         if let Some(slot) = self.track_of(member, source) {
             self.take_off_air(now, slot);
             self.set_source(slot, None);
-            self.reseat_everyone(now, around);
+            self.reseat_viewers_of(now, member, around);
         }
     }
 
@@ -619,6 +628,14 @@ impl Conference {
         }
         description
     }
+}
+
+fn is_too_fast(message: &ServerMessage) -> bool {
+    let code = match message {
+        ServerMessage::Error { code, .. } => Some(*code),
+        _ => None,
+    };
+    code == Some(ErrorCode::TooFast)
 }
 
 /// Who enters or comes back gets credentials for the relay.

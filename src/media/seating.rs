@@ -37,10 +37,20 @@ impl Conference {
         }
     }
 
-    /// Applies every viewer's plan: a track came or went.
-    pub(super) fn reseat_everyone(&mut self, now: Instant, around: &mut Surroundings<'_>) {
+    /// Applies the plans of those who are to see a member: a track of theirs came or went.
+    pub(super) fn reseat_viewers_of(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        around: &mut Surroundings<'_>,
+    ) {
         self.retap(now, around);
-        let viewers: Vec<_> = self.plans.keys().copied().collect();
+        let sees = |plan: &[Option<SeatOrder>]| {
+            let mut seated = plan.iter().flatten();
+            seated.any(|order| order.member == member)
+        };
+        let viewers = self.plans.iter().filter(|(_, plan)| sees(plan));
+        let viewers: Vec<_> = viewers.map(|(&viewer, _)| viewer).collect();
         for viewer in viewers {
             self.reseat(now, viewer, around);
         }

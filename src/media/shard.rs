@@ -37,6 +37,7 @@ use crate::media::relay::{Inside, Relay, RelayConfig, RelaySockets};
 use crate::media::slots::Slots;
 use crate::media::switchboard::Switchboard;
 use crate::protocol::client::{ClientFrame, RequestId};
+use crate::protocol::event::Event;
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{MemberKind, Mode, RecordingEnd, ServerFrame, ServerMessage};
@@ -204,12 +205,19 @@ pub enum Question {
 /// What a shard wants of the rim, besides datagrams to send.
 #[derive(Debug)]
 pub enum ShardEffect {
-    /// Send a message over a WebSocket.
+    /// Send an answer over a WebSocket.
     Send {
         /// Which.
         connection: ConnectionId,
         /// What.
         frame: ServerFrame,
+    },
+    /// Send an event over one or many WebSockets.
+    Tell {
+        /// What.
+        event: Arc<Event>,
+        /// Over which, with its number in the sequence of each member.
+        to: Vec<(ConnectionId, u64)>,
     },
     /// Close a WebSocket once what was sent before is out.
     Close {

@@ -5,6 +5,7 @@
 //! with the same `id`; events carry a `seq` that counts up by one per member.
 
 pub mod client;
+pub mod event;
 pub mod owner_key;
 mod parse;
 pub mod reason;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::*;
+use super::event::{Event, numbered};
 use super::reason::*;
 use super::server::*;
 use crate::ids::MemberId;
@@ -601,6 +602,10 @@ fn what_the_node_says_is_spelled_like_this() {
             let said: Value = serde_json::from_str(&frame.to_json()).unwrap();
             assert_eq!(said, expected);
             assert_eq!(serde_json::from_value::<ServerFrame>(said).unwrap(), frame);
+            let event = Event::new(frame.message.clone());
+            let text = seq.map_or(event.body(), |seq| numbered(&event.body(), seq));
+            assert_eq!(text, frame.to_json());
+            assert!(text.len() <= event.text_bytes(), "{text}");
         }
     }
 }

@@ -17,9 +17,11 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::TcpMaxSeg;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -216,6 +218,20 @@ pub fn handshake(node: &Node, headers: &[(&'static str, &str)]) -> Request<()> {
 }
 
 impl Client {
+    /// Opens a WebSocket for which the operating systems keep little of what is not read: a few packets, and
+    /// small ones.
+    pub async fn narrow(node: &Node) -> Client {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 * 1024).unwrap();
+        setsockopt(&socket, TcpMaxSeg, &1_000).unwrap();
+        let stream = MaybeTlsStream::Plain(socket.connect(node.http).await.unwrap());
+        let request = handshake(node, &[("sec-websocket-protocol", "motet.v1")]);
+        let (socket, _) = tokio_tungstenite::client_async(request, stream)
+            .await
+            .unwrap();
+        Client { socket }
+    }
+
     /// Opens a WebSocket as the web client does.
     pub async fn connect(node: &Node) -> Client {
         let headers = [("sec-websocket-protocol", "motet.v1")];

@@ -439,6 +439,13 @@ impl World {
                     Event::ToBrowser(connection, frame),
                 );
             }
+            ShardEffect::Tell { event, to } => {
+                for (connection, seq) in to {
+                    let (seq, message) = (Some(seq), event.message().clone());
+                    let frame = ServerFrame { seq, message };
+                    self.on_effect(ShardEffect::Send { connection, frame });
+                }
+            }
             ShardEffect::Close { connection, reason } => {
                 let who = node::number(connection);
                 let is_replaced = reason == Reason::Replaced && self.broken.contains(&connection);

@@ -4,6 +4,7 @@ mod access;
 mod assets;
 mod entrance;
 mod forwards;
+pub mod handshake;
 mod ice_servers;
 mod media_type;
 mod names;

@@ -5,33 +5,34 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use tungstenite::Message;
+use tungstenite::protocol::CloseFrame;
 
 use super::access;
+use super::handshake::{FRAME_BYTES, Handshake, NoHandshake, Socket, feed_text};
 use super::ice_servers::{Ports, ice_servers};
 use super::problem::Problem;
 use crate::ids::ConnectionId;
-use crate::io::outbox::{OutboxReader, Outgoing};
+use crate::io::outbox::{Letter, OutboxReader, Outgoing, OverflowWatch};
 use crate::io::rim::{IceServers, Membership};
 use crate::io::server::Node;
 use crate::io::shard_handle::ShardHandle;
 use crate::logic::household::Household;
 use crate::logic::limits::Bucket;
 use crate::logic::lobby::Refusal;
-use crate::logic::names::check_name;
+use crate::logic::names::{check_name, check_room_name};
 use crate::logic::room::permissions::{self, Standing};
 use crate::media::shard::ShardCommand;
 use crate::protocol::SUBPROTOCOL;
 use crate::protocol::client::{ClientFrame, ClientMessage, RequestId};
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{MemberKind, Role, ServerFrame, ServerMessage};
+use crate::protocol::server::{MemberKind, Role, ServerMessage};
 
 /// How long the operating system may refuse to take one message. Then the client counts as slow.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,15 +52,14 @@ pub(super) async fn upgrade(
     State(node): State<Arc<Node>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    handshake: Result<Handshake, NoHandshake>,
 ) -> Result<Response, Problem> {
-    let upgrade = upgrade.map_err(|_| {
+    let handshake = handshake.map_err(|_| {
         let detail = "This is the address of a WebSocket, and this was not an opening handshake.";
         Problem::new(StatusCode::UPGRADE_REQUIRED, detail)
     })?;
     access::check_origin(&node.settings, &headers)?;
-    let upgrade = upgrade.protocols([SUBPROTOCOL]);
-    if upgrade.selected_protocol().is_none() {
+    if !handshake.asks_for(SUBPROTOCOL) {
         let detail = format!("The WebSocket must ask for the subprotocol {SUBPROTOCOL}.");
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
@@ -75,25 +75,12 @@ pub(super) async fn upgrade(
     };
     let ice_servers = ice_servers(&node.settings, ports, peer, &headers);
     let bytes_max = node.limits.sdp_bytes as usize;
-    Ok(
-        configure(upgrade, bytes_max).on_upgrade(move |socket| async move {
-            serve(&node, socket, ice_servers, admission.household()).await;
-            drop(admission);
-        }),
-    )
+    let serve = move |socket| async move {
+        serve(&node, socket, ice_servers, admission.household()).await;
+        drop(admission);
+    };
+    Ok(handshake.accept(Some(SUBPROTOCOL), bytes_max, serve))
 }
-
-/// Gives a WebSocket the node's settings: messages and frames of at most `bytes_max` bytes, and
-/// small buffers. Public so that what is tested elsewhere is what runs here.
-pub fn configure(upgrade: WebSocketUpgrade, bytes_max: usize) -> WebSocketUpgrade {
-    upgrade
-        .max_message_size(bytes_max)
-        .max_frame_size(bytes_max)
-        .read_buffer_size(READ_BUFFER_BYTES)
-}
-
-/// What a WebSocket holds while nothing comes; the usual 128 KiB would be most of an idle member.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// The close code of RFC 6455 §7.4 (4000 and above are ours) and the text beside it.
 pub(super) fn close_code(reason: Reason) -> (u16, &'static str) {
@@ -155,7 +142,7 @@ impl From<Refusal> for Problem {
     }
 }
 
-async fn serve(node: &Arc<Node>, socket: WebSocket, ice_servers: IceServers, household: Household) {
+async fn serve(node: &Arc<Node>, socket: Socket, ice_servers: IceServers, household: Household) {
     node.rim.counters.websockets.add(1);
     let (connection, outbox) = node.rim.open_socket(ice_servers);
     tracing::debug!(connection = connection.0, "websocket opened");
@@ -180,32 +167,31 @@ async fn serve(node: &Arc<Node>, socket: WebSocket, ice_servers: IceServers, hou
 }
 
 /// Reads until the other side has closed too.
-async fn drain(stream: &mut SplitStream<WebSocket>) {
+async fn drain(stream: &mut SplitStream<Socket>) {
     while let Some(Ok(_)) = stream.next().await {}
 }
 
 /// Sends what the outbox holds until it says close, it overflows, or the socket fails.
-async fn write(sink: &mut SplitSink<WebSocket, Message>, mut outbox: OutboxReader) -> Reason {
+async fn write(sink: &mut SplitSink<Socket, Message>, mut outbox: OutboxReader) -> Reason {
     let watch = outbox.watch();
+    let mut pending = None;
     loop {
         let next = tokio::select! {
             biased;
             () = watch.overflow() => Outgoing::Close(Reason::Slow),
-            next = outbox.next() => next,
+            next = async {
+                match pending.take() {
+                    Some(next) => next,
+                    None => outbox.next().await,
+                }
+            } => next,
         };
         match next {
-            Outgoing::Text(text) => {
-                let bytes = text.len();
-                let sent = tokio::select! {
-                    () = watch.overflow() => return refuse(sink, Reason::Slow).await,
-                    sent = tokio::time::timeout(SEND_TIMEOUT, sink.send(Message::text(text))) => sent,
-                };
-                match sent {
-                    Ok(Ok(())) => outbox.sent(bytes),
-                    Ok(Err(_)) => return Reason::Lost,
-                    Err(_) => return Reason::Slow,
-                }
-            }
+            Outgoing::Letter(letter) => match post(sink, &mut outbox, &watch, letter).await {
+                Ok(then) => pending = then,
+                Err(Reason::Slow) => return refuse(sink, Reason::Slow).await,
+                Err(reason) => return reason,
+            },
             Outgoing::Ping => {
                 let ping = Message::Ping(Bytes::new());
                 match tokio::time::timeout(SEND_TIMEOUT, sink.send(ping)).await {
@@ -223,14 +209,53 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, mut outbox: OutboxReade
     }
 }
 
-async fn refuse(sink: &mut SplitSink<WebSocket, Message>, reason: Reason) -> Reason {
+/// Sends a message, and with it those that wait behind it. Returns what else waited.
+async fn post(
+    sink: &mut SplitSink<Socket, Message>,
+    outbox: &mut OutboxReader,
+    watch: &OverflowWatch,
+    letter: Letter,
+) -> Result<Option<Outgoing>, Reason> {
+    let mut bytes = letter.bytes();
+    let mut then = None;
+    let sending = async {
+        feed_text(sink, letter.text()).await?;
+        while bytes < FRAME_BYTES {
+            match outbox.try_next() {
+                Some(Outgoing::Letter(letter)) => {
+                    bytes += letter.bytes();
+                    feed_text(sink, letter.text()).await?;
+                }
+                other => {
+                    then = other;
+                    break;
+                }
+            }
+        }
+        sink.flush().await
+    };
+    let sent = tokio::select! {
+        () = watch.overflow() => return Err(Reason::Slow),
+        sent = tokio::time::timeout(SEND_TIMEOUT, sending) => sent,
+    };
+    match sent {
+        Ok(Ok(())) => {
+            outbox.sent(bytes);
+            Ok(then)
+        }
+        Ok(Err(_)) => Err(Reason::Lost),
+        Err(_) => Err(Reason::Slow),
+    }
+}
+
+async fn refuse(sink: &mut SplitSink<Socket, Message>, reason: Reason) -> Reason {
     let (code, text) = close_code(reason);
     close(sink, code, text).await;
     reason
 }
 
-async fn close(sink: &mut SplitSink<WebSocket, Message>, code: u16, text: &'static str) {
-    let reason = text.into();
+async fn close(sink: &mut SplitSink<Socket, Message>, code: u16, text: &'static str) {
+    let (code, reason) = (code.into(), text.into());
     let frame = Message::Close(Some(CloseFrame { code, reason }));
     // The other side may be gone already.
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, sink.send(frame)).await;
@@ -275,7 +300,7 @@ impl<'a> Conversation<'a> {
 
     /// Reads until the client closes; never returns once the node itself closes, as the writing
     /// half ends the connection then.
-    async fn read(&mut self, stream: &mut SplitStream<WebSocket>) -> Reason {
+    async fn read(&mut self, stream: &mut SplitStream<Socket>) -> Reason {
         let patience = Duration::from_secs(self.node.limits.join_seconds.into());
         let mut deadline = tokio::time::Instant::now() + patience;
         let mut quiet_until = tokio::time::Instant::now() + HEARTBEAT;
@@ -302,7 +327,8 @@ impl<'a> Conversation<'a> {
                 Some(Ok(Message::Binary(_))) => {
                     self.object(None, ErrorCode::Malformed, "Messages are text, not binary.")
                 }
-                Some(Ok(Message::Ping(_))) => self.tick(),
+                // No reader is given frames.
+                Some(Ok(Message::Ping(_) | Message::Frame(_))) => self.tick(),
                 Some(Ok(Message::Pong(_))) => self.pong().await,
                 Some(Ok(Message::Close(frame))) => return reason_for(frame.as_ref()),
                 Some(Err(error)) if is_too_large(&error) => {
@@ -386,7 +412,7 @@ impl<'a> Conversation<'a> {
         name: &str,
         (sfu_only, owner_key): (bool, Option<OwnerKey>),
     ) -> Next {
-        let (room, name) = match (check_name(room), check_name(name)) {
+        let (room, name) = match (check_room_name(room), check_name(name)) {
             (Ok(room), Ok(name)) => (room, name),
             (Err(error), _) | (_, Err(error)) => {
                 return self.object(id, ErrorCode::BadName, &error.to_string());
@@ -420,7 +446,7 @@ impl<'a> Conversation<'a> {
         after: u64,
     ) -> Next {
         let rim = &self.node.rim;
-        let place = check_name(room).ok().and_then(|room| {
+        let place = check_room_name(room).ok().and_then(|room| {
             let shard = rim.enter_for_resume(self.connection, &room)?;
             Some((room, self.node.shard(shard)))
         });
@@ -515,8 +541,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn say(&self, message: ServerMessage) {
-        let frame = ServerFrame { seq: None, message };
-        self.node.rim.send(self.connection, frame);
+        self.node.rim.send(self.connection, message);
     }
 
     fn membership(&self) -> Membership {
@@ -536,15 +561,12 @@ fn standing(membership: Membership) -> Standing {
 /// A client that means to go says so (RFC 6455 §7.4.1: 1000, or 1001 when its page is closed).
 /// Anything else may be an accident.
 fn reason_for(frame: Option<&CloseFrame>) -> Reason {
-    match frame.map(|frame| frame.code) {
+    match frame.map(|frame| u16::from(frame.code)) {
         Some(1000 | 1001) => Reason::Left,
         _ => Reason::Lost,
     }
 }
 
-fn is_too_large(error: &axum::Error) -> bool {
-    use tungstenite::Error;
-    let source = std::error::Error::source(error);
-    let cause = source.and_then(|source| source.downcast_ref::<Error>());
-    matches!(cause, Some(Error::Capacity(_)))
+fn is_too_large(error: &tungstenite::Error) -> bool {
+    matches!(error, tungstenite::Error::Capacity(_))
 }

@@ -26,7 +26,7 @@ impl Room {
             };
             if attendee.forwarded != theirs {
                 attendee.forwarded = theirs;
-                self.show_to_all(member, out);
+                self.news.changed(member, true);
             }
         }
         self.is_forwarded = !sources.is_empty();

@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use crate::ids::MemberId;
 use crate::protocol::client::{Epoch, Feed, RequestId, Source, Want};
+use crate::protocol::event::Event;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{MemberKind, Reach, Seat, ServerMessage};
 
 use super::members::{Attendee, Peer, Publication};
+use super::news::Reseat;
 use super::{MediaFact, MediaOrder, Refusal, Room, RoomEffect, SeatOrder, answer};
 use crate::logic::forward::seats::{Sitter, assign};
 use crate::logic::topology::Topology;
@@ -99,10 +101,11 @@ impl Room {
         check_mid(attendee, source, &publication)?;
         let is_held = !publication.muted && attendee.silenced.contains(&source);
         publication.muted |= is_held;
-        let before = attendee.as_seen();
+        let before = (attendee.as_seen(), attendee.feeds().collect::<Vec<_>>());
         let old = attendee.published.insert(source, publication.clone());
         let was_on_node = old.is_some_and(|old| old.mid.is_some());
-        let has_changed = attendee.as_seen() != before;
+        let has_changed = attendee.as_seen() != before.0;
+        let has_other_feeds = !attendee.feeds().eq(before.1);
         match publication.mid {
             Some(mid) => out.push(RoomEffect::Media(MediaOrder::Publish {
                 member,
@@ -115,12 +118,12 @@ impl Room {
             }
             None => {}
         }
-        if is_held {
-            self.show_to_all(member, out);
-        } else if has_changed {
-            self.show(member, out);
+        if is_held || has_changed {
+            self.news.changed(member, is_held);
         }
-        self.reseat(out);
+        if has_other_feeds {
+            self.news.reseat_viewers_of(member);
+        }
         Ok(())
     }
 
@@ -154,7 +157,7 @@ impl Room {
                 muted,
             }));
         }
-        self.show(member, out);
+        self.show(member);
         Ok(())
     }
 
@@ -172,8 +175,8 @@ impl Room {
         if publication.mid.is_some() {
             out.push(RoomEffect::Media(MediaOrder::Unpublish { member, source }));
         }
-        self.show(member, out);
-        self.reseat(out);
+        self.show(member);
+        self.news.reseat_viewers_of(member);
     }
 
     pub(super) fn view(
@@ -197,12 +200,26 @@ impl Room {
         Ok(())
     }
 
-    /// Works out who should sit where, and tells what is different.
-    pub(super) fn reseat(&mut self, out: &mut Vec<RoomEffect>) {
+    /// Works out who should sit where with those whom it may concern, and tells what is different.
+    pub(super) fn reseat(&mut self, whose: &Reseat, out: &mut Vec<RoomEffect>) {
+        if *whose == Reseat::Nobody {
+            return;
+        }
         let feeds = self.feeds();
-        for viewer in self.roster.iter_mut() {
+        let concerned = self.roster.iter().filter(|viewer| concerns(viewer, whose));
+        let planned = concerned.filter_map(|viewer| {
             let available = available(&self.topology, viewer.id, &feeds);
-            seat(viewer, &available, false, out);
+            let plan = plan(viewer, &available);
+            (plan != viewer.plan).then_some((viewer.id, plan))
+        });
+        let planned: Vec<_> = planned.collect();
+        if !planned.is_empty() {
+            self.introduce(out);
+        }
+        for (viewer, plan) in planned {
+            if let Some(viewer) = self.roster.get_mut(viewer) {
+                seat(viewer, plan, false, out);
+            }
         }
     }
 
@@ -216,8 +233,16 @@ impl Room {
     ) {
         let feeds = self.feeds();
         let available = available(&self.topology, viewer, &feeds);
+        let Some(plan) = self
+            .roster
+            .get(viewer)
+            .map(|viewer| plan(viewer, &available))
+        else {
+            return;
+        };
+        self.introduce(out);
         if let Some(viewer) = self.roster.get_mut(viewer) {
-            seat(viewer, &available, is_renewed, out);
+            seat(viewer, plan, is_renewed, out);
         }
     }
 
@@ -259,17 +284,13 @@ impl Room {
         members.retain(|&member| self.has(member));
         if self.topology.serves_anybody() && members != self.speakers {
             self.speakers.clone_from(&members);
-            self.roster
-                .tell_all_but(None, &ServerMessage::Speakers { members }, out);
+            self.tell_all(&Event::new(ServerMessage::Speakers { members }), out);
         }
     }
 
     /// Tells the others how a member is now.
-    pub(super) fn show(&mut self, member: MemberId, out: &mut Vec<RoomEffect>) {
-        if let Some(seen) = self.roster.get(member).map(Attendee::as_seen) {
-            let message = ServerMessage::Member { member: seen };
-            self.roster.tell_all_but(Some(member), &message, out);
-        }
+    pub(super) fn show(&mut self, member: MemberId) {
+        self.news.changed(member, false);
     }
 
     fn check_tokens(&self, publication: &Publication) -> Result<(), Refusal> {
@@ -322,8 +343,30 @@ fn check_mid(
     }
 }
 
-fn seat(viewer: &mut Attendee, available: &[Sitter], is_renewed: bool, out: &mut Vec<RoomEffect>) {
-    let plan = plan(viewer, available);
+/// Whether somebody's seats can be other than before.
+fn concerns(viewer: &Attendee, whose: &Reseat) -> bool {
+    let has_seats = viewer.peer.is_some() || !viewer.plan.is_empty();
+    has_seats
+        && match whose {
+            Reseat::Nobody => false,
+            Reseat::Everyone => true,
+            Reseat::ViewersOf(members) => {
+                let mut seen = viewer.plan.iter().flatten().map(|order| order.member);
+                let wants = viewer.view.as_deref();
+                let mut wanted = wants.unwrap_or_default().iter().map(|want| want.member);
+                wants.is_none()
+                    || seen.any(|member| members.contains(&member))
+                    || wanted.any(|member| members.contains(&member))
+            }
+        }
+}
+
+fn seat(
+    viewer: &mut Attendee,
+    plan: Vec<Option<SeatOrder>>,
+    is_renewed: bool,
+    out: &mut Vec<RoomEffect>,
+) {
     if plan == viewer.plan && !is_renewed {
         return;
     }

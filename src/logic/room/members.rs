@@ -7,14 +7,18 @@ use std::time::{Duration, Instant};
 use crate::ids::MemberId;
 use crate::logic::household::Pass;
 use crate::logic::limits::{Bucket, Limits};
-use crate::protocol::client::{Feed, Source, Want};
+use crate::protocol::client::{ClientMessage, Feed, Source, Want};
+use crate::protocol::event::Event;
 use crate::protocol::reason::Reason;
 use crate::protocol::server::{
-    Member, MemberKind, Presence, Published, Reach, Role, ServerFrame, ServerMessage,
+    Member, MemberKind, Presence, Published, Reach, Role, ServerMessage,
 };
 
-use super::resume::{Event, Line};
-use super::{Newcomer, RoomEffect, SeatOrder, answer};
+use super::quota::Quota;
+use super::resume::Line;
+use super::signal::Pair;
+use super::tray::Tray;
+use super::{Newcomer, Refusal, RoomEffect, SeatOrder, answer};
 
 /// Everyone in a room, in the order of their coming. At most `room_members`; more are refused.
 #[derive(Debug, Default)]
@@ -39,16 +43,20 @@ pub(super) struct Attendee {
     pub(super) hand_ms: Option<u64>,
     pub(super) presence: Presence,
     pub(super) node: Reach,
+    /// Which of all arrivals theirs was.
+    pub(super) arrival: u64,
     /// Their WebSocket: what brings it back, and what it may have missed.
     pub(super) line: Line,
     /// When something was last heard of the client.
     pub(super) heard: Instant,
     /// What is left of the room's patience.
     pub(super) errors: Bucket,
-    /// What is left of their reactions.
-    pub(super) reactions: Bucket,
-    /// Candidates sent to others in the current negotiation with each.
-    pub(super) candidates: BTreeMap<MemberId, u32>,
+    /// What is left of their share, by what they say.
+    pub(super) quota: Quota,
+    /// What they send to single others.
+    pub(super) pairs: BTreeMap<MemberId, Pair>,
+    /// What single others sent them.
+    pub(super) tray: Tray,
     /// What they want to see; `None`: everyone.
     pub(super) view: Option<Vec<Want>>,
     /// Their connection to the node, once it was answered.
@@ -92,11 +100,13 @@ impl Attendee {
             hand_ms: None,
             presence: Presence::Here,
             node: Reach::Unknown,
-            line: Line::new(token, limits),
+            arrival: 0,
+            line: Line::new(token, newcomer.kind, limits),
             heard: now,
             errors: limits.error_bucket(now),
-            reactions: limits.reaction_bucket(now),
-            candidates: BTreeMap::new(),
+            quota: Quota::new(now, limits),
+            pairs: BTreeMap::new(),
+            tray: Tray::default(),
             view: None,
             peer: None,
             plan: Vec::new(),
@@ -145,25 +155,35 @@ impl Attendee {
         camera.into_iter().chain(screen.then_some(Feed::Screen))
     }
 
-    /// Sends an event, now or when their WebSocket is back.
-    pub(super) fn tell(&mut self, message: ServerMessage, out: &mut Vec<RoomEffect>) {
-        self.tell_shared(&Event::new(message), out);
-    }
-
-    fn tell_shared(&mut self, event: &Arc<Event>, out: &mut Vec<RoomEffect>) {
-        let seq = self.line.log.push(event);
-        if self.is_here() {
-            out.push(self.event(seq, event));
+    /// Counts what they say. Who takes part over HTTP has no words of their own: the node says them.
+    pub(super) fn spend(&mut self, now: Instant, message: &ClientMessage) -> Result<(), Refusal> {
+        match self.kind {
+            MemberKind::Client => self.quota.take(now, message),
+            MemberKind::Whip | MemberKind::Whep => Ok(()),
         }
     }
 
-    /// An event with its number.
-    pub(super) fn event(&self, seq: u64, event: &Event) -> RoomEffect {
-        let frame = ServerFrame {
-            seq: Some(seq),
-            message: event.message().clone(),
-        };
-        RoomEffect::Send { to: self.id, frame }
+    /// Sends an event, now or when their WebSocket is back.
+    pub(super) fn tell(&mut self, message: ServerMessage, out: &mut Vec<RoomEffect>) {
+        self.tell_event(&Event::new(message), out);
+    }
+
+    pub(super) fn tell_event(&mut self, event: &Arc<Event>, out: &mut Vec<RoomEffect>) {
+        if let Some(to) = self.note(event) {
+            out.push(tell(event, vec![to]));
+        }
+    }
+
+    /// Gives an event its number. To be sent only if their WebSocket is there.
+    fn note(&mut self, event: &Arc<Event>) -> Option<(MemberId, u64)> {
+        let seq = self.line.log.push(event);
+        self.is_here().then_some((self.id, seq))
+    }
+
+    /// What of the events was not acknowledged.
+    pub(super) fn missed(&self) -> impl Iterator<Item = RoomEffect> + '_ {
+        let events = self.line.log.events();
+        events.map(|(seq, event)| tell(event, vec![(self.id, seq)]))
     }
 
     /// Ends their WebSocket with a last word that is not among the events: who comes back must not
@@ -175,6 +195,11 @@ impl Attendee {
             out.push(RoomEffect::Disconnect { member, reason });
         }
     }
+}
+
+fn tell(event: &Arc<Event>, to: Vec<(MemberId, u64)>) -> RoomEffect {
+    let event = Arc::clone(event);
+    RoomEffect::Tell { event, to }
 }
 
 impl Roster {
@@ -194,10 +219,6 @@ impl Roster {
         self.0.iter()
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Attendee> {
-        self.0.iter_mut()
-    }
-
     pub(super) fn push(&mut self, attendee: Attendee) {
         self.0.push(attendee);
     }
@@ -207,7 +228,7 @@ impl Roster {
         let before = self.0.len();
         self.0.retain(|attendee| attendee.id != member);
         for other in &mut self.0 {
-            other.candidates.remove(&member);
+            other.pairs.remove(&member);
             if let Some(wants) = &mut other.view {
                 wants.retain(|want| want.member != member);
             }
@@ -236,28 +257,28 @@ impl Roster {
         self.0.iter().flat_map(feeds_of).collect()
     }
 
-    /// Sends an event to one member, if they are here.
-    pub(super) fn tell(
-        &mut self,
-        member: MemberId,
-        message: ServerMessage,
-        out: &mut Vec<RoomEffect>,
-    ) {
-        if let Some(member) = self.get_mut(member) {
-            member.tell(message, out);
-        }
-    }
-
     /// Sends an event to everyone, or to everyone else.
     pub(super) fn tell_all_but(
         &mut self,
         except: Option<MemberId>,
-        message: &ServerMessage,
+        event: &Arc<Event>,
         out: &mut Vec<RoomEffect>,
     ) {
-        let event = Event::new(message.clone());
-        let others = self.0.iter_mut().filter(|other| Some(other.id) != except);
-        others.for_each(|other| other.tell_shared(&event, out));
+        self.tell_those(|other| Some(other.id) != except, event, out);
+    }
+
+    /// Sends an event to those of whom that is true.
+    pub(super) fn tell_those(
+        &mut self,
+        is_meant: impl Fn(&Attendee) -> bool,
+        event: &Arc<Event>,
+        out: &mut Vec<RoomEffect>,
+    ) {
+        let meant = self.0.iter_mut().filter(|other| is_meant(other));
+        let to: Vec<_> = meant.filter_map(|other| other.note(event)).collect();
+        if !to.is_empty() {
+            out.push(tell(event, to));
+        }
     }
 
     /// Those whose WebSockets are there and of whom nothing was heard for that long.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::ids::MemberId;
 use crate::protocol::client::{ClientMessage, Source};
+use crate::protocol::event::Event;
 use crate::protocol::reason::Reason;
 use crate::protocol::server::{Rules, ServerMessage};
 
@@ -23,8 +24,8 @@ impl Room {
                 source,
                 silenced: true,
             } => self.hold(member, source, out)?,
-            ClientMessage::Silence { member, source, .. } => self.let_go(member, source, out)?,
-            ClientMessage::LowerHand { member } => self.lower_hand(member, out)?,
+            ClientMessage::Silence { member, source, .. } => self.let_go(member, source)?,
+            ClientMessage::LowerHand { member } => self.lower_hand(member)?,
             ClientMessage::Remove { member } => {
                 self.subject(member)?;
                 self.send_away(now, member, Reason::Removed, out);
@@ -55,8 +56,7 @@ impl Room {
             return;
         }
         self.rules = rules;
-        self.roster
-            .tell_all_but(None, &ServerMessage::Rules(rules), out);
+        self.tell_all(&Event::new(ServerMessage::Rules(rules)), out);
         self.admit_who_may(now, out);
     }
 
@@ -82,27 +82,22 @@ impl Room {
                 }));
             }
         }
-        self.show_to_all(member, out);
+        self.news.changed(member, true);
         Ok(())
     }
 
-    fn let_go(
-        &mut self,
-        member: MemberId,
-        source: Source,
-        out: &mut Vec<RoomEffect>,
-    ) -> Result<(), Refusal> {
+    fn let_go(&mut self, member: MemberId, source: Source) -> Result<(), Refusal> {
         if self.subject(member)?.silenced.remove(&source) {
-            self.show_to_all(member, out);
+            self.news.changed(member, true);
         }
         Ok(())
     }
 
-    fn lower_hand(&mut self, member: MemberId, out: &mut Vec<RoomEffect>) -> Result<(), Refusal> {
+    fn lower_hand(&mut self, member: MemberId) -> Result<(), Refusal> {
         if !self.has(member) {
             return Err(Refusal::no_such_member(member));
         }
-        self.set_hand(member, None, out);
+        self.set_hand(member, None);
         Ok(())
     }
 }

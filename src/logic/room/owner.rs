@@ -1,6 +1,7 @@
 //! Whose room it is.
 
 use crate::ids::MemberId;
+use crate::protocol::event::Event;
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::ErrorCode;
 use crate::protocol::server::{Knock, Role, ServerMessage};
@@ -33,13 +34,13 @@ impl Room {
     /// Tells the owners who waits.
     pub(super) fn tell_knocks(&mut self, out: &mut Vec<RoomEffect>) {
         let waiting = self.waiting.knocks();
-        self.tell_owners(&ServerMessage::Knocks { waiting }, out);
+        self.tell_owners(ServerMessage::Knocks { waiting }, out);
     }
 
     /// Tells the owners alone.
-    pub(super) fn tell_owners(&mut self, message: &ServerMessage, out: &mut Vec<RoomEffect>) {
-        let owners = self.roster.iter_mut().filter(|member| is_owner(member));
-        owners.for_each(|owner| owner.tell(message.clone(), out));
+    pub(super) fn tell_owners(&mut self, message: ServerMessage, out: &mut Vec<RoomEffect>) {
+        self.introduce(out);
+        self.roster.tell_those(is_owner, &Event::new(message), out);
     }
 
     /// Who waits, as far as it is a member's business.

@@ -56,7 +56,7 @@ impl Room {
         if std::mem::replace(&mut attendee.node, reach) == reach {
             return;
         }
-        self.show(member, out);
+        self.show(member);
         // Nobody is given up before they say so.
         let reached = matches!(reach, Reach::Unknown | Reach::Up);
         self.consider(now, TopologyInput::Reach { member, reached }, out);

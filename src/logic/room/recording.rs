@@ -7,6 +7,7 @@ use crate::ids::MemberId;
 use crate::logic::record::manifest::Layout;
 use crate::logic::topology::TopologyInput;
 use crate::protocol::client::Source;
+use crate::protocol::event::Event;
 use crate::protocol::server::{Cause, RecordingEnd, RecordingSign, Role, ServerMessage};
 
 use super::{Room, RoomEffect};
@@ -43,7 +44,7 @@ impl Room {
         self.recording.clone_from(&sign);
         let recording = sign;
         let message = ServerMessage::Recording { recording, ended };
-        self.roster.tell_all_but(None, &message, out);
+        self.tell_all(&Event::new(message), out);
         self.follow_taps(now, out);
     }
 
@@ -71,7 +72,7 @@ impl Room {
         };
         if std::mem::replace(&mut sign.thinned, thinned) != thinned {
             let (recording, ended) = (Some(sign.clone()), None);
-            self.tell_owners(&ServerMessage::Recording { recording, ended }, out);
+            self.tell_owners(ServerMessage::Recording { recording, ended }, out);
         }
     }
 

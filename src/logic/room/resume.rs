@@ -12,11 +12,10 @@ use crate::ids::{ConnectionId, MemberId};
 use crate::logic::limits::Limits;
 use crate::protocol::client::RequestId;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{Presence, ResumeTicket, ServerFrame, ServerMessage};
+use crate::protocol::server::{MemberKind, Presence, ResumeTicket, ServerFrame, ServerMessage};
 
 use super::members::{Attendee, Roster};
 use super::{Room, RoomEffect, answer};
-pub(super) use log::Event;
 use log::{Log, Reach};
 
 /// What a room knows about a member's WebSocket.
@@ -60,8 +59,9 @@ pub(super) struct Comeback {
 }
 
 impl Line {
-    pub(super) fn new(token: String, limits: &Limits) -> Line {
-        let is_kept = limits.resume_seconds > 0;
+    /// Who takes part over HTTP never comes back over a WebSocket.
+    pub(super) fn new(token: String, kind: MemberKind, limits: &Limits) -> Line {
+        let is_kept = limits.resume_seconds > 0 && kind == MemberKind::Client;
         let bytes_max = if is_kept { limits.resume_log_bytes } else { 0 };
         Line {
             token,
@@ -164,7 +164,7 @@ impl Room {
         attendee.presence = Presence::Reconnecting;
         attendee.line.lost = Some(Lost { until, reason });
         self.grace_due.get_or_insert(until);
-        self.show(member, out);
+        self.show(member);
     }
 
     pub(super) fn alive(&mut self, now: Instant, member: MemberId) {
@@ -245,7 +245,7 @@ impl Room {
             .get_or_insert(now + self.config.limits.silence());
         if was_lost {
             self.reseat_one(member, false, out);
-            self.show(member, out);
+            self.show(member);
         }
     }
 
@@ -260,8 +260,7 @@ impl Room {
             ice_servers: self.config.ice_servers.clone(),
         };
         out.push(answer(member, resumed));
-        let missed = attendee.line.log.events();
-        out.extend(missed.map(|(seq, event)| attendee.event(seq, event)));
+        out.extend(attendee.missed());
     }
 
     /// The client has to join anew, and would meet itself. A former token, which may be another's by

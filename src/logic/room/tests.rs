@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod crowd;
 mod harness;
 mod moderation;
 mod random;

@@ -1,10 +1,12 @@
 //! What a room is told, and what it wants done.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::ids::{ConnectionId, MemberId};
 use crate::logic::household::Pass;
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
+use crate::protocol::event::Event;
 use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::Reason;
 use crate::protocol::server::{MemberKind, RecordingEnd, RecordingSign, ServerFrame};
@@ -144,12 +146,19 @@ pub enum MediaFact {
 /// What a room wants done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RoomEffect {
-    /// A message for a member.
+    /// An answer for a member.
     Send {
         /// For whom.
         to: MemberId,
-        /// With its number in their sequence, if it is an event.
+        /// Without a number.
         frame: ServerFrame,
+    },
+    /// An event for one or many members.
+    Tell {
+        /// What.
+        event: Arc<Event>,
+        /// For whom, with its number in the sequence of each.
+        to: Vec<(MemberId, u64)>,
     },
     /// From now on a member's words go over this WebSocket.
     Attach {

@@ -40,6 +40,8 @@ pub struct Counters {
     pub refused_offers: u64,
     /// Connections that were given up before they came up, as too many were coming up.
     pub displaced_peers: u64,
+    /// Messages that members said too often.
+    pub too_fast: u64,
     /// STUN Binding requests answered for mesh clients.
     pub stun_answers: u64,
     /// Members that joined.

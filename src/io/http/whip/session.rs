@@ -13,7 +13,7 @@ use super::sessions::{Patched, Request};
 use crate::ids::ConnectionId;
 use crate::io::http::problem::Problem;
 use crate::io::http::ws::Admission;
-use crate::io::outbox::{OutboxReader, Outgoing};
+use crate::io::outbox::{Letter, OutboxReader, Outgoing};
 use crate::io::rim::IceServers;
 use crate::io::server::Node;
 use crate::io::shard_handle::ShardHandle;
@@ -22,7 +22,7 @@ use crate::logic::viewpoint::{Choice, Viewpoint};
 use crate::media::shard::ShardCommand;
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{IceServer, MemberKind, ServerFrame, ServerMessage};
+use crate::protocol::server::{IceServer, MemberKind, ServerMessage};
 
 /// How long a room may take to let somebody in (its owner may have to), within a request's time.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(7);
@@ -107,7 +107,7 @@ impl Session {
             let over = tokio::select! {
                 () = overflow.overflow() => return,
                 heard = self.member.hear() => match heard {
-                    Ok(message) => self.member.follow(&message).await,
+                    Ok(letter) => self.member.follow(letter.message()).await,
                     Err(over) => Err(over),
                 },
                 request = requests.recv() => match request {
@@ -254,11 +254,11 @@ impl Voice {
     /// Waits until the room lets the member in.
     async fn enter(&mut self) -> Result<(), Problem> {
         loop {
-            let message = self.hear().await.map_err(gone)?;
-            self.follow(&message).await.map_err(gone)?;
-            match message {
+            let letter = self.hear().await.map_err(gone)?;
+            self.follow(letter.message()).await.map_err(gone)?;
+            match letter.message() {
                 ServerMessage::Joined { .. } => return Ok(()),
-                ServerMessage::Error { code, message, .. } => return Err(problem(code, &message)),
+                ServerMessage::Error { code, message, .. } => return Err(problem(*code, message)),
                 _ => {}
             }
         }
@@ -314,11 +314,11 @@ impl Voice {
         self.say(Some(id), message).await.map_err(gone)?;
         let answered = async {
             loop {
-                let message = self.hear().await?;
-                if answers(&message) == Some(id) {
-                    return Ok(message);
+                let letter = self.hear().await?;
+                if answers(letter.message()) == Some(id) {
+                    return Ok(letter.message().clone());
                 }
-                self.follow(&message).await?;
+                self.follow(letter.message()).await?;
             }
         };
         match tokio::time::timeout(ANSWER_TIMEOUT, answered).await {
@@ -351,16 +351,13 @@ impl Voice {
     }
 
     /// The next thing that the member is told.
-    async fn hear(&mut self) -> Result<ServerMessage, Over> {
+    async fn hear(&mut self) -> Result<Letter, Over> {
         loop {
             match self.outbox.next().await {
-                Outgoing::Text(text) => {
-                    self.outbox.sent(text.len());
-                    // Our own words: what cannot be read is not for us.
-                    if let Ok(frame) = serde_json::from_str::<ServerFrame>(&text) {
-                        self.seq = frame.seq.or(self.seq);
-                        return Ok(frame.message);
-                    }
+                Outgoing::Letter(letter) => {
+                    self.outbox.sent(letter.bytes());
+                    self.seq = letter.seq().or(self.seq);
+                    return Ok(letter);
                 }
                 Outgoing::Ping => {}
                 Outgoing::Close(reason) => return Err(Over(reason)),

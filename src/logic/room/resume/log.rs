@@ -3,31 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::protocol::server::ServerMessage;
-
-/// A message to one or many members, kept once for all of them.
-#[derive(Debug)]
-pub(in crate::logic::room) struct Event {
-    message: ServerMessage,
-    /// What it weighs in a [`Log`]: its text, and itself. So the text of a log is always shorter than
-    /// the log, and what is missed fits the queue of a new WebSocket.
-    bytes: usize,
-}
-
-impl Event {
-    pub(in crate::logic::room) fn new(message: ServerMessage) -> Arc<Event> {
-        let text = serde_json::to_string(&message).unwrap_or_default();
-        let bytes = text.len() + size_of::<Event>();
-        Arc::new(Event { message, bytes })
-    }
-
-    pub(in crate::logic::room) fn message(&self) -> &ServerMessage {
-        &self.message
-    }
-}
+use crate::protocol::event::Event;
 
 /// Counts the events to one member, and keeps those that the client has not acknowledged, bounded in
-/// bytes; the oldest give way.
+/// bytes; the oldest give way. The text of what is kept is always shorter than the bound, so that what is
+/// missed fits the queue of a new WebSocket.
 #[derive(Debug)]
 pub(in crate::logic::room) struct Log {
     events: VecDeque<Arc<Event>>,
@@ -61,7 +41,7 @@ impl Log {
     /// Adds an event and returns its number.
     pub(in crate::logic::room) fn push(&mut self, event: &Arc<Event>) -> u64 {
         self.last += 1;
-        self.bytes += event.bytes;
+        self.bytes += event.kept_bytes();
         self.events.push_back(Arc::clone(event));
         while self.bytes > self.bytes_max {
             self.forget_oldest();
@@ -88,8 +68,8 @@ impl Log {
     }
 
     /// What is kept, in order, with its numbers.
-    pub(super) fn events(&self) -> impl Iterator<Item = (u64, &Event)> {
-        (self.before_first() + 1..).zip(self.events.iter().map(Arc::as_ref))
+    pub(in crate::logic::room) fn events(&self) -> impl Iterator<Item = (u64, &Arc<Event>)> {
+        (self.before_first() + 1..).zip(&self.events)
     }
 
     fn before_first(&self) -> u64 {
@@ -98,7 +78,7 @@ impl Log {
 
     fn forget_oldest(&mut self) {
         let oldest = self.events.pop_front();
-        self.bytes -= oldest.map_or(self.bytes, |event| event.bytes);
+        self.bytes -= oldest.map_or(self.bytes, |event| event.kept_bytes());
     }
 }
 
@@ -106,6 +86,7 @@ impl Log {
 mod tests {
     use super::*;
     use crate::ids::MemberId;
+    use crate::protocol::server::ServerMessage;
 
     fn event(members: usize) -> Arc<Event> {
         let members = vec![MemberId(1); members];
@@ -140,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_oldest_give_way_and_are_known_to_be_missing() {
-        let mut log = Log::new(3 * event(1).bytes);
+        let mut log = Log::new(3 * event(1).kept_bytes());
         for _ in 1..=5 {
             log.push(&event(1));
         }

@@ -259,7 +259,11 @@ impl Table {
 
     /// Lets time pass, waking the room whenever it asked for it.
     pub(super) fn pass(&mut self, seconds: u64) {
-        let end = self.now + Duration::from_secs(seconds);
+        self.pass_for(Duration::from_secs(seconds));
+    }
+
+    pub(super) fn pass_for(&mut self, time: Duration) {
+        let end = self.now + time;
         while let Some((due, _)) = self.room.poll_timeout().filter(|(due, _)| *due <= end) {
             self.now = self.now.max(due);
             if self.room.is_over(self.now) {
@@ -308,6 +312,14 @@ impl Table {
                         false => client.hear(to, frame),
                     }
                 }
+                RoomEffect::Tell { event, to } => {
+                    for (to, seq) in to {
+                        let client = self.clients.get_mut(&to).expect("somebody known");
+                        assert!(!client.is_lost, "an event for nobody: {event:?}");
+                        let (seq, message) = (Some(seq), event.message().clone());
+                        client.hear(to, ServerFrame { seq, message });
+                    }
+                }
                 RoomEffect::Attach { member, .. } => {
                     let client = self.clients.get_mut(&member).unwrap();
                     client.may_miss = true;
@@ -347,6 +359,7 @@ impl Client {
         assert!(fits, "{frame:?}");
         let may_come = is_last || is_answer(&frame.message);
         assert!(may_come || !self.waiting, "{me} waits and hears {frame:?}");
+        self.assert_known(&frame.message);
         self.learn(me, &frame.message);
         self.heard.push(frame.message.clone());
         self.journal.push(frame);
@@ -384,6 +397,27 @@ impl Client {
         for frame in journal.into_iter().take(cut) {
             self.closed = None;
             self.hear(me, frame);
+        }
+    }
+
+    /// Nobody is heard of before they have been introduced.
+    fn assert_known(&self, message: &ServerMessage) {
+        let named: Vec<MemberId> = match message {
+            ServerMessage::Chat(line) => vec![line.from],
+            ServerMessage::Signal { from, .. } | ServerMessage::Reaction { from, .. } => {
+                vec![*from]
+            }
+            ServerMessage::Speakers { members } => members.clone(),
+            ServerMessage::Seats { seats } => {
+                seats.iter().flatten().map(|seat| seat.member).collect()
+            }
+            _ => Vec::new(),
+        };
+        for member in named {
+            assert!(
+                self.members.contains_key(&member),
+                "{member} in {message:?}"
+            );
         }
     }
 

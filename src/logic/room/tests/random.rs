@@ -1,6 +1,7 @@
 //! Whatever members say, in whatever order: what every client believes is what the room holds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -179,14 +180,23 @@ struct Play {
     waiting: Vec<MediaOrder>,
     /// What the media side holds muted, and what not.
     muted: BTreeMap<(MemberId, Source), bool>,
+    /// The steps after which everyone has been told everything.
+    told_after: usize,
+    steps: usize,
 }
 
+/// A room of any size that tells what changes about its members together.
+const TOGETHER: u32 = 0;
+const AT_ONCE: u32 = 99;
+const NEWS_INTERVAL: Duration = Duration::from_millis(100);
+
 impl Play {
-    fn new() -> Play {
+    fn new(news_together: u32) -> Play {
         let limits = Limits {
             room_members: 5,
             waiting: 2,
             candidates: 3,
+            news_together,
             ..Limits::default()
         };
         let config = RoomConfig {
@@ -200,6 +210,8 @@ impl Play {
             asked: Vec::new(),
             waiting: Vec::new(),
             muted: BTreeMap::new(),
+            told_after: if news_together == TOGETHER { 4 } else { 1 },
+            steps: 0,
         }
     }
 
@@ -245,8 +257,14 @@ impl Play {
             Step::Pass { seconds } => self.table.pass(seconds),
             Step::Answer { refuse, seats } => self.answer(refuse, seats),
         }
-        self.collect_orders();
-        self.check();
+        self.steps += 1;
+        if self.steps.is_multiple_of(self.told_after) {
+            if self.told_after > 1 {
+                self.table.pass_for(NEWS_INTERVAL);
+            }
+            self.collect_orders();
+            self.check();
+        }
     }
 
     /// Somebody whose WebSocket is there.
@@ -473,7 +491,15 @@ proptest! {
 
     #[test]
     fn clients_and_room_agree_whatever_is_said(steps in steps()) {
-        let mut play = Play::new();
+        let mut play = Play::new(AT_ONCE);
+        for step in steps {
+            play.step(step);
+        }
+    }
+
+    #[test]
+    fn they_agree_as_well_when_news_are_told_together(steps in steps()) {
+        let mut play = Play::new(TOGETHER);
         for step in steps {
             play.step(step);
         }
@@ -490,7 +516,7 @@ fn random_steps_reach_every_phase_and_every_word() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
     for _ in 0..1_200 {
-        let mut play = Play::new();
+        let mut play = Play::new(AT_ONCE);
         for step in steps().new_tree(&mut runner).unwrap().current() {
             play.step(step);
             let view = play.table.room.topology.view();

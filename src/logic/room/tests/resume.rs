@@ -347,6 +347,7 @@ fn a_log_that_does_not_reach_back_ends_the_member_at_once() {
         }
         for line in 0..20 {
             chat(&mut table, 2, &format!("line {line}"));
+            table.pass(1);
         }
         table.resume_with(&token, after);
         assert_eq!(refusals(&table), 1);

@@ -423,6 +423,8 @@ fn chat_reaches_everyone_and_is_remembered() {
             2,
             &json!({"type": "chat", "text": count.to_string()}).to_string(),
         );
+        table.says(1, r#"{"type":"ping"}"#);
+        table.pass(1);
     }
     table.join(3);
     let history = &table.last(3)["history"];
