@@ -103,6 +103,9 @@ pub struct Limits {
     pub room_members: u32,
     /// Those who wait to be let into one room. Beyond: `lobbyFull`.
     pub waiting: u32,
+    /// Households from which an owner sent somebody away: who comes from there waits to be let in. Beyond: the
+    /// oldest is forgotten.
+    pub removed_households: u32,
     /// Seconds that somebody waits to be let in. Beyond: `bye denied`.
     pub waiting_seconds: u32,
     /// Tracks of one room that are sent to other programs. Beyond: 503.
@@ -189,6 +192,7 @@ impl Default for Limits {
             reactions_burst: 5,
             room_members: 500,
             waiting: 50,
+            removed_households: 256,
             waiting_seconds: 600,
             room_outputs: 32,
             outputs: 256,

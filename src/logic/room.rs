@@ -14,6 +14,7 @@ mod paths;
 pub mod permissions;
 mod quota;
 mod recording;
+mod removed;
 mod resume;
 mod signal;
 mod tray;
@@ -44,6 +45,7 @@ use news::{Change, News};
 use permissions::{NotAllowed, Standing};
 use quota::Talk;
 pub use recording::RecordingScope;
+use removed::Removed;
 use resume::Comeback;
 use waiting::Waiting;
 pub use watch::{RoomEvent, Watch};
@@ -89,6 +91,7 @@ pub struct Room {
     tally: Tally,
     roster: Roster,
     waiting: Waiting,
+    removed: Removed,
     /// What changed about members and is not told yet.
     news: News,
     /// What is left for chat and reactions.
@@ -118,6 +121,7 @@ impl Room {
             tally: Tally::default(),
             roster: Roster::default(),
             waiting: Waiting::default(),
+            removed: Removed::default(),
             news: News::new(now, &config.limits),
             talk: Talk::new(now, &config.limits),
             history: History::default(),

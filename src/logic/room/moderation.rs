@@ -27,7 +27,9 @@ impl Room {
             ClientMessage::Silence { member, source, .. } => self.let_go(member, source)?,
             ClientMessage::LowerHand { member } => self.lower_hand(member)?,
             ClientMessage::Remove { member } => {
-                self.subject(member)?;
+                let household = self.subject(member)?.pass.household();
+                self.removed
+                    .note(household, self.config.limits.removed_households);
                 self.send_away(now, member, Reason::Removed, out);
             }
             ClientMessage::Lock { locked } => {

@@ -125,7 +125,8 @@ impl Room {
             return Err(Refusal::new(ErrorCode::RoomLocked, message));
         }
         // Whoever could never be let in need not wait to hear it.
-        if is_guest && self.rules.lobby && self.topology.admits(0, newcomer.sfu_only) {
+        let must_wait = self.rules.lobby || self.removed.knows(newcomer.pass.household());
+        if is_guest && must_wait && self.topology.admits(0, newcomer.sfu_only) {
             return self.has_place_to_wait().map(|()| Entry::Wait);
         }
         match self.refuses(newcomer.id, newcomer.sfu_only) {
@@ -261,12 +262,13 @@ impl Room {
         Ok(())
     }
 
-    /// Where nobody has to wait any more those who do come in, as long as there are places.
+    /// Where nobody has to wait any more those who do come in, as long as there are places; but not those who
+    /// come from where somebody was sent away.
     pub(super) fn admit_who_may(&mut self, now: Instant, out: &mut Vec<RoomEffect>) {
         let before = self.waiting.len();
         while !self.rules.lobby
             && !self.rules.locked
-            && let Some(Waiter { attendee, .. }) = self.waiting.0.first()
+            && let Some(attendee) = self.first_who_may()
             && self.refuses(attendee.id, attendee.sfu_only).is_none()
         {
             self.let_in(now, attendee.id, out);
@@ -274,6 +276,11 @@ impl Room {
         if self.waiting.len() < before {
             self.tell_knocks(out);
         }
+    }
+
+    fn first_who_may(&self) -> Option<&Attendee> {
+        let mut waiting = self.waiting.0.iter().map(|waiter| &waiter.attendee);
+        waiting.find(|attendee| !self.removed.knows(attendee.pass.household()))
     }
 
     fn let_in(&mut self, now: Instant, member: MemberId, out: &mut Vec<RoomEffect>) {

@@ -27,6 +27,8 @@ pub(super) struct Table {
     /// The answers to attempts to come back that were refused.
     pub(super) refused: Vec<ServerMessage>,
     sockets: u64,
+    /// Of those who come next.
+    pub(super) pass: Pass,
 }
 
 /// What a client knows from what it was told.
@@ -77,6 +79,7 @@ impl Table {
             start: now,
             refused: Vec::new(),
             sockets: 0,
+            pass: Pass::default(),
         }
     }
 
@@ -180,7 +183,7 @@ impl Table {
                 kind,
                 sfu_only,
                 owner_key,
-                pass: Pass::default(),
+                pass: self.pass.clone(),
             },
             token: format!("token of {member}"),
             id,

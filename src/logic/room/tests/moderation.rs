@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::harness::{Table, owner_key};
 use crate::ids::MemberId;
+use crate::logic::household::{Held, Household, Pass};
 use crate::logic::limits::Limits;
 use crate::logic::room::{MediaOrder, Origin, RoomConfig, RoomInput};
 use crate::logic::topology::{Policy, TopologyConfig};
@@ -267,6 +268,36 @@ fn who_is_removed_is_gone_at_once() {
             .contains(&MediaOrder::ClosePeer { member: id(2) })
     );
     assert!(!table.room.has(id(2)));
+}
+
+#[test]
+fn who_was_removed_waits_at_the_door_and_their_neighbours_with_them_and_nobody_else() {
+    let home = |last| {
+        let household = Household::of([192, 0, 2, last].into());
+        Pass::new(household, &Held::default(), &Held::default())
+    };
+    let mut table = Table::owned_of(1);
+    for (member, last) in [(2, 7), (3, 7), (4, 8)] {
+        table.pass = home(last);
+        table.join(member);
+    }
+    about(&mut table, 1, "remove", 2);
+    assert!(table.room.has(id(3)), "neighbours who are here stay");
+    table.pass = home(7);
+    table.join(5);
+    table.join(6);
+    assert!(table.room.awaits(id(5)) && table.room.awaits(id(6)));
+    assert_eq!(table.client(1).knocks.len(), 2, "without a lobby too");
+    table.arrive(7, false, Some(owner_key()), None);
+    assert!(table.room.has(id(7)), "an owner never waits");
+    table.pass = home(8);
+    table.join(8);
+    assert!(table.room.has(id(8)));
+    table.gone(4);
+    assert!(table.room.awaits(id(5)), "a free place lets nobody in");
+    about(&mut table, 1, "admit", 6);
+    about(&mut table, 1, "deny", 5);
+    assert!(table.room.has(id(6)) && !table.room.awaits(id(5)));
 }
 
 #[test]
