@@ -260,7 +260,7 @@ async fn a_manifest_leads_nowhere_else() {
     put(data.path(), "good", "choir", 2);
     let folder = ["--data-dir", data.path().to_str().unwrap()];
     let node = Node::start(&folder);
-    let http = reqwest::Client::new();
+    let http = common::admin();
     let get = async |path: String| http.get(node.url(&path)).send().await.unwrap();
     let deadline = std::time::Instant::now() + common::PATIENCE;
     // The good one is there once the others have been looked at.
