@@ -168,7 +168,7 @@ async fn every_line_of_the_list() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_locked_room_tells_no_viewer_who_publishes() {
+async fn a_closed_room_tells_no_viewer_who_publishes() {
     let side = Side::start(&[]);
     let mut owner = common::Client::connect(&side.node).await;
     let key = "an-owner's-key-of-some-length";
@@ -188,6 +188,23 @@ async fn a_locked_room_tells_no_viewer_who_publishes() {
     }
     assert_eq!(answers[0].0, 403, "{answers:?}");
     assert!(answers.iter().all(|one| one == &answers[0]), "{answers:?}");
+    for said in [
+        json!({"type": "lock", "locked": false, "id": 3}),
+        json!({"type": "lobby", "enabled": true, "id": 4}),
+    ] {
+        owner.say(said).await;
+        owner.hear_type("ok").await;
+    }
+    // Where newcomers wait, so does who asks for somebody that is not there.
+    let offer = viewing();
+    let asked = side.offer("/whep/locked?member=Nobody", &offer);
+    let denied = async {
+        let knocks = owner.hear_type("knocks").await;
+        let member = &knocks["waiting"][0]["member"];
+        owner.say(json!({"type": "deny", "member": member})).await;
+    };
+    let (answer, ()) = tokio::join!(asked, denied);
+    assert_eq!(answer.status(), 403);
 }
 
 async fn creation(side: &Side, table: &mut Table) {

@@ -54,7 +54,7 @@ start_node() {
   shift
   : >"$work/$scheme"
   "$motet" --http-listen "$address:0" --media-port 0 --media-ip "$address" --relay-allow "$address/32" \
-    "$@" >"$work/$scheme" 2>&1 &
+    --data-dir "$work/data-$scheme" "$@" >"$work/$scheme" 2>&1 &
   children+=($!)
   for _ in $(seq 100); do
     http=$(sed -n 's/^listening http=\([^ ]*\) .*/\1/p' "$work/$scheme")
@@ -168,7 +168,7 @@ pair() {
 # Runs something against a node that has TLS, with trust in its certificate.
 over_tls() {
   local plain=$url
-  start_node https --tls self-signed --data "$work/data" --relay-ports 21000-21999 || exit 1
+  start_node https --tls self-signed --relay-ports 21000-21999 || exit 1
   SSL_CERT_FILE=$work/data/self-signed/cert.pem "$@"
   url=$plain
 }

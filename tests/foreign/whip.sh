@@ -59,7 +59,7 @@ network() {
 start_node() {
   local http
   MOTET_WHIP_TOKEN=$whip_token MOTET_WHEP_TOKEN=$whep_token MOTET_ADMIN_TOKEN=$admin_token "$motet" --http-listen "$address:0" \
-    --media-port 0 --media-ip "$address" >"$work/node" 2>&1 &
+    --media-port 0 --media-ip "$address" --data-dir "$work/data" >"$work/node" 2>&1 &
   children+=($!)
   for _ in $(seq 100); do
     http=$(sed -n 's/^listening http=\([^ ]*\) .*/\1/p' "$work/node")
