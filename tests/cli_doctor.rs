@@ -297,3 +297,22 @@ fn what_is_wrong_with_the_settings_is_said_as_ever() {
         "motet: --mesh-max from the flag: \"99\": 99 is not in 2..=8\n"
     );
 }
+
+#[test]
+fn the_port_of_the_metrics_is_looked_at_too() {
+    let node = Node::start(&["--metrics-listen", "127.0.0.1:0"]);
+    let mut words = node.said.split(' ');
+    let at = words.find_map(|word| word.strip_prefix("metrics="));
+    let at = at.unwrap().to_owned();
+    let ports = || findings(&doctor(&["--metrics-listen", &at]).1, "ports");
+    let own = format!("ok: TCP {at} is served by a running node.");
+    assert!(ports().contains(&own), "{:?}", ports());
+    drop(node);
+    let _taken = std::net::TcpListener::bind(&at).unwrap();
+    let taken = format!("problem: TCP {at} is used by another program");
+    let found = ports();
+    assert!(
+        found.iter().any(|line| line.starts_with(&taken)),
+        "{found:?}"
+    );
+}

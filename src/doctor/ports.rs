@@ -49,6 +49,8 @@ pub struct RelayPorts {
 pub struct PortFacts {
     /// For the page, the WebSocket and the API.
     pub http: Port,
+    /// For the metrics, if they have one to themselves.
+    pub metrics: Option<Port>,
     /// For media, on each address.
     pub media: Vec<Port>,
     /// For relays; nothing if there are none.
@@ -61,6 +63,8 @@ pub struct PortFacts {
 pub fn judge(facts: &PortFacts) -> Vec<Finding> {
     let is_running = facts.http.state == PortState::Node;
     let mut findings = vec![judge_port(facts, ("TCP", "--http-listen"), &facts.http)];
+    let metrics = facts.metrics.iter();
+    findings.extend(metrics.map(|port| judge_port(facts, ("TCP", "--metrics-listen"), port)));
     findings.extend(judge_media(facts, is_running));
     findings.extend(
         facts
@@ -183,6 +187,7 @@ mod tests {
         let media = media.iter().map(|(at, state)| port(at, state.clone()));
         PortFacts {
             http: port("[::]:443", http),
+            metrics: None,
             media: media.collect(),
             relay: Some(RelayPorts {
                 range: 50_000..=50_000 + relay.0 - 1,

@@ -37,6 +37,12 @@ pub fn is_node(http_listen: SocketAddr) -> bool {
     is_good && answer.ends_with("\r\n\r\nok\n")
 }
 
+/// Whether the metrics of a node are there, on a port of their own.
+pub fn has_metrics(metrics_listen: SocketAddr) -> bool {
+    let answer = ask(nearest(metrics_listen), "/metrics").unwrap_or_default();
+    answer.starts_with("HTTP/1.1 200 ") && answer.contains("motet_")
+}
+
 fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;

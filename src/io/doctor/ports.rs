@@ -8,7 +8,7 @@ use super::words;
 use crate::config::{OnOff, Settings};
 use crate::doctor::ports::{Port, PortFacts, PortState, RelayPorts};
 use crate::io::listen::{listen_http, try_media};
-use crate::io::probe::is_node;
+use crate::io::probe::{has_metrics, is_node};
 use crate::io::stun_client::{anywhere, ask, open};
 
 /// A node on this machine answers at once.
@@ -17,17 +17,18 @@ const STUN_PATIENCE: Duration = Duration::from_millis(400);
 pub(super) fn look(settings: &Settings, addresses: &[IpAddr]) -> PortFacts {
     let media = addresses.iter().map(|&ip| (ip, settings.media_port).into());
     PortFacts {
-        http: http(settings.http_listen),
+        http: tcp(settings.http_listen, is_node),
+        metrics: settings.metrics_listen.map(|at| tcp(at, has_metrics)),
         media: media.map(media_port).collect(),
         relay: (settings.turn == OnOff::On).then(|| relay(settings, addresses)),
         program: program(),
     }
 }
 
-fn http(address: SocketAddr) -> Port {
+fn tcp(address: SocketAddr, is_own: fn(SocketAddr) -> bool) -> Port {
     let state = match listen_http(address) {
         Ok(_) => PortState::Free,
-        Err(error) => refused(&error, || is_node(address)),
+        Err(error) => refused(&error, || is_own(address)),
     };
     Port { address, state }
 }
@@ -95,7 +96,7 @@ mod tests {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        assert_eq!(http(address).state, PortState::Free);
+        assert_eq!(tcp(address, is_node).state, PortState::Free);
         for (answer, expected) in [
             ("HTTP/1.1 200 OK\r\n\r\nok\n", PortState::Node),
             ("HTTP/1.1 200 OK\r\n\r\n<html>", PortState::Taken),
@@ -110,7 +111,7 @@ mod tests {
                 let _ = io::Read::read(&mut stream, &mut request).unwrap();
                 io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
             });
-            assert_eq!(http(address).state, expected, "{answer:?}");
+            assert_eq!(tcp(address, is_node).state, expected, "{answer:?}");
             serving.join().unwrap();
         }
     }
