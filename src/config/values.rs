@@ -170,7 +170,9 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config::Settings;
 
     #[test]
     fn a_base_path_has_a_slash_in_front_and_none_behind() {
@@ -189,6 +191,26 @@ mod tests {
             ("/r", None),
         ] {
             assert_eq!(base_path(text).ok().as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_list_takes_blanks_around_its_commas() {
+        for arg in crate::config::command().get_arguments() {
+            if arg.get_value_delimiter().is_none() {
+                continue;
+            }
+            let flag = arg.get_long().unwrap();
+            let one = match arg.get_value_names().unwrap()[0].as_str() {
+                "ADDRESS" => "192.0.2.7",
+                "CIDR" => "10.0.0.0/8",
+                "HOST:PORT" | "NAME" => "a.example",
+                "https://HOST" => "https://a.example",
+                other => panic!("--{flag} {other}: an example is missing"),
+            };
+            let given = format!("--{flag}= {one}, {one} ,{one}");
+            let settings = Settings::load(["motet".into(), given.into()]);
+            assert!(settings.is_ok(), "--{flag}: {settings:?}");
         }
     }
 
