@@ -11,7 +11,8 @@ use super::negotiated::{
     Feedback, Line, Negotiated, PublishLine, Remote, SeatLine, SessionId, StreamSsrcs,
 };
 use super::read::{Description, Media};
-use super::{LocalSide, SEATS_MAX, simulcast, transport, write};
+use super::ssrcs::Ssrcs;
+use super::{LocalSide, SEATS_MAX, SENDING_LINES_MAX, simulcast, transport, write};
 use crate::logic::forward::codec::{Codec, MediaKind, PayloadMeaning, PayloadTypes};
 use crate::logic::forward::extension::{Extension, ExtensionIds};
 
@@ -104,17 +105,24 @@ impl<'a> Offer<'a> {
         }
         let former = previous.map(|previous| &previous.lines[..]);
         let former = former.unwrap_or_default();
-        let mut seats = SeatMaker::new(self, former, rng);
+        let ssrcs = previous.map_or_else(|| Ssrcs::new(rng), |previous| previous.ssrcs);
+        let mut seats = SeatMaker::new(self, former, ssrcs);
         let lines: Result<Vec<Line>, AnswerError> = self
             .lines
             .iter()
             .enumerate()
             .map(|(index, line)| line.agree(former.get(index), &mut seats))
             .collect();
+        let lines = lines?;
+        let sends = |line: &&Line| matches!(line, Line::Publish(_));
+        if lines.iter().filter(sends).count() > SENDING_LINES_MAX {
+            return Err(AnswerError::TooManySendingLines);
+        }
         let negotiated = Negotiated {
             remote: self.remote.clone(),
-            lines: lines?,
+            lines,
             session: next_session(previous, rng),
+            ssrcs: seats.ssrcs,
         };
         Ok((write::answer(self, local, &negotiated), negotiated))
     }
@@ -300,7 +308,7 @@ impl OfferedLine<'_> {
         }
     }
 
-    fn agree(&self, former: Option<&Line>, seats: &mut SeatMaker<'_>) -> Result<Line, AnswerError> {
+    fn agree(&self, former: Option<&Line>, seats: &mut SeatMaker) -> Result<Line, AnswerError> {
         let mid = self.mid.to_owned();
         let usable = match &self.usable {
             Ok(usable) => usable,
@@ -308,7 +316,7 @@ impl OfferedLine<'_> {
         };
         let kind = usable.kind;
         Ok(match (former, usable.direction) {
-            (Some(Line::Seat(former)), _) => Line::Seat(seats.keep(mid, usable, former)),
+            (Some(Line::Seat(former)), _) => Line::Seat(seats.keep(mid, usable, former)?),
             (Some(Line::Publish(_)), _) => Line::Publish(publish(mid, usable)),
             (_, Direction::Inactive) => Line::Inactive { mid, kind },
             (_, Direction::RecvOnly) => Line::Seat(seats.give(mid, usable)?),
@@ -337,28 +345,26 @@ fn publish(mid: String, usable: &Usable<'_>) -> PublishLine {
 }
 
 /// Gives seats to lines: numbers and SSRCs.
-struct SeatMaker<'r> {
+struct SeatMaker {
     /// Seats with an audio and with a video half.
     held: [BTreeSet<u16>; 2],
-    /// SSRCs that someone on this connection has.
-    ssrcs: BTreeSet<u32>,
-    rng: &'r mut StdRng,
+    /// SSRCs that the client has.
+    theirs: BTreeSet<u32>,
+    ssrcs: Ssrcs,
 }
 
-impl<'r> SeatMaker<'r> {
-    fn new(offer: &Offer<'_>, former: &[Line], rng: &'r mut StdRng) -> Self {
+impl SeatMaker {
+    fn new(offer: &Offer<'_>, former: &[Line], ssrcs: Ssrcs) -> Self {
         let sections = offer.description.media.iter();
-        let ssrcs = simulcast::ssrcs(sections.map(|media| &media.attributes));
+        let theirs = simulcast::ssrcs(sections.map(|media| &media.attributes));
         let mut maker = SeatMaker {
             held: [BTreeSet::new(), BTreeSet::new()],
-            ssrcs: ssrcs.collect(),
-            rng,
+            theirs: theirs.collect(),
+            ssrcs,
         };
         for (line, former) in offer.lines.iter().zip(former) {
             if let (Line::Seat(seat), Ok(_)) = (former, &line.usable) {
                 maker.held[seat.kind as usize].insert(seat.seat);
-                maker.ssrcs.insert(seat.ssrc);
-                maker.ssrcs.extend(seat.rtx_ssrc);
             }
         }
         maker
@@ -371,12 +377,17 @@ impl<'r> SeatMaker<'r> {
         let seat = (0..SEATS_MAX)
             .find(|&seat| held.insert(seat))
             .ok_or(AnswerError::TooManySeats)?;
-        let ssrc = self.new_ssrc();
-        Ok(self.seat(mid, usable, seat, ssrc, None))
+        let ssrc = self.new_ssrc()?;
+        self.seat(mid, usable, seat, ssrc, None)
     }
 
     /// The seat that a line was before.
-    fn keep(&mut self, mid: String, usable: &Usable<'_>, former: &SeatLine) -> SeatLine {
+    fn keep(
+        &mut self,
+        mid: String,
+        usable: &Usable<'_>,
+        former: &SeatLine,
+    ) -> Result<SeatLine, AnswerError> {
         let (seat, ssrc, rtx) = (former.seat, former.ssrc, former.rtx_ssrc);
         self.seat(mid, usable, seat, ssrc, rtx)
     }
@@ -388,7 +399,7 @@ impl<'r> SeatMaker<'r> {
         seat: u16,
         ssrc: u32,
         rtx_ssrc: Option<u32>,
-    ) -> SeatLine {
+    ) -> Result<SeatLine, AnswerError> {
         let extensions = usable.extension_ids(|offered| {
             let of_layers = [Extension::Rid, Extension::RepairedRid];
             let received = offered.direction.is_none_or(Direction::receives);
@@ -398,25 +409,26 @@ impl<'r> SeatMaker<'r> {
         let has_rtx = Codec::ALL
             .into_iter()
             .any(|codec| payload_types.rtx(codec).is_some());
-        SeatLine {
+        let rtx_ssrc = match rtx_ssrc {
+            None if has_rtx => Some(self.new_ssrc()?),
+            known => known,
+        };
+        Ok(SeatLine {
             mid,
             kind: usable.kind,
             active: usable.direction.receives(),
             seat,
             ssrc,
-            rtx_ssrc: rtx_ssrc.or_else(|| has_rtx.then(|| self.new_ssrc())),
+            rtx_ssrc,
             payload_types,
             extensions,
             feedback: usable.feedback(&extensions),
-        }
+        })
     }
 
-    fn new_ssrc(&mut self) -> u32 {
-        loop {
-            let ssrc = self.rng.random();
-            if ssrc != 0 && self.ssrcs.insert(ssrc) {
-                return ssrc;
-            }
-        }
+    fn new_ssrc(&mut self) -> Result<u32, AnswerError> {
+        let theirs = &self.theirs;
+        let given = self.ssrcs.give(|ssrc| theirs.contains(&ssrc));
+        given.ok_or(AnswerError::SsrcsUsedUp)
     }
 }

@@ -1,6 +1,6 @@
 //! Why an offer, or a line of it, was not accepted.
 
-use super::{MEDIA_LINES_MAX, OFFER_BYTES_MAX, OFFER_TEXT_LINES_MAX, SEATS_MAX};
+use super::{MEDIA_LINES_MAX, OFFER_BYTES_MAX, OFFER_TEXT_LINES_MAX, SEATS_MAX, SENDING_LINES_MAX};
 
 /// Why an offer as a whole cannot be answered: sentences for whoever wrote the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,15 @@ pub enum AnswerError {
     /// More seats than a connection may have.
     #[error("the offer asks for more than {SEATS_MAX} seats (recvonly lines of one kind)")]
     TooManySeats,
+    /// More lines that the client sends on than a connection may have.
+    #[error(
+        "the offer has more than {SENDING_LINES_MAX} m-lines to send on; stop those that are not \
+         used any more, or keep a line and replace its track"
+    )]
+    TooManySendingLines,
+    /// The connection has given every SSRC away once.
+    #[error("the connection has no SSRC left to give: start a new connection")]
+    SsrcsUsedUp,
     /// Not a session description.
     #[error("line {line} of the offer: {problem}")]
     Syntax {

@@ -15,6 +15,7 @@ mod negotiated;
 mod outline;
 mod read;
 mod simulcast;
+mod ssrcs;
 mod transport;
 mod write;
 
@@ -35,6 +36,9 @@ pub const OFFER_TEXT_LINES_MAX: usize = 16 * 1024;
 pub const MEDIA_LINES_MAX: usize = 64;
 /// Most seats on one connection; an offer with more is refused.
 pub const SEATS_MAX: u16 = 25;
+/// Most m-lines that a client sends on at a time; an offer with more is refused. Each holds the
+/// last second of every layer.
+pub const SENDING_LINES_MAX: usize = 8;
 /// Most simulcast layers taken of one m-line; the ones after that are left out of the answer.
 pub const LAYERS_MAX: usize = 3;
 /// Most streams of one m-line that are known by SSRC; the ones after that are passed over, to be

@@ -1,6 +1,7 @@
 //! What an offer and its answer agreed on.
 
 use super::error::Refusal;
+use super::ssrcs::Ssrcs;
 use crate::logic::forward::codec::{MediaKind, PayloadTypes};
 use crate::logic::forward::extension::ExtensionIds;
 use crate::media::fingerprint::Fingerprint;
@@ -13,6 +14,8 @@ pub struct Negotiated {
     /// The m-lines in their order, which is the same in every offer and answer of a connection.
     pub lines: Vec<Line>,
     pub(super) session: SessionId,
+    /// Those that were not given to a seat yet.
+    pub(super) ssrcs: Ssrcs,
 }
 
 impl Negotiated {

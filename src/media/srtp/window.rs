@@ -26,6 +26,20 @@ pub(super) enum Refused {
 }
 
 impl IndexWindow {
+    /// What is left of a window when only its highest index is remembered: everything up to it
+    /// counts as used.
+    pub(super) fn used_up_to(highest: u64) -> Self {
+        IndexWindow {
+            highest: Some(highest),
+            used: [u64::MAX; (WINDOW / WORD) as usize],
+        }
+    }
+
+    /// The highest index that was used.
+    pub(super) fn highest(&self) -> Option<u64> {
+        self.highest
+    }
+
     /// The index nearest to the highest one that has this sequence number (RFC 3711 §3.3.1).
     /// Negative if that lies before the first rollover.
     pub(super) fn estimate(&self, sequence: u16) -> i64 {
