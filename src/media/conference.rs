@@ -310,7 +310,7 @@ impl Conference {
         &mut self,
         now: Instant,
         member: MemberId,
-        (peer, is_proven): (Peer, bool),
+        (mut peer, is_proven): (Peer, bool),
         around: &mut Surroundings<'_>,
     ) {
         let place = Place {
@@ -337,6 +337,7 @@ impl Conference {
     /// many seats there are.
     fn follow_negotiation(
         &mut self,
+        peer.set_key(key);
         now: Instant,
         member: MemberId,
         around: &mut Surroundings<'_>,
@@ -454,6 +455,9 @@ impl Conference {
 
     /// Takes a datagram of one of the room's peer connections.
     pub fn handle_datagram(
+                if participant.peer.is_proven(&path) {
+                    around.switchboard.proven(participant.key, path);
+                }
         &mut self,
         now: Instant,
         place: usize,
@@ -557,7 +561,7 @@ impl Conference {
                 .handle_timeout(now, &mut removed, &mut around.out.datagrams);
             removed
                 .drain(..)
-                .for_each(|path| around.switchboard.unbind_path(path));
+                .for_each(|path| around.switchboard.unbind_path(participant.key, path));
             if participant.peer.state() == PeerState::Gone {
                 gone.push(participant.member);
             }

@@ -52,8 +52,16 @@ pub struct PeerKey(pub u32);
 #[derive(Debug, Default)]
 pub struct Routes {
     by_ufrag: HashMap<String, PeerKey>,
-    by_path: HashMap<Path, PeerKey>,
+    by_path: HashMap<Path, Route>,
     peers: BTreeMap<PeerKey, Bound>,
+}
+
+/// Whose a source is.
+#[derive(Debug, Clone, Copy)]
+struct Route {
+    peer: PeerKey,
+    /// The peer receives what is sent there.
+    proven: bool,
 }
 
 /// What is bound to one peer, oldest first.
@@ -101,23 +109,35 @@ impl Routes {
     }
 
     /// Datagrams from a validated source go to `peer` from now on, whoever had the source before:
-    /// the last valid check wins.
-    pub fn bind_path(&mut self, path: Path, peer: PeerKey) {
-        if self.by_path.get(&path) == Some(&peer) {
-            return;
+    /// the last valid check wins. But who has `proven` to be there gives way to nobody who has not,
+    /// or a member who forges another's source would cut that one off.
+    pub fn bind_path(&mut self, path: Path, peer: PeerKey, proven: bool) {
+        match self.by_path.get_mut(&path) {
+            Some(route) if route.peer == peer => {
+                route.proven |= proven;
+                return;
+            }
+            Some(route) if route.proven && !proven => return,
+            _ => self.forget_path(path),
         }
-        self.unbind_path(path);
         let bound = self.peers.entry(peer).or_default();
         if bound.paths.len() == PATHS_PER_PEER_MAX {
             self.by_path.remove(&bound.paths.remove(0));
         }
         bound.paths.push(path);
-        self.by_path.insert(path, peer);
+        self.by_path.insert(path, Route { peer, proven });
     }
 
-    /// Forgets a source.
-    pub fn unbind_path(&mut self, path: Path) {
-        if let Some(peer) = self.by_path.remove(&path) {
+    /// Forgets that a source is a peer's, unless it is another's by now.
+    pub fn unbind_path(&mut self, path: Path, peer: PeerKey) {
+        if self.by_path(&path) == Some(peer) {
+            self.forget_path(path);
+        }
+    }
+
+    /// Forgets a source, whosever it is.
+    pub fn forget_path(&mut self, path: Path) {
+        if let Some(Route { peer, .. }) = self.by_path.remove(&path) {
             self.retain(peer, |bound| bound.paths.retain(|&known| known != path));
         }
     }
@@ -140,7 +160,7 @@ impl Routes {
 
     /// Whose validated source this is.
     pub fn by_path(&self, path: &Path) -> Option<PeerKey> {
-        self.by_path.get(path).copied()
+        self.by_path.get(path).map(|route| route.peer)
     }
 
     /// Applies a removal to a peer, and drops the peer once nothing is bound to it.
@@ -212,18 +232,35 @@ mod tests {
     #[test]
     fn a_source_belongs_to_the_last_who_proved_it() {
         let mut routes = Routes::new();
-        routes.bind_path(path(1), A);
-        routes.bind_path(path(1), B);
+        for proven in [false, true] {
+            routes.bind_path(path(1), A, proven);
+            routes.bind_path(path(1), B, proven);
+            assert_eq!(routes.by_path(&path(1)), Some(B));
+            routes.unbind_path(path(1), A);
+            routes.unbind_peer(A);
+            assert_eq!(routes.by_path(&path(1)), Some(B), "it is not A's to forget");
+        }
+    }
+
+    #[test]
+    fn who_proved_to_be_there_gives_way_to_nobody_who_did_not() {
+        let mut routes = Routes::new();
+        routes.bind_path(path(1), A, false);
+        routes.bind_path(path(1), A, true);
+        routes.bind_path(path(1), B, false);
+        assert_eq!(routes.by_path(&path(1)), Some(A));
+        routes.bind_path(path(1), B, true);
         assert_eq!(routes.by_path(&path(1)), Some(B));
-        routes.unbind_peer(A);
-        assert_eq!(routes.by_path(&path(1)), Some(B));
+        routes.forget_path(path(1));
+        routes.bind_path(path(1), A, false);
+        assert_eq!(routes.by_path(&path(1)), Some(A));
     }
 
     #[test]
     fn one_peer_cannot_fill_the_tables() {
         let mut routes = Routes::new();
         for port in 1..=100 {
-            routes.bind_path(path(port), A);
+            routes.bind_path(path(port), A, true);
             routes.bind_ufrag(&port.to_string(), A);
         }
         assert_eq!(routes.by_path.len(), PATHS_PER_PEER_MAX);
@@ -236,7 +273,7 @@ mod tests {
     fn nothing_of_an_unbound_peer_is_left() {
         let mut routes = Routes::new();
         routes.bind_ufrag("a", A);
-        routes.bind_path(path(1), A);
+        routes.bind_path(path(1), A, true);
         routes.bind_ufrag("b", B);
         routes.unbind_peer(A);
         assert_eq!(

@@ -1,20 +1,29 @@
-//! ICE-lite (RFC 8445 §2.5): answers checks, never sends any.
+//! ICE-lite (RFC 8445 §2.5): answers checks, and sends one of its own only to find out whether the
+//! other side is where its check came from.
 
 mod credentials;
+mod paths;
 
 use std::time::{Duration, Instant};
 
 use motet_turn::stun::{self, Message, Writer};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use crate::ids::Path;
+use crate::media::demux::PeerKey;
 use crate::media::egress::SendArena;
 pub use credentials::Credentials;
+use paths::Paths;
+pub use paths::{ALLOWANCE_MAX, ALLOWANCE_PER_SECOND, PATHS_MAX};
 
 /// Without a valid check for this long there is no consent to send (RFC 7675 §5.1).
 pub const CONSENT: Duration = Duration::from_secs(30);
-/// Validated paths of one peer at a time; Safari has two or three. When full, the one that was
-/// checked longest ago is given up, never the selected one.
-pub const PATHS_MAX: usize = 16;
+/// Between two checks of one session, at least: no more are sent than are worth answering.
+const ASK_INTERVAL: Duration = Duration::from_millis(10);
+/// That of a peer-reflexive candidate (RFC 8445 §5.1.2.1): a check has to name one, and nobody makes
+/// anything of a lite agent's.
+const PRIORITY: [u8; 4] = [0x6e, 0xff, 0xff, 0xff];
 
 /// What an ICE check may carry that must be understood.
 const KNOWN_ATTRIBUTES: [u16; 5] = [
@@ -35,6 +44,16 @@ pub fn local_ufrag(message: &[u8]) -> Option<&str> {
     Some(username(&message)?.0)
 }
 
+/// Whose check an answer is to, by what the transaction begins with. Nothing is verified yet.
+pub fn asked_by(message: &[u8]) -> Option<PeerKey> {
+    let message = Message::parse(message).ok()?;
+    if message.kind() != stun::BINDING_SUCCESS {
+        return None;
+    }
+    let key = message.transaction().first_chunk()?;
+    Some(PeerKey(u32::from_be_bytes(*key)))
+}
+
 /// USERNAME, split into our fragment and theirs.
 fn username<'a>(message: &Message<'a>) -> Option<(&'a str, &'a str)> {
     std::str::from_utf8(message.attribute(stun::USERNAME)?)
@@ -51,6 +70,8 @@ pub struct Checked {
     pub selected: bool,
     /// A restart is complete: the old credentials are gone.
     pub restarted: bool,
+    /// The other side receives what is sent by the path.
+    pub proven: bool,
     /// This path left the validated set to make room.
     pub evicted: Option<Path>,
 }
@@ -61,6 +82,9 @@ pub enum CheckError {
     /// Not a well-formed Binding request; dropped.
     #[error("not a binding request")]
     NotABindingRequest,
+    /// The answer to no check of ours; dropped.
+    #[error("nothing was asked")]
+    NotAsked,
     /// No FINGERPRINT that fits; dropped.
     #[error("the fingerprint does not fit")]
     Fingerprint,
@@ -94,10 +118,13 @@ pub struct IceLite {
     current: Generation,
     /// Of a restart, until a path is nominated with it.
     next: Option<Generation>,
-    /// Every path with a valid check, in the order of the first.
-    paths: Vec<Validated>,
-    nominated: Option<Path>,
+    paths: Paths,
     last_check: Instant,
+    /// When the last check of ours went out.
+    asked: Option<Instant>,
+    /// What the transactions of our checks begin with: by it their answers find back.
+    key: PeerKey,
+    rng: StdRng,
 }
 
 #[derive(Debug)]
@@ -106,22 +133,23 @@ struct Generation {
     remote: Credentials,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Validated {
-    path: Path,
-    last_check: Instant,
-}
-
 impl IceLite {
     /// Waits for checks, for as long as consent lasts.
-    pub fn new(now: Instant, local: Credentials, remote: Credentials) -> Self {
+    pub fn new(now: Instant, local: Credentials, remote: Credentials, rng: &mut StdRng) -> Self {
         IceLite {
             current: Generation { local, remote },
             next: None,
-            paths: Vec::new(),
-            nominated: None,
+            paths: Paths::new(now),
             last_check: now,
+            asked: None,
+            key: PeerKey(0),
+            rng: StdRng::from_rng(rng),
         }
+    }
+
+    /// Under this key answers to checks of ours are handed in.
+    pub fn set_key(&mut self, key: PeerKey) {
+        self.key = key;
     }
 
     /// Takes a STUN message that came over `path`; the answer, if there is one, goes to `out`.
@@ -138,6 +166,9 @@ impl IceLite {
         out: &mut SendArena,
     ) -> Result<Checked, CheckError> {
         let request = Message::parse(message).map_err(|_| CheckError::NotABindingRequest)?;
+        if request.kind() == stun::BINDING_SUCCESS {
+            return self.take_answer(path, &request);
+        }
         let (generation, is_next) = self.authenticate(&request)?;
         let key = generation.local.password.as_bytes();
         let unknown = request.unknown_required(&KNOWN_ATTRIBUTES);
@@ -158,7 +189,28 @@ impl IceLite {
             answer.xor_mapped_address(path.remote);
         });
         let nominates = request.attribute(stun::USE_CANDIDATE).is_some();
-        Ok(self.accept(now, path, nominates, is_next))
+        Ok(self.accept(now, (path, nominates, is_next), out))
+    }
+
+    /// Takes the answer to a check of ours: whoever is at the other end of the path got it.
+    fn take_answer(&mut self, path: Path, answer: &Message<'_>) -> Result<Checked, CheckError> {
+        let asked = self.paths.to_be_proven(&path);
+        if asked.as_ref() != Some(answer.transaction()) {
+            return Err(CheckError::NotAsked);
+        }
+        // Any STUN server would answer; the other side alone knows its password.
+        let generations = std::iter::once(&self.current).chain(&self.next);
+        let mut passwords = generations.map(|generation| generation.remote.password.as_bytes());
+        if !passwords.any(|password| answer.integrity_fits(password)) {
+            return Err(CheckError::Integrity);
+        }
+        let before = self.selected();
+        self.paths.prove(&path);
+        Ok(Checked {
+            selected: self.selected() != before,
+            proven: true,
+            ..Checked::default()
+        })
     }
 
     /// New credentials beside the old ones, until a check with the new ones nominates a path
@@ -175,32 +227,48 @@ impl IceLite {
 
     /// A valid check came over this path within the last [`CONSENT`].
     pub fn is_validated(&self, path: &Path) -> bool {
-        self.paths.iter().any(|validated| validated.path == *path)
+        self.paths.contains(path)
+    }
+
+    /// The other side receives what is sent by this path.
+    pub fn is_proven(&self, path: &Path) -> bool {
+        self.paths.is_proven(path)
+    }
+
+    /// Something else has shown that the other side receives what is sent by this path.
+    pub fn prove(&mut self, path: &Path) {
+        self.paths.prove(path);
     }
 
     /// The validated paths, in the order of their first check.
     pub fn paths(&self) -> impl Iterator<Item = Path> {
-        self.paths.iter().map(|validated| validated.path)
+        self.paths.iter()
     }
 
-    /// The path to send by: the one nominated last, or the first that was validated.
+    /// The path to send by: the one nominated last, or the first that was validated; a proven one once
+    /// the allowance of the others is used up.
     pub fn selected(&self) -> Option<Path> {
-        self.nominated
-            .or_else(|| self.paths.first().map(|validated| validated.path))
+        self.paths.selected()
+    }
+
+    /// So many bytes were sent by the selected path.
+    pub fn sent(&mut self, bytes: usize) {
+        self.paths.sent(bytes);
+    }
+
+    /// So many authentic bytes came over a path.
+    pub fn heard(&mut self, path: Path, bytes: usize) {
+        self.paths.heard(path, bytes);
+    }
+
+    /// Whether so many bytes may be sent over a path, whichever is selected; then they are counted.
+    pub fn may_send(&mut self, path: &Path, bytes: usize) -> bool {
+        self.paths.may_send(path, bytes)
     }
 
     /// Drops paths without a check for [`CONSENT`] into `removed`.
     pub fn handle_timeout(&mut self, now: Instant, removed: &mut Vec<Path>) -> Consent {
-        self.paths.retain(|validated| {
-            let fresh = now < validated.last_check + CONSENT;
-            if !fresh {
-                removed.push(validated.path);
-            }
-            fresh
-        });
-        if self.nominated.is_some_and(|path| !self.is_validated(&path)) {
-            self.nominated = None;
-        }
+        self.paths.expire(now, removed);
         if now < self.last_check + CONSENT {
             Consent::Given
         } else {
@@ -210,8 +278,7 @@ impl IceLite {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do, and what.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        let checks = self.paths.iter().map(|validated| validated.last_check);
-        let oldest = checks.min().unwrap_or(self.last_check);
+        let oldest = self.paths.oldest_check().unwrap_or(self.last_check);
         Some((oldest + CONSENT, "ICE consent"))
     }
 
@@ -236,13 +303,33 @@ impl IceLite {
         Ok((generation, is_next))
     }
 
-    /// Enters a valid check.
-    fn accept(&mut self, now: Instant, path: Path, nominates: bool, is_next: bool) -> Checked {
+    /// Enters a valid check, and asks back unless it is known already that the other side is there.
+    fn accept(
+        &mut self,
+        now: Instant,
+        (path, nominates, is_next): (Path, bool, bool),
+        out: &mut SendArena,
+    ) -> Checked {
         let before = self.selected();
         self.last_check = now;
-        let (new_path, evicted) = self.touch(now, path);
+        let (key, rng) = (self.key, &mut self.rng);
+        let transaction = || {
+            let mut transaction: [u8; 12] = rng.random();
+            transaction[..4].copy_from_slice(&key.0.to_be_bytes());
+            transaction
+        };
+        let (new_path, evicted) = self.paths.touch(now, path, transaction);
+        let may_ask = self.asked.is_none_or(|asked| now >= asked + ASK_INTERVAL);
+        if let Some(transaction) = self.paths.to_be_proven(&path).filter(|_| may_ask) {
+            self.asked = Some(now);
+            let generation = match &self.next {
+                Some(next) if is_next => next,
+                _ => &self.current,
+            };
+            ask(generation, &transaction, path, out);
+        }
         if nominates {
-            self.nominated = Some(path);
+            self.paths.nominate(path);
         }
         let restarted = nominates && is_next;
         if restarted && let Some(next) = self.next.take() {
@@ -252,39 +339,25 @@ impl IceLite {
             new_path,
             selected: self.selected() != before,
             restarted,
+            proven: self.is_proven(&path),
             evicted,
         }
     }
+}
 
-    /// Puts a path into the validated set, or refreshes it there.
-    fn touch(&mut self, now: Instant, path: Path) -> (bool, Option<Path>) {
-        let known = self.paths.iter_mut().find(|known| known.path == path);
-        if let Some(validated) = known {
-            validated.last_check = now;
-            return (false, None);
-        }
-        let evicted = if self.paths.len() == PATHS_MAX {
-            self.evict()
-        } else {
-            None
-        };
-        self.paths.push(Validated {
-            path,
-            last_check: now,
-        });
-        (true, evicted)
-    }
-
-    fn evict(&mut self) -> Option<Path> {
-        let selected = self.selected();
-        let (at, _) = self
-            .paths
-            .iter()
-            .enumerate()
-            .filter(|(_, validated)| Some(validated.path) != selected)
-            .min_by_key(|(_, validated)| validated.last_check)?;
-        Some(self.paths.remove(at).path)
-    }
+/// Writes a check (RFC 8445 §7.2.2). It is hardly longer than the one that it follows, so that it is
+/// not worth forging that one's source.
+fn ask(generation: &Generation, transaction: &[u8; 12], to: Path, out: &mut SendArena) {
+    let (local, remote) = (&generation.local, &generation.remote);
+    let username = format!("{}:{}", remote.ufrag, local.ufrag);
+    let start = out.begin();
+    let mut check = Writer::new(out.bytes_mut(), stun::BINDING_REQUEST, transaction);
+    check.attribute(stun::USERNAME, username.as_bytes());
+    check.attribute(stun::PRIORITY, &PRIORITY);
+    // The controlled side's; which number it is decides nothing against a side that controls.
+    check.attribute(stun::ICE_CONTROLLED, &[0; 8]);
+    let is_whole = protect(&mut check, remote.password.as_bytes());
+    finish(out, to, start, is_whole);
 }
 
 /// Writes an answer with integrity and fingerprint (RFC 8445 §7.3).
@@ -299,12 +372,22 @@ fn answer(
     let start = out.begin();
     let mut answer = Writer::new(out.bytes_mut(), kind, request.transaction());
     write(&mut answer);
-    match answer.integrity(key) {
-        Ok(()) => {
-            answer.fingerprint();
-            out.commit(to, start);
-        }
-        Err(_) => out.abort(start),
+    let is_whole = protect(&mut answer, key);
+    finish(out, to, start, is_whole);
+}
+
+/// Ends a message with integrity and fingerprint; `false` if the cryptography cannot.
+fn protect(message: &mut Writer<'_>, key: &[u8]) -> bool {
+    let is_whole = message.integrity(key).is_ok();
+    message.fingerprint();
+    is_whole
+}
+
+fn finish(out: &mut SendArena, to: Path, start: usize, is_whole: bool) {
+    if is_whole {
+        out.commit(to, start);
+    } else {
+        out.abort(start);
     }
 }
 
@@ -334,7 +417,12 @@ mod tests {
     }
 
     fn session(now: Instant) -> IceLite {
-        IceLite::new(now, credentials("ours"), credentials("theirs"))
+        IceLite::new(
+            now,
+            credentials("ours"),
+            credentials("theirs"),
+            &mut StdRng::seed_from_u64(1),
+        )
     }
 
     const NOMINATE: (u16, &[u8]) = (stun::USE_CANDIDATE, &[]);
@@ -426,7 +514,7 @@ mod tests {
         writer.fingerprint();
         let cases = [
             (wrong_fingerprint, CheckError::Fingerprint),
-            (response, CheckError::NotABindingRequest),
+            (response, CheckError::NotAsked),
             (wrong_password, CheckError::Integrity),
             (check("other", "theirs", &[]), CheckError::Username),
             (check("ours", "other", &[]), CheckError::Username),
@@ -572,6 +660,157 @@ mod tests {
         assert_eq!(ice.paths().count(), PATHS_MAX);
         assert_eq!(ice.selected(), Some(path(1)));
     }
+
+    /// What the node asks back after that check, if it does.
+    fn asked_back(ice: &mut IceLite, now: Instant, port: u16, message: &[u8]) -> Option<Vec<u8>> {
+        let mut out = SendArena::new();
+        ice.handle(now, path(port), message, &mut out).unwrap();
+        out.get(1).map(|(_, bytes)| bytes.to_vec())
+    }
+
+    /// The answer of somebody who got that check and knows that password.
+    fn answer_to(check: &[u8], password: &str) -> Vec<u8> {
+        let check = Message::parse(check).unwrap();
+        let mut bytes = vec![];
+        let mut writer = Writer::new(&mut bytes, stun::BINDING_SUCCESS, check.transaction());
+        writer.xor_mapped_address(path(1).remote);
+        writer.integrity(password.as_bytes()).unwrap();
+        writer.fingerprint();
+        bytes
+    }
+
+    const THEIR_PASSWORD: &str = "theirs-password-of-22-chars";
+
+    #[test]
+    fn who_is_not_known_to_be_there_is_asked_and_media_follows_no_further_than_the_allowance() {
+        let now = Instant::now();
+        let mut ice = session(now);
+        let nominating = check("ours", "theirs", &[NOMINATE]);
+        let question = asked_back(&mut ice, now, 1, &nominating).unwrap();
+        let proof = answer_to(&question, THEIR_PASSWORD);
+        assert!(valid(&mut ice, now, 1, &proof).proven);
+        assert_eq!(asked_back(&mut ice, now, 1, &nominating), None);
+
+        valid(&mut ice, now, 2, &nominating);
+        assert_eq!(
+            ice.selected(),
+            Some(path(2)),
+            "whoever moves waits for nothing"
+        );
+        ice.sent(ALLOWANCE_MAX - 1);
+        assert_eq!(ice.selected(), Some(path(2)));
+        ice.sent(1);
+        assert_eq!(
+            ice.selected(),
+            Some(path(1)),
+            "back to where they are known to be"
+        );
+        assert!(!ice.may_send(&path(2), 1) && ice.may_send(&path(1), 1));
+        let later = now + Duration::from_secs(1);
+        let question = asked_back(&mut ice, later, 2, &nominating).unwrap();
+        ice.sent(ALLOWANCE_PER_SECOND);
+        assert_eq!(ice.selected(), Some(path(1)), "checks buy little");
+        ice.heard(path(2), 100);
+        assert_eq!(ice.selected(), Some(path(2)));
+        ice.sent(300);
+        assert_eq!(ice.selected(), Some(path(1)), "and media not much");
+
+        let proof = answer_to(&question, THEIR_PASSWORD);
+        let checked = valid(&mut ice, later, 2, &proof);
+        assert!(checked.selected && checked.proven);
+        ice.sent(10 * ALLOWANCE_MAX);
+        assert_eq!(ice.selected(), Some(path(2)));
+    }
+
+    #[test]
+    fn who_proves_nothing_anywhere_gets_the_allowance_and_no_more() {
+        let now = Instant::now();
+        for message in [
+            check("ours", "theirs", &[]),
+            check("ours", "theirs", &[NOMINATE]),
+        ] {
+            let mut ice = session(now);
+            valid(&mut ice, now, 1, &message);
+            valid(&mut ice, now, 2, &message);
+            assert!(ice.selected().is_some());
+            ice.sent(ALLOWANCE_MAX);
+            assert_eq!(ice.selected(), None);
+        }
+    }
+
+    #[test]
+    fn only_the_other_side_can_show_that_it_is_there() {
+        let now = Instant::now();
+        let mut ice = session(now);
+        ice.set_key(PeerKey(0x0102_0304));
+        let plain = check("ours", "theirs", &[]);
+        let question = asked_back(&mut ice, now, 1, &plain).unwrap();
+        let asked = Message::parse(&question).unwrap();
+        assert_eq!(
+            asked.attribute(stun::USERNAME),
+            Some(&b"theirs-ufrag:ours-ufrag"[..])
+        );
+        assert!(asked.integrity_fits(THEIR_PASSWORD.as_bytes()) && asked.fingerprint_fits());
+        let good = answer_to(&question, THEIR_PASSWORD);
+        assert_eq!(asked_by(&good), Some(PeerKey(0x0102_0304)));
+        assert_eq!(asked_by(&plain), None);
+
+        assert_eq!(asked_back(&mut ice, now, 2, &plain), None, "not so often");
+        let now = now + ASK_INTERVAL;
+        let other = asked_back(&mut ice, now, 2, &plain).unwrap();
+        let mut guessed = good.clone();
+        guessed[19] ^= 1;
+        for (answer, error) in [
+            (
+                answer_to(&question, "a STUN server's"),
+                CheckError::Integrity,
+            ),
+            (answer_to(&other, THEIR_PASSWORD), CheckError::NotAsked),
+            (guessed, CheckError::NotAsked),
+        ] {
+            assert_eq!(handle(&mut ice, now, path(1), &answer), (Err(error), None));
+        }
+        assert!(!ice.is_proven(&path(1)));
+        assert!(valid(&mut ice, now, 1, &good).proven);
+        assert!(!ice.is_proven(&path(2)));
+        let again = handle(&mut ice, now, path(1), &good).0;
+        assert_eq!(again, Err(CheckError::NotAsked));
+    }
+
+    #[test]
+    fn a_restart_is_asked_back_with_its_own_credentials() {
+        let now = Instant::now();
+        let mut ice = session(now);
+        ice.restart(credentials("new"), credentials("their-new"));
+        let nominating = check("new", "their-new", &[NOMINATE]);
+        let question = asked_back(&mut ice, now, 2, &nominating).unwrap();
+        let proof = answer_to(&question, "their-new-password-of-22-chars");
+        assert!(valid(&mut ice, now, 2, &proof).proven);
+    }
+
+    #[test]
+    fn a_check_is_not_worth_forging_its_source() {
+        let now = Instant::now();
+        let mut ice = session(now);
+        let (ours, theirs) = (credentials("ours"), credentials("theirs"));
+        let mut shortest = vec![];
+        let mut writer = Writer::new(&mut shortest, stun::BINDING_REQUEST, &TRANSACTION);
+        let username = format!("{}:{}", ours.ufrag, theirs.ufrag);
+        writer.attribute(stun::USERNAME, username.as_bytes());
+        writer.integrity(ours.password.as_bytes()).unwrap();
+        writer.fingerprint();
+        let mut out = SendArena::new();
+        ice.handle(now, path(1), &shortest, &mut out).unwrap();
+        let sent: usize = out.datagrams().map(|(_, bytes)| bytes.len()).sum();
+        assert!(
+            sent <= AMPLIFIED * shortest.len(),
+            "{sent} for {}",
+            shortest.len()
+        );
+    }
+
+    /// No more than any other answer to what is forged (RFC 9000 §8.1).
+    const AMPLIFIED: usize = 3;
 
     proptest! {
         #[test]

@@ -11,12 +11,12 @@ use bytes::BytesMut;
 use rand::rngs::StdRng;
 
 use crate::ids::Path;
-use crate::media::demux::{Kind, classify};
+use crate::media::demux::{Kind, PeerKey, classify};
 use crate::media::dtls::{DtlsEvent, DtlsServer, Identity};
 use crate::media::egress::SendArena;
 use crate::media::ice::{Checked, Consent, Credentials, IceLite};
 use crate::media::sdp::{self, AnswerError, LocalSide, Negotiated, Offer};
-use crate::media::srtp::{Opener, Sealer, StreamState};
+use crate::media::srtp::{Opener, Sealer, SrtpError, StreamState};
 
 /// From the answer to the first media: a connection that has not finished DTLS by then is given
 /// up. This also caps half-open handshakes in time.
@@ -69,6 +69,8 @@ pub struct Peer {
     credentials: Credentials,
     restarts: u32,
     dtls: DtlsServer,
+    /// The path that the handshake takes; nothing inside if it takes several.
+    handshake_by: Option<Option<Path>>,
     srtp: Option<(Opener, Sealer)>,
     negotiated: Negotiated,
     state: PeerState,
@@ -92,8 +94,14 @@ impl Peer {
         let local = local_side(&credentials, 0, transport);
         let (answer, negotiated) = sdp::answer(offer, &local, None, rng)?;
         let peer = Peer {
-            ice: IceLite::new(now, credentials.clone(), remote_credentials(&negotiated)),
+            ice: IceLite::new(
+                now,
+                credentials.clone(),
+                remote_credentials(&negotiated),
+                rng,
+            ),
             dtls: DtlsServer::new(&transport.identity, negotiated.remote.fingerprint.clone()),
+            handshake_by: None,
             credentials,
             restarts: 0,
             srtp: None,
@@ -134,6 +142,11 @@ impl Peer {
         Ok(answer)
     }
 
+    /// Under this key answers to its connectivity checks are handed in.
+    pub fn set_key(&mut self, key: PeerKey) {
+        self.ice.set_key(key);
+    }
+
     /// What holds since the last answer.
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
@@ -166,8 +179,8 @@ impl Peer {
             Kind::Stun => self.check(now, path, datagram, out),
             _ if !self.ice.is_validated(&path) => Arrived::Nothing,
             Kind::Dtls => self.handshake(now, path, datagram, out),
-            Kind::Rtp => self.open(Arrived::Rtp, |opener| opener.open_rtp(datagram).ok()),
-            Kind::Rtcp => self.open(Arrived::Rtcp, |opener| opener.open_rtcp(datagram).ok()),
+            Kind::Rtp => self.open(Arrived::Rtp, path, datagram, Opener::open_rtp),
+            Kind::Rtcp => self.open(Arrived::Rtcp, path, datagram, Opener::open_rtcp),
             Kind::Channel | Kind::Unknown => Arrived::Nothing,
         }
     }
@@ -206,6 +219,7 @@ impl Peer {
                     (Ok(opener), Ok(sealer)) => {
                         self.srtp = Some((opener, sealer));
                         self.state = PeerState::Connected;
+                        self.shown_by_handshake(path);
                         arrived = Arrived::Connected;
                     }
                     _ => self.state = PeerState::Gone,
@@ -221,18 +235,33 @@ impl Peer {
         }
     }
 
+    /// Nobody ends a handshake who did not receive the node's part of it.
+    fn shown_by_handshake(&mut self, path: Path) {
+        if self.handshake_by == Some(Some(path)) {
+            self.ice.prove(&path);
+        }
+    }
+
+    /// The other side is where this path leads.
+    pub fn is_proven(&self, path: &Path) -> bool {
+        self.ice.is_proven(path)
+    }
+
     fn open(
         &mut self,
         wrap: impl Fn(BytesMut) -> Arrived,
-        open: impl FnOnce(&mut Opener) -> Option<BytesMut>,
+        path: Path,
+        datagram: &[u8],
+        open: impl FnOnce(&mut Opener, &[u8]) -> Result<BytesMut, SrtpError>,
     ) -> Arrived {
         let Some((opener, _)) = &mut self.srtp else {
             return Arrived::Nothing;
         };
-        match open(opener) {
-            Some(packet) => wrap(packet),
-            None => Arrived::Rejected,
-        }
+        let Ok(packet) = open(opener, datagram) else {
+            return Arrived::Rejected;
+        };
+        self.ice.heard(path, datagram.len());
+        wrap(packet)
     }
 
     /// Writes an RTP packet with `write`, which returns the header's length, and seals it where it
@@ -250,6 +279,7 @@ impl Peer {
         let arena = out.bytes_mut();
         let header_len = write(arena);
         let sealed = sealer.seal_rtp(stream, arena, start, header_len).is_ok();
+        self.ice.sent(arena.len() - start);
         finish(out, path, start, sealed)
     }
 
@@ -263,6 +293,7 @@ impl Peer {
         let arena = out.bytes_mut();
         write(arena);
         let sealed = arena.len() > start && sealer.seal_rtcp(arena, start).is_ok();
+        self.ice.sent(arena.len() - start);
         finish(out, path, start, sealed)
     }
 
@@ -310,8 +341,14 @@ impl Peer {
     }
 
     fn send_flight(&mut self, path: Path, out: &mut SendArena) {
+        if !self.flight.is_empty() && self.handshake_by != Some(Some(path)) {
+            let is_first = self.handshake_by.is_none();
+            self.handshake_by = Some(Some(path).filter(|_| is_first));
+        }
         for datagram in self.flight.drain(..) {
-            out.push(path, &datagram);
+            if self.ice.may_send(&path, datagram.len()) {
+                out.push(path, &datagram);
+            }
         }
     }
 }

@@ -359,7 +359,9 @@ impl Shard {
             || is_turn_stream(path)
             || match classify(datagram) {
                 Kind::Channel => true,
-                Kind::Stun => ice::local_ufrag(datagram).is_none(),
+                Kind::Stun => {
+                    ice::local_ufrag(datagram).is_none() && ice::asked_by(datagram).is_none()
+                }
                 _ => false,
             };
         if !is_for_relay {
@@ -376,9 +378,10 @@ impl Shard {
     /// Checks and media, which may have come through a relay of our own.
     fn handle_media(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut ShardOutput) {
         let place = match classify(datagram) {
-            Kind::Stun => match ice::local_ufrag(datagram) {
-                Some(ufrag) => self.switchboard.by_ufrag(ufrag),
-                None => return self.answer_binding(path, datagram, out),
+            Kind::Stun => match (ice::local_ufrag(datagram), ice::asked_by(datagram)) {
+                (Some(ufrag), _) => self.switchboard.by_ufrag(ufrag),
+                (None, Some(key)) => self.switchboard.by_key(key),
+                (None, None) => return self.answer_binding(path, datagram, out),
             },
             _ => self.switchboard.by_path(path),
         };
@@ -414,7 +417,7 @@ impl Shard {
 
     /// A TCP connection has ended: nothing is bound to it any more.
     pub fn stream_ended(&mut self, path: Path) {
-        self.switchboard.unbind_path(path);
+        self.switchboard.forget_path(path);
         if let Some(relay) = &mut self.relay {
             relay.stream_ended(path);
         }

@@ -86,16 +86,29 @@ impl Switchboard {
     /// Follows what a valid check over `path` changed.
     pub fn checked(&mut self, key: PeerKey, path: Path, checked: Checked) {
         if let Some(evicted) = checked.evicted {
-            self.routes.unbind_path(evicted);
+            self.routes.unbind_path(evicted, key);
         }
-        if checked.new_path || checked.selected {
-            self.routes.bind_path(path, key);
-        }
+        self.routes.bind_path(path, key, checked.proven);
+    }
+
+    /// A peer has shown in another way than by a check that it is where this path leads.
+    pub fn proven(&mut self, key: PeerKey, path: Path) {
+        self.routes.bind_path(path, key, true);
     }
 
     /// Forgets a path that left its peer's validated set.
-    pub fn unbind_path(&mut self, path: Path) {
-        self.routes.unbind_path(path);
+    pub fn unbind_path(&mut self, key: PeerKey, path: Path) {
+        self.routes.unbind_path(path, key);
+    }
+
+    /// Forgets a path that is no more, whosever it was.
+    pub fn forget_path(&mut self, path: Path) {
+        self.routes.forget_path(path);
+    }
+
+    /// Whose key it is.
+    pub fn by_key(&self, key: PeerKey) -> Option<Place> {
+        self.place(key)
     }
 
     /// Whose check it is, by the username fragment.

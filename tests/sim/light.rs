@@ -70,6 +70,8 @@ pub struct LightPeer {
     events: VecDeque<ConnectionEvent>,
     /// Packets that said which layer they belong to.
     named: u32,
+    /// It answers no checks.
+    pub is_deaf: bool,
 }
 
 /// The SRTP profile that the client offers.
@@ -106,7 +108,20 @@ impl LightPeer {
             datagrams: VecDeque::new(),
             events: VecDeque::new(),
             named: 0,
+            is_deaf: false,
         }
+    }
+
+    /// A check that nominates, to be sent from anywhere.
+    pub fn check_datagram(&self) -> Option<Bytes> {
+        let remote = self.remote.as_ref()?;
+        let username = format!("{}:{}", remote.ufrag, self.ufrag);
+        Some(binding_request(&username, &remote.password))
+    }
+
+    /// Checks again as soon as it may: its address is another one.
+    pub fn check_again(&mut self, now: Instant) {
+        self.next_check = Some(now);
     }
 
     /// Seals a packet without sending it: for those who measure what a client costs itself.
@@ -156,7 +171,7 @@ impl LightPeer {
         if message.unmarshal_binary(datagram).is_err() {
             return;
         }
-        if message.typ == BINDING_REQUEST {
+        if message.typ == BINDING_REQUEST && !self.is_deaf {
             let response = binding_response(&message, from, &self.password);
             self.datagrams.push_back((from, response));
         }

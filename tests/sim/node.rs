@@ -33,14 +33,19 @@ pub struct Node {
 impl Node {
     /// A node without rooms; with `sfu`, one that never lets clients talk to each other directly.
     pub fn new(now: Instant, seed: u64, sfu: bool) -> Self {
+        let limits = Limits {
+            resume_seconds: GRACE.as_secs() as u32,
+            ..Limits::default()
+        };
+        Self::with_limits(now, seed, sfu, limits)
+    }
+
+    /// The same, that takes and holds what it is told to.
+    pub fn with_limits(now: Instant, seed: u64, sfu: bool, limits: Limits) -> Self {
         let policy = if sfu { Policy::Sfu } else { Policy::Auto };
         let topology = TopologyConfig {
             policy,
             ..TopologyConfig::default()
-        };
-        let limits = Limits {
-            resume_seconds: GRACE.as_secs() as u32,
-            ..Limits::default()
         };
         let room = RoomConfig {
             topology,
