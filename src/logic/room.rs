@@ -5,6 +5,7 @@
 mod chat;
 mod forwards;
 mod gestures;
+mod holds;
 mod media;
 mod members;
 mod moderation;

@@ -14,6 +14,7 @@ use crate::protocol::server::{
     Member, MemberKind, Presence, Published, Reach, Role, ServerMessage,
 };
 
+use super::holds::Holds;
 use super::quota::Quota;
 use super::resume::Line;
 use super::signal::Pair;
@@ -36,7 +37,7 @@ pub(super) struct Attendee {
     pub(super) pass: Pass,
     pub(super) published: BTreeMap<Source, Publication>,
     /// What the owner holds muted.
-    pub(super) silenced: BTreeSet<Source>,
+    pub(super) silenced: Holds,
     /// What is sent to other programs.
     pub(super) forwarded: BTreeSet<Source>,
     /// Since when their hand is up, in milliseconds of the room's age.
@@ -95,7 +96,7 @@ impl Attendee {
             sfu_only: newcomer.sfu_only,
             pass: newcomer.pass,
             published: BTreeMap::new(),
-            silenced: BTreeSet::new(),
+            silenced: Holds::default(),
             forwarded: BTreeSet::new(),
             hand_ms: None,
             presence: Presence::Here,
@@ -130,7 +131,7 @@ impl Attendee {
             role: self.role,
             sfu_only: self.sfu_only,
             published: published.collect(),
-            silenced: self.silenced.iter().copied().collect(),
+            silenced: self.silenced.iter().collect(),
             forwarded: self.forwarded.iter().copied().collect(),
             hand_ms: self.hand_ms,
             presence: self.presence,

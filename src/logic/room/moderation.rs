@@ -69,7 +69,7 @@ impl Room {
         out: &mut Vec<RoomEffect>,
     ) -> Result<(), Refusal> {
         let subject = self.subject(member)?;
-        if !subject.silenced.insert(source) {
+        if !subject.silenced.hold(source) {
             return Ok(());
         }
         let published = subject.published.get_mut(&source);
@@ -89,7 +89,7 @@ impl Room {
     }
 
     fn let_go(&mut self, member: MemberId, source: Source) -> Result<(), Refusal> {
-        if self.subject(member)?.silenced.remove(&source) {
+        if self.subject(member)?.silenced.let_go(source) {
             self.news.changed(member, true);
         }
         Ok(())

@@ -705,3 +705,60 @@ fn a_room_that_is_always_a_mesh_is_not_recorded() {
     assert_eq!(table.refusal(1), Some(ErrorCode::Limit));
     assert!(!table.orders.contains(&MediaOrder::Record { active: true }));
 }
+
+#[test]
+fn what_is_held_is_not_heard_under_another_name() {
+    let mut table = Table::owned_of(2);
+    table.answered(2, 2);
+    table.says(2, r#"{"type":"publish","source":"microphone","mid":"0"}"#);
+    silence(&mut table, 2, true);
+    let heard_as_screen_audio = |table: &Table| {
+        let audible = |order: &MediaOrder| match order {
+            MediaOrder::Publish { source, muted, .. } | MediaOrder::Mute { source, muted, .. } => {
+                *source == Source::ScreenAudio && !muted
+            }
+            _ => false,
+        };
+        table.orders.iter().any(audible)
+    };
+    for said in [
+        r#"{"type":"publish","source":"screenAudio","mid":"3"}"#,
+        r#"{"type":"mute","source":"screenAudio","muted":false}"#,
+        r#"{"type":"publish","source":"screenAudio","mid":"3","muted":true}"#,
+        r#"{"type":"mute","source":"screenAudio","muted":false}"#,
+        r#"{"type":"unpublish","source":"screenAudio"}"#,
+        r#"{"type":"unpublish","source":"microphone"}"#,
+        r#"{"type":"publish","source":"screenAudio","mid":"0"}"#,
+    ] {
+        table.says(2, said);
+        assert!(!heard_as_screen_audio(&table), "{said}");
+    }
+    let held = json!(["microphone", "screenAudio"]);
+    assert_eq!(seen(&table, 1, 2)["silenced"], held);
+    assert_eq!(
+        seen(&table, 2, 2)["silenced"],
+        held,
+        "its member is told as well"
+    );
+    silence(&mut table, 2, false);
+    assert_eq!(seen(&table, 1, 2)["silenced"], json!([]));
+    table.says(2, r#"{"type":"mute","source":"screenAudio","muted":false}"#);
+    assert!(heard_as_screen_audio(&table));
+}
+
+#[test]
+fn what_was_shared_before_the_microphone_was_held_goes_on() {
+    let mut table = Table::owned_of(2);
+    table.answered(2, 2);
+    table.says(2, r#"{"type":"publish","source":"microphone","mid":"0"}"#);
+    table.says(2, r#"{"type":"publish","source":"screenAudio"}"#);
+    silence(&mut table, 2, true);
+    table.says(2, r#"{"type":"publish","source":"screenAudio","mid":"3"}"#);
+    assert_eq!(seen(&table, 1, 2)["silenced"], json!(["microphone"]));
+    // On another line it could be the microphone.
+    table.says(2, r#"{"type":"publish","source":"screenAudio","mid":"4"}"#);
+    assert_eq!(
+        seen(&table, 1, 2)["silenced"],
+        json!(["microphone", "screenAudio"])
+    );
+}
