@@ -90,7 +90,7 @@ const GAUGES: [(&str, &str); 15] = [
 ];
 
 /// Shard figures that only grow and have a sentence of their own.
-const COUNTERS: [(&str, &str); 34] = [
+const COUNTERS: &[(&str, &str)] = &[
     (
         "framesNotRecorded",
         "Frames of recordings that the disk was too slow for.",
@@ -154,6 +154,10 @@ const COUNTERS: [(&str, &str); 34] = [
     (
         "tooFast",
         "Messages that were refused because members said too much of their kind, or too much to one other.",
+    ),
+    (
+        "offersTooFast",
+        "Of the offers not answered, those that came too fast.",
     ),
 ];
 
@@ -242,7 +246,7 @@ fn shard_family(page: &mut String, key: &str, value: &Value) {
     let find =
         |table: &[(&str, &'static str)]| table.iter().find(|row| row.0 == key).map(|row| row.1);
     let name = snake_case(key);
-    let (name, kind, help) = match (find(&GAUGES), find(&COUNTERS)) {
+    let (name, kind, help) = match (find(&GAUGES), find(COUNTERS)) {
         (Some(help), _) => (name, "gauge", help),
         (None, help) => (
             format!("{name}_total"),

@@ -271,7 +271,7 @@ export class NodePeer {
     } catch (error) {
       if (this.#closed) return null;
       const code = /** @type {any} */ (error).code;
-      const isPassing = code === 'staleEpoch' || code === 'timeout' || code === 'closed';
+      const isPassing = code === 'staleEpoch' || code === 'tooFast' || code === 'timeout' || code === 'closed';
       if (code !== 'closed') console.warn('offer to the node', error);
       await this.#pause();
       if (isPassing) return options;

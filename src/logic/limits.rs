@@ -95,6 +95,13 @@ pub struct Limits {
     pub http_sessions: u32,
     /// Bits per second of one publisher, over all that they send. Beyond: packets are dropped.
     pub publisher_bits_per_second: u32,
+    /// Packets per second of one connection, RTP and RTCP, whatever is in them. Beyond: they are
+    /// dropped.
+    pub packets_per_second: u32,
+    /// Offers of one member per second, over time. Beyond: `tooFast`.
+    pub offers_per_second: u32,
+    /// Offers of one member at once. Beyond: `tooFast`.
+    pub offers_burst: u32,
     /// Reactions of one member per second, over time. Beyond: `tooFast`.
     pub reactions_per_second: u32,
     /// Reactions of one member at once. Beyond: `tooFast`.
@@ -188,6 +195,9 @@ impl Default for Limits {
             half_open_peers: 1_000,
             http_sessions: 1_000,
             publisher_bits_per_second: 20_000_000,
+            packets_per_second: 3_000,
+            offers_per_second: 2,
+            offers_burst: 20,
             reactions_per_second: 1,
             reactions_burst: 5,
             room_members: 500,
@@ -267,6 +277,11 @@ impl Limits {
         }
     }
 
+    /// A bucket for the offers of one member; every offer takes one.
+    pub fn offer_bucket(&self, now: Instant) -> Bucket {
+        Bucket::new(now, self.offers_per_second, 1, self.offers_burst)
+    }
+
     /// A bucket for the reactions of one member; every reaction takes one.
     pub fn reaction_bucket(&self, now: Instant) -> Bucket {
         Bucket::new(now, self.reactions_per_second, 1, self.reactions_burst)
@@ -276,6 +291,12 @@ impl Limits {
     pub fn publisher_bucket(&self, now: Instant) -> Bucket {
         let bytes = self.publisher_bits_per_second / 8;
         Bucket::new(now, bytes, 1, bytes / 2)
+    }
+
+    /// A bucket for the packets of one connection, half a second deep.
+    pub fn packet_bucket(&self, now: Instant) -> Bucket {
+        let packets = self.packets_per_second;
+        Bucket::new(now, packets, 1, packets / 2)
     }
 
     /// What a client is told in `joined`.

@@ -4,7 +4,7 @@
 //! was once learnt is kept through every later offer (RFC 9143 §9.2, RFC 8852).
 
 use crate::logic::forward::codec::{PayloadMeaning, PayloadTypes};
-use crate::media::sdp::{Negotiated, PublishLine};
+use crate::media::sdp::{Line, Negotiated, PublishLine};
 
 /// SSRCs remembered per connection. When full, the one learnt first is forgotten.
 const SSRCS_MAX: usize = 64;
@@ -68,6 +68,13 @@ impl Bindings {
         }
         self.known.push((ssrc, binding));
         Some(binding)
+    }
+
+    /// Forgets the SSRCs of lines that were stopped: their places may go to other lines.
+    pub fn keep_lines(&mut self, negotiated: &Negotiated) {
+        let lines = &negotiated.lines;
+        let is_line = |binding: &Binding| matches!(lines.get(binding.line), Some(Line::Publish(_)));
+        self.known.retain(|(_, binding)| is_line(binding));
     }
 
     /// The offer names it as a stream of a line without simulcast, or (Firefox) as the
@@ -146,7 +153,7 @@ fn publish_lines(negotiated: &Negotiated) -> impl Iterator<Item = (usize, &Publi
         .iter()
         .enumerate()
         .filter_map(|(index, line)| match line {
-            crate::media::sdp::Line::Publish(line) if line.active => Some((index, line)),
+            Line::Publish(line) if line.active => Some((index, line)),
             _ => None,
         })
 }

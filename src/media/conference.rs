@@ -19,13 +19,13 @@ use crate::logic::record::thinning::Backlog;
 use crate::logic::room::{
     MediaFact, MediaOrder, RecordingScope, Room, RoomEffect, RoomInput, SeatOrder, Watch,
 };
-use crate::media::outlet::{Outlet, OutletId};
+use crate::media::lines::SeatCount;
+use crate::media::outlet::Outlet;
 use crate::media::outputs::Outputs;
 use crate::media::participant::Participant;
 use crate::media::peer::{Arrived, Peer, PeerState, Transport};
 use crate::media::recording::Recording;
 use crate::media::relay::Relay;
-use crate::media::sdp::Line;
 use crate::media::shard::{Counters, ShardEffect, ShardOutput};
 use crate::media::slots::Slots;
 use crate::media::switchboard::{Place, Switchboard};
@@ -33,6 +33,10 @@ use crate::media::track::{Track, TrackSlot};
 use crate::protocol::client::{Epoch, RequestId, Source};
 use crate::protocol::reason::ErrorCode;
 use crate::protocol::server::{RecordingEnd, ServerMessage};
+
+/// What somebody is told who offers more often than anybody needs to.
+const OFFERS_TOO_FAST: &str = "too many offers in a short time; wait a second and offer again, with \
+                               everything that changed meanwhile in one";
 
 /// What a conference works with and does not own.
 pub struct Surroundings<'a> {
@@ -98,7 +102,7 @@ pub struct Conference {
     pub(super) taps: Vec<Recording>,
     /// What that program knows of the room, if it wants to.
     pub(super) watch: Option<Watch>,
-    next_track: u32,
+    pub(super) next_track: u32,
     room_wake: Option<(Instant, &'static str)>,
     transport_wake: Option<(Instant, &'static str)>,
     pub(super) tick_at: Option<Instant>,
@@ -266,6 +270,17 @@ impl Conference {
         fresh: bool,
         around: &mut Surroundings<'_>,
     ) -> MediaFact {
+        let refused = |code, message: String| MediaFact::OfferRefused {
+            member,
+            id,
+            code,
+            message,
+        };
+        if !self.room.may_offer(now, member) {
+            around.counters.refused_offers += 1;
+            around.counters.offers_too_fast += 1;
+            return refused(ErrorCode::TooFast, OFFERS_TOO_FAST.to_owned());
+        }
         let existing = self.by_member.get(&member).copied().filter(|_| !fresh);
         let answered = match existing.and_then(|place| self.participants.get_mut(place)) {
             Some(participant) => {
@@ -286,22 +301,19 @@ impl Conference {
         };
         match answered {
             Ok(sdp) => {
-                let seats = self.follow_negotiation(now, member, around);
+                let SeatCount { seats, stopped } = self.follow_negotiation(now, member, around);
                 MediaFact::Answered {
                     member,
                     id,
                     epoch,
                     sdp,
                     seats,
+                    stopped,
                 }
             }
             Err(error) => {
                 around.counters.refused_offers += 1;
-                MediaFact::OfferRefused {
-                    member,
-                    id,
-                    message: error.to_string(),
-                }
+                refused(ErrorCode::BadOffer, error.to_string())
             }
         }
     }
@@ -325,58 +337,12 @@ impl Conference {
             );
             around.switchboard.expect(key, household, max as usize);
         }
+        peer.set_key(key);
         around.switchboard.bind_ufrags(key, &peer);
-        let rate = around.limits.publisher_bucket(now);
-        let participant = Participant::new(now, member, (key, peer), rate, around.rng);
+        let participant = Participant::new(now, member, (key, peer), around.limits, around.rng);
         self.by_member
             .insert(member, self.participants.insert(participant));
         self.tick_at.get_or_insert(now);
-    }
-
-    /// Makes the tracks and outlets of new m-lines and tells the old ones what changed. Returns how
-    /// many seats there are.
-    fn follow_negotiation(
-        &mut self,
-        peer.set_key(key);
-        now: Instant,
-        member: MemberId,
-        around: &mut Surroundings<'_>,
-    ) -> usize {
-        let Some(&place) = self.by_member.get(&member) else {
-            return 0;
-        };
-        let Some(participant) = self.participants.get_mut(place) else {
-            return 0;
-        };
-        participant.negotiated();
-        let lines = participant.peer.negotiated().lines.clone();
-        participant.tracks.resize(lines.len(), None);
-        for (index, line) in lines.iter().enumerate() {
-            match line {
-                Line::Publish(line) => {
-                    match participant.tracks[index].and_then(|slot| self.tracks.get_mut(slot.0)) {
-                        Some(track) => track.renegotiate(line),
-                        None => {
-                            self.next_track += 1;
-                            let track = Track::new(now, TrackId(self.next_track), member, line);
-                            participant.tracks[index] = Some(TrackSlot(self.tracks.insert(track)));
-                        }
-                    }
-                }
-                Line::Seat(line) => match participant
-                    .outlet(line.ssrc)
-                    .and_then(|id| self.outlets.get_mut(id.0))
-                {
-                    Some(outlet) => outlet.renegotiate(now, line),
-                    None => {
-                        let outlet = Outlet::new(now, place, line, around.rng);
-                        participant.add_outlet(line, OutletId(self.outlets.insert(outlet)));
-                    }
-                },
-                Line::Inactive { .. } | Line::Refused { .. } => {}
-            }
-        }
-        participant.seats.len()
     }
 
     /// Forgets a member's connection and everything on it.
@@ -455,9 +421,6 @@ impl Conference {
 
     /// Takes a datagram of one of the room's peer connections.
     pub fn handle_datagram(
-                if participant.peer.is_proven(&path) {
-                    around.switchboard.proven(participant.key, path);
-                }
         &mut self,
         now: Instant,
         place: usize,
@@ -492,8 +455,12 @@ impl Conference {
             }
             Arrived::Connected => {
                 participant.was_up = true;
+                if participant.peer.is_proven(&path) {
+                    around.switchboard.proven(participant.key, path);
+                }
                 around.switchboard.opened(participant.key);
                 around.counters.connected += 1;
+                self.reseat(now, member, around);
                 self.handle(now, RoomInput::Media(MediaFact::PeerUp { member }), around);
             }
             Arrived::Gone => self.lose(now, member, around),

@@ -36,6 +36,11 @@ impl Conference {
         around: &mut Surroundings<'_>,
     ) {
         around.counters.rtcp_in += 1;
+        let participant = self.participants.get_mut(place);
+        if !participant.is_some_and(|participant| participant.packets.take(now)) {
+            around.counters.dropped.too_many += 1;
+            return;
+        }
         for item in rtcp::parse(packet) {
             self.take_feedback(now, place, item, around);
         }

@@ -23,6 +23,10 @@ impl Conference {
         };
         around.counters.packets_in += 1;
         around.counters.bytes_in += packet.len() as u64;
+        if !participant.packets.take(now) {
+            around.counters.dropped.too_many += 1;
+            return;
+        }
         if !participant.rate.take_many(now, packet.len() as u32) {
             around.counters.dropped.too_fast += 1;
             return;

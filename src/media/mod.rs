@@ -13,6 +13,7 @@ mod forwarding;
 pub mod grants;
 pub mod half_open;
 pub mod ice;
+mod lines;
 pub mod matroska;
 pub mod ogg;
 pub mod outlet;

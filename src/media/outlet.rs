@@ -34,7 +34,9 @@ pub struct Outlet {
     /// The track on it.
     pub track: Option<TrackSlot>,
     /// The viewer's m-line is active.
-    pub active: bool,
+    active: bool,
+    /// The track on it is muted.
+    muted: bool,
     media: StreamState,
     rtx: Option<StreamState>,
     reports: LegReports,
@@ -61,6 +63,7 @@ impl Outlet {
             kind: line.kind,
             track: None,
             active: line.active,
+            muted: false,
             media: StreamState::new(line.ssrc),
             rtx: line.rtx_ssrc.map(StreamState::new),
             reports: LegReports::new(now, clock_rate),
@@ -71,7 +74,17 @@ impl Outlet {
     pub fn renegotiate(&mut self, now: Instant, line: &SeatLine) {
         self.leg.reconfigure(line.payload_types, line.extensions);
         self.active = line.active;
-        self.leg.set_paused(now, !line.active);
+        self.pause(now);
+    }
+
+    /// The track on the outlet falls silent or comes back.
+    pub fn set_muted(&mut self, now: Instant, muted: bool) {
+        self.muted = muted;
+        self.pause(now);
+    }
+
+    fn pause(&mut self, now: Instant) {
+        self.leg.set_paused(now, self.muted || !self.active);
     }
 
     /// Puts a track on the outlet, or takes it off.

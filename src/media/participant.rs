@@ -13,12 +13,12 @@ use crate::logic::forward::reports::{PublisherClock, ReportPace, RoundTrip};
 use crate::logic::forward::rewrite::Stamp;
 use crate::logic::forward::sent::SentLog;
 use crate::logic::forward::twcc::TwccRecorder;
-use crate::logic::limits::Bucket;
+use crate::logic::limits::{Bucket, Limits};
 use crate::media::bindings::{Binding, Bindings, Labels};
 use crate::media::demux::PeerKey;
 use crate::media::outlet::OutletId;
 use crate::media::peer::Peer;
-use crate::media::sdp::SeatLine;
+use crate::media::sdp::{Line, SeatLine};
 use crate::media::track::TrackSlot;
 
 /// Fractional bits of the abs-send-time extension: 6.18 fixed-point seconds.
@@ -34,6 +34,11 @@ pub struct SeatOutlets {
 }
 
 impl SeatOutlets {
+    /// Neither half has an m-line.
+    pub fn is_stopped(&self) -> bool {
+        self.audio.is_none() && self.video.is_none()
+    }
+
     /// The outlet of that kind.
     pub fn of(&self, kind: MediaKind) -> Option<OutletId> {
         match kind {
@@ -74,8 +79,10 @@ pub struct Participant {
     pub heard: u32,
     /// The connection came up once.
     pub was_up: bool,
-    /// What they may send.
+    /// What is left of the bytes that they may send.
     pub rate: Bucket,
+    /// What is left of their packets.
+    pub packets: Bucket,
     bindings: Bindings,
     publish_extensions: ExtensionIds,
     began: Instant,
@@ -87,7 +94,7 @@ impl Participant {
         now: Instant,
         member: MemberId,
         (key, peer): (PeerKey, Peer),
-        rate: Bucket,
+        limits: &Limits,
         rng: &mut StdRng,
     ) -> Self {
         Self {
@@ -105,23 +112,29 @@ impl Participant {
             pace: ReportPace::new(now, rng.random()),
             heard: 0,
             was_up: false,
-            rate,
+            rate: limits.publisher_bucket(now),
+            packets: limits.packet_bucket(now),
             bindings: Bindings::default(),
             publish_extensions: ExtensionIds::default(),
             began: now,
         }
     }
 
-    /// Takes over what was just negotiated. The id of a header extension is the same on all lines
-    /// of a BUNDLE (RFC 8843 §9.2), but not every line has every extension.
-    pub fn negotiated(&mut self) {
-        for line in self.peer.negotiated().publish_lines() {
+    /// Takes over what was just negotiated, whose m-lines it returns. The id of a header extension
+    /// is the same on all lines of a BUNDLE (RFC 8843 §9.2), but not every line has every extension.
+    pub fn negotiated(&mut self) -> Vec<Line> {
+        let negotiated = self.peer.negotiated();
+        self.publish_extensions = ExtensionIds::default();
+        for line in negotiated.publish_lines() {
             for extension in Extension::ALL {
                 if let Some(id) = line.extensions.get(extension) {
                     self.publish_extensions.set(extension, id);
                 }
             }
         }
+        self.bindings.keep_lines(negotiated);
+        self.tracks.resize(negotiated.lines.len(), None);
+        negotiated.lines.clone()
     }
 
     /// Notes the outlet of a new seat line.

@@ -8,6 +8,7 @@ use crate::logic::forward::leg::SourceInfo;
 use crate::logic::room::SeatOrder;
 use crate::media::conference::{Conference, Surroundings};
 use crate::media::outlet::OutletId;
+use crate::media::peer::PeerState;
 use crate::media::sdp::Line;
 use crate::media::track::TrackSlot;
 use crate::protocol::client::{Feed, Source};
@@ -18,6 +19,9 @@ pub(super) const REPLAY_PACKETS_MAX: u64 = 100;
 
 impl Conference {
     /// Applies the plan to a viewer's outlets. Safe to repeat: what is right already is left alone.
+    ///
+    /// Until the viewer's connection is up nothing is on them: a key frame would be spent on nobody,
+    /// and who never connects would make publishers send them.
     pub(super) fn reseat(&mut self, now: Instant, viewer: MemberId, around: &mut Surroundings<'_>) {
         let Some(participant) = self
             .participant_of(viewer)
@@ -25,6 +29,9 @@ impl Conference {
         else {
             return;
         };
+        if participant.peer.state() != PeerState::Connected {
+            return;
+        }
         let seats = participant.seats.clone();
         let plan = self.plans.get(&viewer).cloned().unwrap_or_default();
         for (index, seat) in seats.into_iter().enumerate() {
@@ -94,7 +101,7 @@ impl Conference {
             layers: &infos[..track.layers().len()],
         };
         outlet.set_source(now, Some(slot), Some(source));
-        outlet.leg.set_paused(now, track.muted || !outlet.active);
+        outlet.set_muted(now, track.muted);
         track.outlets.push(id);
     }
 
@@ -143,7 +150,7 @@ impl Conference {
         track.muted = muted;
         for id in &track.outlets {
             if let Some(outlet) = self.outlets.get_mut(id.0) {
-                outlet.leg.set_paused(now, muted || !outlet.active);
+                outlet.set_muted(now, muted);
             }
         }
     }

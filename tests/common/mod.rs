@@ -133,16 +133,6 @@ impl Node {
         }
     }
 
-    /// Reads to its end what the node writes to its log, if that is piped.
-    pub fn take_log(&mut self) -> std::thread::JoinHandle<String> {
-        let mut errors = self.process.stderr.take().expect("its log is piped");
-        std::thread::spawn(move || {
-            let mut log = String::new();
-            let _ = errors.read_to_string(&mut log);
-            log
-        })
-    }
-
     /// The process's number.
     pub fn pid(&self) -> i32 {
         i32::try_from(self.process.id()).unwrap()

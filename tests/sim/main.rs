@@ -13,13 +13,17 @@
     clippy::disallowed_methods
 )]
 
+mod before_it_is_up;
 mod browser;
 mod connection;
 mod description;
+mod direct;
+mod forged_sources;
 mod half_open;
 mod invariants;
 mod key_frame_requests;
 mod light;
+mod lines_come_and_go;
 mod media;
 mod media_reads_back;
 mod network;
@@ -28,6 +32,5 @@ mod rooms;
 mod rtc_peer;
 mod scenario;
 mod sink;
-mod strangers;
 mod two_clients;
 mod world;

@@ -27,17 +27,19 @@ impl Room {
                 epoch,
                 sdp,
                 seats,
+                stopped,
             } => {
                 let message = ServerMessage::Answer { id, sdp, epoch };
-                self.answered(member, message, seats, out);
+                self.answered(member, message, Peer { seats, stopped }, out);
             }
             MediaFact::OfferRefused {
                 member,
                 id,
+                code,
                 message,
             } => {
                 if self.has(member) {
-                    let refusal = Refusal::new(ErrorCode::BadOffer, message);
+                    let refusal = Refusal::new(code, message);
                     self.refuse(now, member, id, refusal, out);
                 }
             }
@@ -62,6 +64,12 @@ impl Room {
         if attendee.is_some_and(|attendee| attendee.kind != MemberKind::Client) {
             self.send_away(now, member, Reason::Lost, out);
         }
+    }
+
+    /// Whether an offer of theirs may be read now: it takes time, and makes tracks and legs anew.
+    pub fn may_offer(&mut self, now: Instant, member: MemberId) -> bool {
+        let attendee = self.roster.get_mut(member);
+        attendee.is_none_or(|attendee| attendee.offers.take(now))
     }
 
     pub(super) fn check_offer(
@@ -99,9 +107,11 @@ impl Room {
             return Ok(());
         };
         check_mid(attendee, source, &publication)?;
-        let is_held = !publication.muted && attendee.silenced.contains(&source);
-        publication.muted |= is_held;
         let before = (attendee.as_seen(), attendee.feeds().collect::<Vec<_>>());
+        let old = attendee.published.get(&source);
+        let is_new = attendee.silenced.follow(source, old, &publication);
+        let is_held = is_new || !publication.muted && attendee.silenced.contains(source);
+        publication.muted |= is_held;
         let old = attendee.published.insert(source, publication.clone());
         let was_on_node = old.is_some_and(|old| old.mid.is_some());
         let has_changed = attendee.as_seen() != before.0;
@@ -135,7 +145,7 @@ impl Room {
         out: &mut Vec<RoomEffect>,
     ) -> Result<(), Refusal> {
         let attendee = self.roster.get_mut(member);
-        let is_held = |attendee: &Attendee| !muted && attendee.silenced.contains(&source);
+        let is_held = |attendee: &Attendee| !muted && attendee.silenced.contains(source);
         let is_held = attendee.as_deref().is_some_and(is_held);
         let published = attendee.and_then(|attendee| attendee.published.get_mut(&source));
         let Some(publication) = published else {
@@ -258,14 +268,14 @@ impl Room {
         &mut self,
         member: MemberId,
         message: ServerMessage,
-        seats: usize,
+        mut peer: Peer,
         out: &mut Vec<RoomEffect>,
     ) {
-        let seats = seats.min(self.config.limits.seats as usize);
+        peer.seats = peer.seats.min(self.config.limits.seats as usize);
         let Some(attendee) = self.roster.get_mut(member) else {
             return;
         };
-        attendee.peer = Some(Peer { seats });
+        attendee.peer = Some(peer);
         out.push(answer(member, message));
         for (&source, publication) in &attendee.published {
             if let Some(mid) = publication.mid.clone() {
@@ -385,20 +395,27 @@ fn seat(
 }
 
 fn plan(viewer: &Attendee, available: &[Sitter]) -> Vec<Option<SeatOrder>> {
-    let seats = viewer.peer.map_or(0, |peer| peer.seats);
+    let peer = viewer.peer.as_ref();
+    let seats = peer.map_or(0, |peer| peer.seats);
+    let stopped = peer.map(|peer| &peer.stopped[..]).unwrap_or_default();
     let wants = viewer.view.as_deref();
     if wants.is_some_and(<[Want]>::is_empty) {
         return vec![None; seats];
     }
     let wants = wants.unwrap_or_default();
     let previous = sitters(&viewer.plan);
+    let place = |available: &[Sitter]| {
+        assign_around(stopped, seats, &previous, |seats, previous| {
+            assign(seats, viewer.id, wants, available, previous)
+        })
+    };
     let placed = if viewer.is_here() {
-        assign(seats, viewer.id, wants, available, &previous)
+        place(available)
     } else {
         // Who cannot be told keeps what they have: nobody is seen under another's name.
         let is_kept = |sitter: &&Sitter| previous.contains(&Some(**sitter));
         let kept: Vec<Sitter> = available.iter().filter(is_kept).copied().collect();
-        assign(seats, viewer.id, wants, &kept, &previous)
+        place(&kept)
     };
     let order = |(member, feed): Sitter| SeatOrder {
         member,
@@ -406,6 +423,27 @@ fn plan(viewer: &Attendee, available: &[Sitter]) -> Vec<Option<SeatOrder>> {
         max_height: max_height(wants, member, feed),
     };
     placed.into_iter().map(|sitter| sitter.map(order)).collect()
+}
+
+/// Places feeds as if the seats that were stopped were not there.
+fn assign_around(
+    stopped: &[usize],
+    seats: usize,
+    previous: &[Option<Sitter>],
+    assign: impl FnOnce(usize, &[Option<Sitter>]) -> Vec<Option<Sitter>>,
+) -> Vec<Option<Sitter>> {
+    if stopped.is_empty() {
+        return assign(seats, previous);
+    }
+    let is_there = |seat: &usize| !stopped.contains(seat);
+    let there: Vec<usize> = (0..seats).filter(is_there).collect();
+    let sat = there.iter().map(|&seat| previous.get(seat).copied());
+    let sat: Vec<Option<Sitter>> = sat.map(Option::flatten).collect();
+    let mut plan = vec![None; seats];
+    for (seat, sitter) in there.iter().zip(assign(there.len(), &sat)) {
+        plan[*seat] = sitter;
+    }
+    plan
 }
 
 fn max_height(wants: &[Want], member: MemberId, feed: Feed) -> u16 {

@@ -52,6 +52,8 @@ pub(super) struct Attendee {
     pub(super) heard: Instant,
     /// What is left of the room's patience.
     pub(super) errors: Bucket,
+    /// What is left of their offers.
+    pub(super) offers: Bucket,
     /// What is left of their share, by what they say.
     pub(super) quota: Quota,
     /// What they send to single others.
@@ -67,9 +69,11 @@ pub(super) struct Attendee {
 }
 
 /// A member's connection to the node, as far as a room cares.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Peer {
     pub(super) seats: usize,
+    /// Seats among them without m-lines.
+    pub(super) stopped: Vec<usize>,
 }
 
 /// A source that a member sends.
@@ -105,6 +109,7 @@ impl Attendee {
             line: Line::new(token, newcomer.kind, limits),
             heard: now,
             errors: limits.error_bucket(now),
+            offers: limits.offer_bucket(now),
             quota: Quota::new(now, limits),
             pairs: BTreeMap::new(),
             tray: Tray::default(),

@@ -8,7 +8,7 @@ use crate::logic::household::Pass;
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
 use crate::protocol::event::Event;
 use crate::protocol::owner_key::OwnerKey;
-use crate::protocol::reason::Reason;
+use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{MemberKind, RecordingEnd, RecordingSign, ServerFrame};
 
 /// What happens to a room.
@@ -118,6 +118,8 @@ pub enum MediaFact {
         sdp: String,
         /// How many seats the connection has now.
         seats: usize,
+        /// Those among them whose m-lines were stopped: nobody can sit there.
+        stopped: Vec<usize>,
     },
     /// [`MediaOrder::Answer`] was not carried out, and nothing was changed.
     OfferRefused {
@@ -125,6 +127,8 @@ pub enum MediaFact {
         member: MemberId,
         /// Of the request.
         id: Option<RequestId>,
+        /// For programs.
+        code: ErrorCode,
         /// A sentence for people.
         message: String,
     },

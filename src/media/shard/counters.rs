@@ -38,6 +38,8 @@ pub struct Counters {
     pub dropped: Dropped,
     /// Offers that were not answered.
     pub refused_offers: u64,
+    /// Of them, those that came too fast.
+    pub offers_too_fast: u64,
     /// Connections that were given up before they came up, as too many were coming up.
     pub displaced_peers: u64,
     /// Messages that members said too often.
@@ -72,8 +74,10 @@ pub struct Dropped {
     pub rejected: u64,
     /// Packets that no m-line claims.
     pub unbound: u64,
-    /// Packets of a publisher beyond its rate.
+    /// Packets of a publisher beyond its bits per second.
     pub too_fast: u64,
+    /// Packets of a connection beyond its packets per second.
+    pub too_many: u64,
 }
 
 impl Counters {

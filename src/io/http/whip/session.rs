@@ -433,6 +433,7 @@ fn problem(code: ErrorCode, message: &str) -> Problem {
         ErrorCode::BadName | ErrorCode::Malformed => StatusCode::BAD_REQUEST,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::BadOffer => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::TooFast => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     Problem::new(status, message)

@@ -257,6 +257,7 @@ impl Table {
             epoch: self.room.topology.epoch(),
             sdp: "answer".into(),
             seats,
+            stopped: vec![],
         }));
     }
 

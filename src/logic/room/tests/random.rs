@@ -12,6 +12,7 @@ use crate::ids::MemberId;
 use crate::logic::limits::Limits;
 use crate::logic::room::{MediaFact, MediaOrder, Room, RoomConfig, RoomInput};
 use crate::protocol::client::*;
+use crate::protocol::reason::ErrorCode;
 use crate::protocol::server::{MemberKind, Mode, PairPath, PathReason, Presence, Published, Role};
 
 #[derive(Debug, Clone)]
@@ -321,6 +322,14 @@ impl Play {
             after.retain(|id, _| before.contains_key(id));
             let mut expected = before;
             expected.retain(|id, _| room.has(*id));
+            // What they publish anew may be held along with what is held already, no more.
+            let (own, known) = (
+                after.remove(&MemberId(member)),
+                expected.remove(&MemberId(member)),
+            );
+            let (own, known) = (own.unwrap_or_default(), known.unwrap_or_default());
+            assert!(known.iter().all(|source| own.contains(source)));
+            assert!(own.is_empty() || !known.is_empty());
             assert_eq!(after, expected, "{member} is no owner");
         }
     }
@@ -344,6 +353,7 @@ impl Play {
                 MediaFact::OfferRefused {
                     member,
                     id,
+                    code: ErrorCode::BadOffer,
                     message,
                 }
             } else {
@@ -354,6 +364,7 @@ impl Play {
                     epoch,
                     sdp,
                     seats,
+                    stopped: vec![],
                 }
             };
             self.table.feed(RoomInput::Media(fact));

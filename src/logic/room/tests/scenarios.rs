@@ -236,6 +236,7 @@ fn an_offer_is_answered_by_the_media_side() {
         epoch: 1,
         sdp: "answer".into(),
         seats: 2,
+        stopped: vec![],
     }));
     assert_eq!(
         table.heard(1)[0],
@@ -250,6 +251,7 @@ fn an_offer_is_answered_by_the_media_side() {
     table.feed(RoomInput::Media(MediaFact::OfferRefused {
         member: id(1),
         id: Some(6),
+        code: ErrorCode::BadOffer,
         message: "no m-line".into(),
     }));
     assert_eq!(
