@@ -12,9 +12,6 @@ use crate::nonce;
 use crate::stun::{self, Message, Writer};
 use crate::words;
 
-/// Bytes of the shortest Allocate: it names a transport.
-const ALLOCATE_LEN_MIN: usize = 28;
-
 /// Why a request of somebody known is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -84,9 +81,10 @@ impl Request<'_> {
 }
 
 impl Server {
-    /// 400, 401 or 438 to somebody unknown, over UDP at most 1.6 times as long as the request with a realm of
-    /// up to four characters: the shortest Allocate is answered with a short nonce and without algorithms,
-    /// and what is even shorter, which no client sends, with a 400.
+    /// 400, 401 or 438 to somebody unknown, over UDP at most 1.6 times as long as the request: where there is no
+    /// room for it, the nonce is short and algorithms are left out, as for the shortest Allocate; a bare request
+    /// of 20 bytes, which no client sends without credentials, gets the code alone. An allocation proves that its
+    /// source is no forgery.
     pub(super) fn challenge(
         &mut self,
         now: Instant,
@@ -96,30 +94,30 @@ impl Server {
         out: &mut Vec<Command>,
     ) {
         // A stream's source is no forgery.
-        let is_forgeable = client.transport == super::Transport::Udp;
-        if is_forgeable && !self.challenges.admit(now, client.remote.ip()) {
+        let is_udp = client.transport == super::Transport::Udp;
+        if is_udp && !self.challenges.admit(now, client.remote.ip()) {
             self.counters.unanswered += 1;
             return;
         }
+        let is_forgeable = is_udp && !self.has_allocation(now, client);
         self.counters.challenged += 1;
         let age = now.saturating_duration_since(self.started_at);
         let source = source_bytes(client);
         let realm = self.config.realm.as_bytes();
         let request_len = message.bytes().len();
-        let has_room = !is_forgeable || !is_longer(challenge_len(realm), request_len);
-        let bytes = if code == 400 || is_forgeable && request_len < ALLOCATE_LEN_MIN {
-            error(message, 400, |_| {})
-        } else {
-            error(message, code, |writer| {
+        let fits =
+            |values: &[usize]| !is_forgeable || !is_longer(challenge_len(values), request_len);
+        let bytes = error(message, code, |writer| {
+            if code == 400 {
+            } else if fits(&[realm.len(), nonce::LEN, Algorithm::OFFERED.len()]) {
                 writer.attribute(stun::REALM, realm);
-                if has_room {
-                    writer.attribute(stun::NONCE, &self.nonces.issue(age, &source));
-                    writer.attribute(stun::PASSWORD_ALGORITHMS, &Algorithm::OFFERED);
-                } else {
-                    writer.attribute(stun::NONCE, &self.nonces.issue_short(age, &source));
-                }
-            })
-        };
+                writer.attribute(stun::NONCE, &self.nonces.issue(age, &source));
+                writer.attribute(stun::PASSWORD_ALGORITHMS, &Algorithm::OFFERED);
+            } else if fits(&[realm.len(), nonce::SHORT_LEN]) {
+                writer.attribute(stun::REALM, realm);
+                writer.attribute(stun::NONCE, &self.nonces.issue_short(age, &source));
+            }
+        });
         out.push(Command::Send { to: client, bytes });
     }
 
@@ -161,13 +159,10 @@ fn error(message: &Message<'_>, code: u16, fill: impl FnOnce(&mut Writer<'_>)) -
     bytes
 }
 
-/// Bytes of a whole challenge: the header, and four attributes with their heads.
-fn challenge_len(realm: &[u8]) -> usize {
-    let values = [4, realm.len(), nonce::LEN, Algorithm::OFFERED.len()];
-    20 + values
-        .map(|len| 4 + len.next_multiple_of(4))
-        .iter()
-        .sum::<usize>()
+/// Bytes of a challenge with these values beside its code: the header, and attributes with their heads.
+fn challenge_len(values: &[usize]) -> usize {
+    let attribute = |len: &usize| 4 + len.next_multiple_of(4);
+    28 + values.iter().map(attribute).sum::<usize>()
 }
 
 /// Whether an answer is more than 1.6 times as long as what it answers: worth forging a source for.

@@ -177,7 +177,7 @@ fn a_challenge_is_as_long_as_the_request_allows() {
         ..client(1)
     };
     for (from, attributes, lengths, code_of_it, kinds) in [
-        (client(1), vec![], (20, 28), 400, &SHORT[..1]),
+        (client(1), vec![], (20, 28), 401, &SHORT[..1]),
         (client(1), vec![transport.clone()], (28, 44), 401, SHORT),
         (
             client(1),
@@ -328,4 +328,50 @@ fn the_time_of_the_world_can_be_set() {
     let parts = Parts::right(world.nonce(client(1)));
     world.send(client(1), &parts.write());
     assert_eq!(code(&world.answer().unwrap()), 401, "the name was over");
+}
+
+/// Whatever is asked, and however short it is; over UDP no answer is worth forging a source for.
+#[test]
+fn every_request_without_credentials_is_answered_by_401() {
+    let ip = peer("8.8.8.8:1");
+    let requests = [
+        (words::ALLOCATE_REQUEST, vec![]),
+        (words::ALLOCATE_REQUEST, vec![udp()]),
+        (words::REFRESH_REQUEST, vec![]),
+        (words::REFRESH_REQUEST, vec![lifetime(0)]),
+        (words::CREATE_PERMISSION_REQUEST, vec![]),
+        (words::CREATE_PERMISSION_REQUEST, vec![ip.clone()]),
+        (words::CHANNEL_BIND_REQUEST, vec![]),
+        (words::CHANNEL_BIND_REQUEST, vec![channel(0x4000), ip]),
+    ];
+    for (transport, is_known) in [
+        (Transport::Udp, false),
+        (Transport::Udp, true),
+        (Transport::Tcp, false),
+    ] {
+        let mut world = World::new(config());
+        let from = ClientSocket {
+            transport,
+            ..client(1)
+        };
+        if is_known {
+            world.allocated(from, "ann");
+        }
+        for (kind, attributes) in &requests {
+            let mut request = vec![];
+            let mut writer = Writer::new(&mut request, *kind, b"transaction1");
+            write_attributes(&mut writer, attributes, b"transaction1");
+            world.out.clear();
+            world.send(from, &request);
+            let answer = world.answer().unwrap();
+            let is_proven = is_known || transport == Transport::Tcp;
+            assert_eq!(code(&answer), 401, "{kind:#x} {attributes:?}");
+            let is_short = answer.len() * 10 <= request.len() * 16;
+            assert!(is_short || is_proven, "{kind:#x} {attributes:?}");
+            let message = Message::parse(&answer).unwrap();
+            let nonce = message.attribute(stun::NONCE);
+            let is_whole = nonce.is_some() && message.attribute(stun::REALM).is_some();
+            assert_eq!(is_whole, is_proven || request.len() > 20, "{kind:#x}");
+        }
+    }
 }
