@@ -3,7 +3,7 @@
 # need. Ends non-zero if one fails.
 #
 #   scripts/test.sh            everything
-#   scripts/test.sh rust web   only these parts: format lint rust docs types web
+#   scripts/test.sh rust web   only these parts: format lint rust autobahn docs types web
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -57,17 +57,24 @@ part() {
     format) run format cargo fmt --all --check ;;
     lint) run lint cargo clippy --workspace --all-targets --locked -- -D warnings ;;
     rust) run rust bash -c "$(declare -f rust_tests); rust_tests" ;;
+    autobahn)
+      if scripts/autobahn.sh --can-run; then
+        run autobahn scripts/autobahn.sh
+      else
+        printf '\n!! Autobahn|Testsuite is NOT run: there is no Python 2.7. The cases that matter ran as tests/ws_framing.rs.\n'
+      fi
+      ;;
     docs) RUSTDOCFLAGS="-D warnings" run docs cargo doc --workspace --locked --no-deps ;;
     types) run types bash -c "$(declare -f browser_packages types); types" ;;
     web) run web bash -c "$(declare -f browser_packages browsers); browsers" ;;
     *)
-      echo "there is no part '$1'; the parts are: format lint rust docs types web" >&2
+      echo "there is no part '$1'; the parts are: format lint rust autobahn docs types web" >&2
       exit 2
       ;;
   esac
 }
 
-[ $# -gt 0 ] || set -- format types lint rust docs web
+[ $# -gt 0 ] || set -- format types lint rust autobahn docs web
 for name in "$@"; do
   part "$name"
 done
