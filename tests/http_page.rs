@@ -28,6 +28,29 @@ async fn the_page_is_served_at_the_root_and_for_every_room() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_kiosk_says_that_it_is_one_and_no_other_does() {
+    let mut tags = Vec::new();
+    for (flags, is_kiosk) in [
+        (&[][..], false),
+        (&["--kiosk"][..], true),
+        (&["--kiosk=off"][..], false),
+    ] {
+        let node = Node::start(flags);
+        let page = get(&node, "/r/room").await;
+        tags.push(page.headers()["etag"].clone());
+        let text = page.text().await.unwrap();
+        assert_eq!(
+            text.contains("<html lang=\"en\" data-kiosk>"),
+            is_kiosk,
+            "{flags:?}"
+        );
+        let other = get(&node, "/check").await.text().await.unwrap();
+        assert!(!other.contains("data-kiosk"));
+    }
+    assert!(tags[0] != tags[1] && tags[0] == tags[2], "{tags:?}");
+}
+
+#[tokio::test]
 async fn every_file_that_the_page_needs_is_served_with_its_type() {
     let node = Node::start(&[]);
     let root = get(&node, "/").await.text().await.unwrap();

@@ -1,8 +1,8 @@
 import { followAppearance } from './appearance.js';
 import { at, ownPath } from './base.js';
 import { LocalMedia } from './media.js';
-import { keepOwnerKey, keyInFragment, linkTo, newOwnerKey, ownerKeyOf } from './owner.js';
-import { readQuery } from './query.js';
+import { keepOwnerKey, keyInFragment, linkTo, newOwnerKey, offerOwnerKey, ownerKeysFor } from './owner.js';
+import { devicesFor, readQuery } from './query.js';
 import { settings } from './settings.js';
 import { strings, usePreferredLanguage } from './strings.js';
 import { endedPage } from './ui/ended.js';
@@ -18,6 +18,8 @@ import { titleOf, Visit } from './visit.js';
  * @property {string} name
  * @property {LocalMedia} media
  * @property {{microphone: boolean, camera: boolean}} [wanted] devices that are not open yet
+ * @property {boolean} [isByLink] a link brought them here, without a click
+ * @property {string[]} [ownerKeys] what may make them the owner, in the order in which it is tried
  */
 
 const app = /** @type {HTMLElement} */ (document.getElementById('app'));
@@ -42,8 +44,8 @@ function start() {
   if (!room) return new URLSearchParams(location.search).has('new') ? create() : showHome();
   takeKey(room);
   if (!query.join) return showPrejoin(room, ownMedia());
-  const wanted = { microphone: query.audio, camera: query.video !== null };
-  enter({ room, name: query.name || strings.guest, media: ownMedia(), wanted });
+  const mayOpen = 'kiosk' in document.documentElement.dataset || settings.get('openByLink');
+  enter({ room, name: query.name || strings.guest, media: ownMedia(), wanted: devicesFor(query, mayOpen), isByLink: !mayOpen && (query.audio || query.video !== null) });
 }
 
 /**
@@ -51,12 +53,13 @@ function start() {
  * stays there where the browser keeps nothing, or a reload would lose it.
  *
  * @param {string} room
+ * @param {(room: string, key: string) => boolean} [keep] anybody can make a link: what it holds is only tried
  */
-function takeKey(room) {
+function takeKey(room, keep = offerOwnerKey) {
   const key = keyInFragment(location.hash);
   if (!key) return;
   keys.set(room, key);
-  if (keepOwnerKey(room, key)) history.replaceState(null, '', location.pathname + location.search);
+  if (keep(room, key)) history.replaceState(null, '', location.pathname + location.search);
 }
 
 function showHome() {
@@ -69,7 +72,7 @@ function create() {
   const room = newRoomName();
   const key = newOwnerKey();
   history.pushState(null, '', linkTo(room, key));
-  takeKey(room);
+  takeKey(room, keepOwnerKey);
   showPrejoin(room, ownMedia());
 }
 
@@ -90,7 +93,7 @@ function showPrejoin(room, media) {
     if (!withDevices) media.close();
     enter({ room, name, media: withDevices ? media : ownMedia() });
   };
-  const page = new PrejoinPage({ room, ownerKey: keyOf(room), media, join });
+  const page = new PrejoinPage({ room, ownerKey: keysOf(room)[0] ?? '', media, join });
   redraw = () => {
     page.close();
     showPrejoin(room, media);
@@ -100,12 +103,13 @@ function showPrejoin(room, media) {
 }
 
 /** @param {Entry} entry */
-function enter({ room, name, media, wanted }) {
+function enter({ room, name, media, wanted, isByLink = false, ownerKeys = keysOf(room) }) {
   document.title = titleOf(room);
   const visit = new Visit({
     room,
     name,
-    ownerKey: keyOf(room),
+    ownerKeys,
+    owned: (key) => keepOwnerKey(room, key),
     media,
     query,
     show: (page, again) => {
@@ -113,9 +117,9 @@ function enter({ room, name, media, wanted }) {
       app.replaceChildren(page);
     },
     ended: (ending) => showEnded(ending, { room, name, media }),
-    retry: () => enter({ room, name, media }),
+    retry: (ownerKeys) => enter({ room, name, media, ownerKeys }),
   });
-  visit.begin(wanted);
+  visit.begin({ wanted, isByLink });
 }
 
 /**
@@ -137,8 +141,8 @@ function showEnded(ending, { room, name, media }) {
 }
 
 /** @param {string} room */
-function keyOf(room) {
-  return keys.get(room) ?? ownerKeyOf(room);
+function keysOf(room) {
+  return [...new Set([...ownerKeysFor(room), keys.get(room) ?? ''])].filter(Boolean);
 }
 
 /** The own devices, as they were chosen. */

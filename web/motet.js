@@ -30,6 +30,7 @@ export { RequestError } from './signaling.js';
  * @property {void} speakers
  * @property {void} rules what the owner decided changed
  * @property {RecordingEnd | null} recording it began, or why it is over
+ * @property {number} draining the node is about to stop: in so many seconds, at most
  * @property {void} knocks who waits to be let in changed; owners alone learn of it
  * @property {ChatLine} chat
  * @property {{from: MemberId, reaction: Reaction}} reaction
@@ -92,6 +93,8 @@ export class Room extends Emitter {
   rules = { locked: false, lobby: false };
   /** @type {RecordingSign | null} the recording that goes on */
   recording = null;
+  /** The node has said that it is about to stop. */
+  isDraining = false;
   /** @type {Knock[]} */
   waiting = [];
 
@@ -317,6 +320,7 @@ export class Room extends Emitter {
     this.chat = history;
     this.rules = rules;
     this.recording = recording ?? null;
+    this.isDraining = false;
     this.waiting = waiting;
     this.#seatsMax = limits.seats;
     this.#iceServers = iceServers;
@@ -427,6 +431,9 @@ export class Room extends Emitter {
       case 'recording':
         this.recording = message.recording ?? null;
         return this.emit('recording', message.ended ?? null);
+      case 'draining':
+        this.isDraining = true;
+        return this.emit('draining', message.seconds);
       case 'knocks':
         this.waiting = message.waiting;
         return this.emit('knocks', undefined);

@@ -298,6 +298,10 @@ export type ServerMessage =
   | { "type": "pong",
     /** The request's id. */
     id?: number, }
+  /** The node is about to stop: who is in a room may stay for so long, and new rooms are refused. */
+  | { "type": "draining",
+    /** How long, at most. */
+    seconds: number, }
   /** The last message: the connection closes. */
   | { "type": "bye",
     /** Why. */
@@ -654,6 +658,8 @@ export type ErrorCode =
   | "roomFull"
   /** The node holds as many rooms as it may. */
   | "nodeFull"
+  /** The node is about to stop and takes no new rooms. */
+  | "draining"
   /** Nobody of that id is in the room. */
   | "noSuchMember"
   /** The source is not published. */
@@ -690,4 +696,6 @@ export type Reason =
   /** Another connection goes on with their place. */
   | "replaced"
   /** The node stops. */
-  | "shutdown";
+  | "shutdown"
+  /** The room failed on the node; nothing that anybody in it is to blame for. */
+  | "failed";

@@ -11,7 +11,8 @@
  */
 
 /**
- * For kiosks and tests: `?name=Ada&join&audio=0&video=320x180x15&seats=4&sfu`; `video=0` for none.
+ * For kiosks and tests: `?name=Ada&join&audio=0&video=320x180x15&seats=4&sfu`; `video=0` for none. Any page can
+ * hold such a link: it opens no device unless the node serves kiosks, or this browser chose so.
  *
  * @param {string} search
  * @returns {Query}
@@ -27,6 +28,16 @@ export function readQuery(search) {
     seats: seats > 0 ? seats : undefined,
     sfuOnly: parameters.has('sfu'),
   };
+}
+
+/**
+ * What is opened without a click.
+ *
+ * @param {Query} query
+ * @param {boolean} mayOpen
+ */
+export function devicesFor({ audio, video }, mayOpen) {
+  return { microphone: mayOpen && audio, camera: mayOpen && video !== null };
 }
 
 /** @param {string | null} text */

@@ -47,6 +47,7 @@ export class Session extends Emitter {
   #arrived = 0;
   #attempts = 0;
   #retryTimer = 0;
+  #wasJoined = false;
   #isOver = false;
   #verifying = false;
   /** We found out ourselves that the WebSocket was dead, alone: there is nobody to make way for. */
@@ -79,12 +80,21 @@ export class Session extends Emitter {
       this.#attempts = 0;
     } catch (error) {
       const code = error instanceof RequestError ? error.code : 'closed';
-      // Too many of our address came at once: another socket later, so that this one is nobody's.
-      if (code === 'tooFast') this.#signaling?.close();
-      const refused = error instanceof RequestError && !PASSING.includes(code);
-      if (refused) this.#end(null, error);
+      // Another socket later, so that this one is nobody's: too many of our address came at once, or the node stops.
+      if (code === 'tooFast' || code === 'draining') this.#signaling?.close();
+      if (error instanceof RequestError && !this.#isPassing(error)) this.#end(null, error);
       else this.#retry();
     }
+  }
+
+  /**
+   * Whether it is worth trying again by ourselves. Whoever was in a room when the node was told to stop finds it
+   * again on the next one.
+   *
+   * @param {RequestError} error
+   */
+  #isPassing({ code }) {
+    return PASSING.includes(code) || (code === 'draining' && this.#wasJoined);
   }
 
   leave() {
@@ -161,6 +171,7 @@ export class Session extends Emitter {
     this.#ticket = joined.resume.seconds > 0 ? joined.resume : null;
     // Our first word: who never says one is not waited for.
     this.#signaling?.tell({ type: 'ping' });
+    this.#wasJoined = true;
     this.emit('joined', joined);
   }
 

@@ -18,6 +18,7 @@ import { Emitter } from './events.js';
  * @property {Theme} theme
  * @property {'grid' | 'speaker'} view of a room
  * @property {boolean} shortcuts single keys do something
+ * @property {boolean} openByLink a link that goes into a room (`?join`) may open microphone and camera
  *
  * @typedef {object} SettingsEvents
  * @property {Partial<Choices>} change what is different now
@@ -41,6 +42,7 @@ const DEFAULTS = {
   theme: 'system',
   view: 'grid',
   shortcuts: true,
+  openByLink: false,
 };
 
 /**

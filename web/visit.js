@@ -14,13 +14,14 @@ import { UnreachablePage, WaitingPage } from './ui/waiting.js';
  * @typedef {object} VisitOptions
  * @property {string} room
  * @property {string} name
- * @property {string} ownerKey nothing for guests
+ * @property {string[]} ownerKeys what may make them the owner, in the order in which it is tried
+ * @property {(key: string) => void} owned that key did
  * @property {LocalMedia} media
  * @property {Query} query
  * @property {(page: HTMLElement, redraw: (() => void) | null) => void} show with what draws it once more
  *   in another language; nothing for the page of the room, which stays as it is
  * @property {(ending: Ending) => void} ended
- * @property {() => void} retry starts another visit in place of this one
+ * @property {(ownerKeys?: string[]) => void} retry starts another visit in place of this one, with these keys alone
  */
 
 /** One stay in a room, from the first attempt to get in until it ends; decides which page is shown. */
@@ -33,27 +34,38 @@ export class Visit {
   /** @param {VisitOptions} options */
   constructor(options) {
     this.#options = options;
-    const { room, name, ownerKey, media, query } = options;
-    const known = { url: webSocketUrl(), room, name, media, seats: query.seats, sfuOnly: query.sfuOnly, ownerKey: ownerKey || undefined };
+    const { room, name, ownerKeys, media, query } = options;
+    const known = { url: webSocketUrl(), room, name, media, seats: query.seats, sfuOnly: query.sfuOnly, ownerKey: ownerKeys[0] };
     this.#room = new Room(known);
     exposeForTests(this.#room);
     this.#call = new Call(this.#room, room);
     this.#room.on('state', (state) => this.#follow(state));
     this.#room.on('ended', ({ reason, error }) => {
-      if (!this.#isAbandoned) options.ended({ reason, error });
+      if (this.#isAbandoned) return;
+      if (error?.code === 'roomLocked' && this.#hasMoreKeys) return this.#again(options.ownerKeys.slice(1));
+      options.ended({ reason, error });
     });
     options.show(this.#call.element, null);
   }
 
-  /** @param {{microphone: boolean, camera: boolean}} [wanted] devices to open first */
-  async begin(wanted) {
+  /**
+   * @param {object} options
+   * @param {{microphone: boolean, camera: boolean}} [options.wanted] devices to open first
+   * @param {boolean} options.isByLink nobody has clicked
+   */
+  async begin({ wanted, isByLink }) {
     if (wanted) this.#tell(await this.#options.media.open(wanted));
+    if (isByLink) this.#call.notice(strings.joinedByLink);
     await this.#room.join();
   }
 
   /** @param {RoomState} state */
   #follow(state) {
-    const { show, room } = this.#options;
+    const { show, room, ownerKeys } = this.#options;
+    const isOwner = state === 'joined' && this.#room.role === 'owner';
+    if (isOwner && ownerKeys[0]) this.#options.owned(ownerKeys[0]);
+    // A key that is not the room's may hide one that is.
+    if (!isOwner && (state === 'joined' || state === 'waiting') && this.#hasMoreKeys) return this.#again(ownerKeys.slice(1));
     if (state === 'joined' && !this.#call.element.isConnected) show(this.#call.element, null);
     if (state === 'waiting') this.#show(() => new WaitingPage({ room, leave: () => this.#room.leave() }));
     if (state === 'unreachable') this.#show(() => new UnreachablePage({ retry: () => this.#again() }));
@@ -65,10 +77,15 @@ export class Visit {
     draw();
   }
 
-  #again() {
+  /** @param {string[]} [ownerKeys] */
+  #again(ownerKeys) {
     this.#isAbandoned = true;
     this.#room.leave();
-    this.#options.retry();
+    this.#options.retry(ownerKeys);
+  }
+
+  get #hasMoreKeys() {
+    return this.#options.ownerKeys.length > 1;
   }
 
   /** @param {{microphone: unknown, camera: unknown}} missing */

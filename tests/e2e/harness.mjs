@@ -1,7 +1,7 @@
 // Starts the real node and real browsers, one page per member.
 //
 // MOTET_BIN   the node's binary; target/debug/motet otherwise
-// MOTET_URL   a node that runs already, instead of starting one; MOTET_ADMIN_TOKEN is its token
+// MOTET_URL   a node that runs already with --kiosk, instead of starting one; MOTET_ADMIN_TOKEN is its token
 // CHROMIUM, FIREFOX   the browsers; Debian's otherwise
 //
 // Cameras give 320x180 at 15 frames a second, so that five members fit on two cores. Screenshots of
@@ -59,6 +59,8 @@ export class House {
   #closers = [];
   #members = [];
   #data = '';
+  /** Of owners. @type {string[]} */
+  #keys = [];
 
   /** @param {import('node:test').TestContext} test */
   constructor(test) {
@@ -77,7 +79,9 @@ export class House {
       return;
     }
     const listen = flags.includes('--http-listen') ? [] : ['--http-listen', '127.0.0.1:0'];
-    const child = spawn(binary, [...listen, '--media-port', '0', '--relay-ports', RELAY_PORTS, ...flags], {
+    // Pages of members enter by a link, with their devices.
+    const kiosk = flags.some((flag) => flag.startsWith('--kiosk')) ? [] : ['--kiosk'];
+    const child = spawn(binary, [...listen, ...kiosk, '--media-port', '0', '--relay-ports', RELAY_PORTS, '--drain-seconds', '0', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: this.environment(),
     });
@@ -192,6 +196,7 @@ export class House {
     const page = await browser.newPage();
     const member = new Member(page, name);
     this.#members.push(member);
+    if (ownerKey) this.#keys.push(ownerKey);
     page.on('pageerror', (error) => member.complaints.push(String(error)));
     page.on('console', (message) => {
       if (['error', 'warn', 'warning'].includes(message.type())) member.complaints.push(message.text());
@@ -219,6 +224,16 @@ export class House {
     await this.photograph();
     for (const closer of this.#closers.reverse()) await Promise.resolve(closer()).catch(() => {});
     this.#closers = [];
+    const sung = this.#sung();
+    if (sung.length > 0) throw new Error(`the node's log tells secrets:\n${sung.join('\n')}`);
+  }
+
+  /** Lines of the log at info or above that name the room, a member, or a key. */
+  #sung() {
+    const lines = (this.log ?? []).join('').split('\n').filter((line) => !/ (DEBUG|TRACE) /.test(line));
+    const secrets = [...this.#keys, this.room, ...this.#members.map(({ name }) => name)].filter((secret) => secret.length > 2);
+    const holds = (line, secret) => (secret.length > 9 ? line.includes(secret) : line.includes(`="${secret}"`) || line.includes(`:"${secret}"`));
+    return lines.filter((line) => secrets.some((secret) => holds(line, secret)));
   }
 }
 

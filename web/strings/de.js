@@ -87,6 +87,8 @@ export const words = {
   autoGainControl: 'Lautstärke meiner Stimme anpassen',
   mirror: 'Mein Bild wie im Spiegel zeigen',
   mirrorHint: 'Gespiegelt sehen nur Sie es. Die anderen sehen Sie richtig herum.',
+  openByLink: 'Links dürfen mein Mikrofon und meine Kamera einschalten',
+  joinedByLink: 'Ein Link hat Sie hierher gebracht: Mikrofon und Kamera sind aus, bis Sie sie einschalten.',
   joinWithout: 'Ohne Kamera und Mikrofon teilnehmen',
   tryAgain: 'Noch einmal versuchen',
   deniedTitle: 'Kamera und Mikrofon sind noch nicht erlaubt',
@@ -187,6 +189,10 @@ export const words = {
   nobodyFound: 'Niemand heißt so.',
   theRoom: 'Der Raum',
   recordRoom: 'Den Raum aufzeichnen',
+  drainingSign: 'Neustart',
+  drainingHint: 'Der Knoten wird bald neu gestartet. Der Anruf geht kurz darauf von selbst weiter.',
+  draining: (seconds) =>
+    `Der Knoten wird bald neu gestartet: Dieser Anruf kann noch ${seconds < 120 ? `${seconds} Sekunden` : `${Math.round(seconds / 60)} Minuten`} dauern und geht danach von selbst weiter.`,
   recorded: 'Aufzeichnung',
   recordedHint: 'Was hier gesagt und gezeigt wird, wird auf dem Server aufgezeichnet.',
   forwarded: (names) => `Weitergegeben: ${names}`,
@@ -292,6 +298,7 @@ export const reasons = {
   denied: 'Die Leitung des Raums hat Sie nicht eingelassen.',
   replaced: 'Das Gespräch geht in einem anderen Fenster weiter.',
   shutdown: 'Der Knoten wird neu gestartet.',
+  failed: 'Der Raum ist auf dem Knoten ausgefallen. Niemand darin hat etwas falsch gemacht.',
 };
 
 /** @type {typeof import('./en.js').errors} */
@@ -308,6 +315,7 @@ export const errors = {
   resumeFailed: 'Ihr Platz im Raum wurde freigegeben.',
   roomFull: 'Der Raum ist voll.',
   nodeFull: 'Der Knoten ist voll. Bitte versuchen Sie es später noch einmal.',
+  draining: 'Der Knoten wird bald neu gestartet. Bitte in einer Minute noch einmal versuchen.',
   noSuchMember: 'Diese Person ist nicht mehr da.',
   staleEpoch: 'Das kam zu spät.',
   badOffer: 'Der Knoten kann mit dem Angebot dieses Browsers nichts anfangen.',

@@ -91,6 +91,8 @@ export const words = {
   autoGainControl: 'Adjust the volume of my voice by itself',
   mirror: 'Show my picture as in a mirror',
   mirrorHint: 'Only you see it mirrored. The others see you the right way round.',
+  openByLink: 'Links may turn on my microphone and camera',
+  joinedByLink: 'A link brought you here: your microphone and camera are off until you turn them on.',
   joinWithout: 'Join without camera and microphone',
   tryAgain: 'Try again',
   deniedTitle: 'Camera and microphone are not allowed yet',
@@ -191,6 +193,10 @@ export const words = {
   nobodyFound: 'Nobody of that name.',
   theRoom: 'The room',
   recordRoom: 'Record the room',
+  drainingSign: 'Restart soon',
+  drainingHint: 'The node is about to be restarted. The call comes back by itself a moment later.',
+  draining: (/** @type {number} */ seconds) =>
+    `The node is about to be restarted: this call can go on for ${seconds < 120 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`}, and comes back by itself.`,
   recorded: 'Recording',
   recordedHint: 'What people say and show here is recorded on the server.',
   forwarded: (/** @type {string} */ names) => `Passed on: ${names}`,
@@ -297,6 +303,7 @@ export const reasons = {
   denied: 'The room’s owner did not let you in.',
   replaced: 'The call goes on in another window.',
   shutdown: 'The node is being restarted.',
+  failed: 'The room failed on the node. Nobody in it did anything wrong.',
 };
 
 /** @type {Record<ErrorCode | 'timeout' | 'closed', string>} */
@@ -313,6 +320,7 @@ export const errors = {
   resumeFailed: 'Your place in the room was given up.',
   roomFull: 'The room is full.',
   nodeFull: 'The node is full. Please try again later.',
+  draining: 'The node is about to be restarted. Please try again in a minute.',
   noSuchMember: 'They are no longer here.',
   staleEpoch: 'That came too late.',
   badOffer: 'The node could not use what this browser offers.',

@@ -87,6 +87,8 @@ export const words = {
   autoGainControl: 'Régler seul le volume de ma voix',
   mirror: 'Afficher mon image comme dans un miroir',
   mirrorHint: 'Vous seul(e) la voyez inversée. Les autres vous voient à l’endroit.',
+  openByLink: 'Des liens peuvent activer mon micro et ma caméra',
+  joinedByLink: 'Un lien vous a amené ici : votre micro et votre caméra sont coupés jusqu’à ce que vous les activiez.',
   joinWithout: 'Participer sans caméra ni micro',
   tryAgain: 'Réessayer',
   deniedTitle: 'Caméra et micro ne sont pas encore autorisés',
@@ -187,6 +189,10 @@ export const words = {
   nobodyFound: 'Personne de ce nom.',
   theRoom: 'La salle',
   recordRoom: 'Enregistrer la salle',
+  drainingSign: 'Redémarrage',
+  drainingHint: 'Le nœud va redémarrer. L’appel reprendra de lui-même peu après.',
+  draining: (seconds) =>
+    `Le nœud va redémarrer : cet appel peut encore durer ${seconds < 120 ? `${seconds} secondes` : `${Math.round(seconds / 60)} minutes`}, puis reprendra de lui-même.`,
   recorded: 'Enregistrement',
   recordedHint: 'Ce qui est dit et montré ici est enregistré sur le serveur.',
   forwarded: (names) => `Retransmis : ${names}`,
@@ -292,6 +298,7 @@ export const reasons = {
   denied: 'Le ou la propriétaire de la salle ne vous a pas fait entrer.',
   replaced: 'L’appel continue dans une autre fenêtre.',
   shutdown: 'Le nœud redémarre.',
+  failed: 'La salle est tombée en panne sur le nœud. Personne n’y est pour rien.',
 };
 
 /** @type {typeof import('./en.js').errors} */
@@ -308,6 +315,7 @@ export const errors = {
   resumeFailed: 'Votre place dans la salle a été libérée.',
   roomFull: 'La salle est pleine.',
   nodeFull: 'Le nœud est plein. Réessayez plus tard.',
+  draining: 'Le nœud va redémarrer. Réessayez dans une minute.',
   noSuchMember: 'Cette personne n’est plus là.',
   staleEpoch: 'C’était trop tard.',
   badOffer: 'Le nœud ne peut rien faire de ce que ce navigateur propose.',

@@ -5,6 +5,7 @@ import { Bar } from './bar.js';
 import { CallActions, deviceProblem } from './call-actions.js';
 import { Chat } from './chat.js';
 import { Devices } from './call-devices.js';
+import { DrainingSign } from './draining-sign.js';
 import { h, icon, setText } from './dom.js';
 import { copyRoomLink, linkButton, openCode } from './invite.js';
 import { Menu } from './menu.js';
@@ -58,6 +59,7 @@ export class Call {
   #outside = new PictureInPicture(() => this.#attention?.check());
   #dot = h('span', { className: 'state-dot', 'aria-hidden': 'true' });
   #recording;
+  #draining;
   #forwarded;
   #status = h('p', { className: 'status', role: 'status' });
   #hear = h('button', { type: 'button', className: 'hear', hidden: true });
@@ -101,6 +103,7 @@ export class Call {
     this.#hear.onclick = () => this.#sounds.resume();
     const say = (/** @type {string} */ text) => this.notice(text);
     this.#recording = new RecordingSign(room, say);
+    this.#draining = new DrainingSign(room, say);
     this.#forwarded = new ForwardSign(room);
     this.#alone = h('div', { className: 'waiting' }, h('p', {}, strings.alone), h('p', { className: 'quiet' }, strings.aloneHint), linkButton(say));
     this.#panels = {
@@ -114,7 +117,7 @@ export class Call {
     this.element = h(
       'div',
       { className: 'call' },
-      h('header', { className: 'top' }, mark, h('h1', { title: name }, name), this.#dot, this.#status, this.#recording.element, this.#forwarded.element, linkButton(say)),
+      h('header', { className: 'top' }, mark, h('h1', { title: name }, name), this.#dot, this.#status, this.#draining.element, this.#recording.element, this.#forwarded.element, linkButton(say)),
       h('div', { className: 'middle' }, this.#stage.element, this.#panels.chat, this.#panels.people),
       this.#bar.element,
       this.#hear,
@@ -143,7 +146,7 @@ export class Call {
 
   #listen() {
     const room = this.#room;
-    for (const name of /** @type {const} */ (['media', 'members', 'speakers', 'topology', 'state', 'rules', 'knocks', 'recording'])) {
+    for (const name of /** @type {const} */ (['media', 'members', 'speakers', 'topology', 'state', 'rules', 'knocks', 'recording', 'draining'])) {
       room.on(name, () => this.#schedule());
     }
     room.on('reaction', ({ from, reaction }) => this.#reacted(from, reaction));
@@ -199,6 +202,7 @@ export class Call {
     this.#dot.dataset.tone = tone;
     this.#dot.hidden = text === '';
     this.#recording.update();
+    this.#draining.update();
     this.#forwarded.update();
     this.#outside.follow(this.#activeTrack());
   }

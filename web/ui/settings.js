@@ -60,6 +60,7 @@ export class SettingsDialog {
         { className: 'settings-body' },
         this.#devices?.element,
         toggle(strings.mirror, settings.get('mirror'), (mirror) => settings.set({ mirror })),
+        toggle(strings.openByLink, settings.get('openByLink'), (openByLink) => settings.set({ openByLink })),
         h('div', { className: 'side-by-side' }, languagePicker(), themePicker()),
         this.#inRoom && h('p', { className: 'quiet small' }, strings.languageLater),
         h('a', { href: at('check'), className: 'plain small to-check', target: '_blank', rel: 'noopener' }, checks.link),

@@ -12,6 +12,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::media_type;
 use super::problem::Problem;
+use crate::config::OnOff;
 use crate::io::server::Node;
 
 #[derive(RustEmbed)]
@@ -103,9 +104,13 @@ fn missing() -> Response {
 
 fn serve(path: &str, node: &Node, headers: &HeaderMap) -> Option<Response> {
     let mut file = Web::get(path)?;
-    let tag = entity_tag(&file, &node.settings.base_path);
+    let mut tag = entity_tag(&file, &node.settings.base_path);
     if path.ends_with(".html") {
         file.data = below(&node.settings.base_path, file.data);
+    }
+    if path == "index.html" && node.settings.kiosk == OnOff::On {
+        file.data = for_kiosks(&file.data);
+        tag.insert_str(1, "kiosk-");
     }
     let known = headers.get(header::IF_NONE_MATCH);
     let mut response = match known.is_some_and(|known| matches(known, &tag)) {
@@ -120,6 +125,13 @@ fn serve(path: &str, node: &Node, headers: &HeaderMap) -> Option<Response> {
         headers.insert(header::ETAG, tag);
     }
     Some(response)
+}
+
+/// The page, told that it may open devices without a click.
+fn for_kiosks(page: &[u8]) -> Cow<'static, [u8]> {
+    let text = String::from_utf8_lossy(page);
+    let text = text.replacen("<html lang=\"en\">", "<html lang=\"en\" data-kiosk>", 1);
+    text.into_bytes().into()
 }
 
 /// A page whose files are below that path.
