@@ -282,6 +282,31 @@ pub struct Settings {
     )]
     pub max_members: u32,
 
+    /// Pages of this node are for kiosks: a link that goes into a room (`?join`) opens camera and microphone
+    /// without a click
+    #[arg(
+        long,
+        value_name = "ON|OFF",
+        env = "MOTET_KIOSK",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "off",
+        default_missing_value = "on",
+        help_heading = "Access"
+    )]
+    pub kiosk: OnOff,
+
+    /// How long calls may go on after SIGTERM, while new rooms are refused; 0 and Ctrl-C: not at all
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "MOTET_DRAIN_SECONDS",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(0..=86_400),
+        help_heading = "Rooms"
+    )]
+    pub drain_seconds: u32,
+
     /// How long a member whose WebSocket was lost is waited for; 0: not at all
     #[arg(
         long,

@@ -4,15 +4,17 @@
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use motet::config::{DoctorSettings, LoadError, LogFormat, Settings, is_doctor};
 use motet::doctor::{Outcome, diagnose, report};
 use motet::io::banner::banner;
 use motet::io::doctor::gather;
 use motet::io::open_files::raise_limit;
+use motet::io::panics::log_panics;
 use motet::io::probe::check;
 use motet::io::server::{Server, StartError};
-use motet::io::signals::StopSignals;
+use motet::io::signals::{StopSignal, StopSignals};
 use tracing_subscriber::EnvFilter;
 
 /// After a second signal, as a shell reports a program that Ctrl-C ended.
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         };
     }
     start_log(&settings);
+    log_panics();
     raise_limit();
     match run(settings) {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,20 +50,30 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run(settings: Settings) -> Result<(), StartError> {
     let mut signals = StopSignals::new()?;
+    let patience = Duration::from_secs(settings.drain_seconds.into());
     let server = Server::start(settings).await?;
     // The node runs on when nobody reads its standard output.
     let _ = std::io::stdout().write_all(banner(&server).as_bytes());
-    tokio::select! {
-        () = signals.next() => {}
-        () = server.failed() => {
-            return Err(StartError::System(std::io::Error::other("a media thread has ended")));
-        }
-    }
-    tracing::info!("stopping; a second signal stops at once");
+    let failure = || StartError::System(std::io::Error::other("a media thread has ended"));
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        () = server.failed() => return Err(failure()),
+    };
     tokio::spawn(async move {
         signals.next().await;
         std::process::exit(INTERRUPTED);
     });
+    if signal == StopSignal::Terminate && !patience.is_zero() {
+        tracing::info!(
+            seconds = patience.as_secs(),
+            "stopping once every room is empty, or when that time is over; a second signal stops at once"
+        );
+        tokio::select! {
+            () = server.drain(patience) => {}
+            () = server.failed() => return Err(failure()),
+        }
+    }
+    tracing::info!("stopping; a second signal stops at once");
     server.stop().await;
     Ok(())
 }

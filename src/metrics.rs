@@ -53,7 +53,7 @@ pub struct RimCounters {
 }
 
 /// Shard figures that go up and down; every other one only grows.
-const GAUGES: [(&str, &str); 15] = [
+const GAUGES: &[(&str, &str)] = &[
     ("forwards", "Tracks that are sent to other programs now."),
     ("recordings", "Recordings that go on now."),
     (
@@ -61,6 +61,14 @@ const GAUGES: [(&str, &str); 15] = [
         "Recordings now of which something is left out as the disk is too slow.",
     ),
     ("rooms", "Rooms that exist now."),
+    (
+        "relief",
+        "What viewers go without now as the media thread is behind: 0 nothing, 1 upper layers of pictures, 2 pictures.",
+    ),
+    (
+        "draining",
+        "1 while the node takes no new rooms because it was told to stop.",
+    ),
     ("members", "Members in rooms now."),
     ("waiting", "Those who wait to be let into a room now."),
     (
@@ -94,6 +102,14 @@ const COUNTERS: &[(&str, &str)] = &[
     (
         "framesNotRecorded",
         "Frames of recordings that the disk was too slow for.",
+    ),
+    (
+        "reliefs",
+        "Times that the media thread was so far behind that viewers had to go without something more.",
+    ),
+    (
+        "roomPanics",
+        "Rooms that were closed because a fault of this program met them.",
     ),
     ("joins", "Members who joined."),
     (
@@ -246,7 +262,7 @@ fn shard_family(page: &mut String, key: &str, value: &Value) {
     let find =
         |table: &[(&str, &'static str)]| table.iter().find(|row| row.0 == key).map(|row| row.1);
     let name = snake_case(key);
-    let (name, kind, help) = match (find(&GAUGES), find(COUNTERS)) {
+    let (name, kind, help) = match (find(GAUGES), find(COUNTERS)) {
         (Some(help), _) => (name, "gauge", help),
         (None, help) => (
             format!("{name}_total"),

@@ -15,12 +15,14 @@ use motet::protocol::server::ServerMessage;
 
 use crate::connection::{Connection, ConnectionEvent, Layout};
 use crate::light::{LightPeer, Profile};
-use crate::media::Camera;
+use crate::media::{Camera, Microphone};
 use crate::node::{self, Node};
 
 /// The publisher's number; viewers count from 1.
 const PUBLISHER: u32 = 0;
 const CAMERA: u32 = 77;
+/// Its sound.
+const MICROPHONE: u32 = 78;
 const ROOM: &str = "bench";
 /// A connection takes some round trips, and a few timers of the handshake.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -31,6 +33,7 @@ pub struct Room {
     node: Node,
     publisher: LightPeer,
     camera: Camera,
+    microphone: Microphone,
     viewers: usize,
 }
 
@@ -38,11 +41,21 @@ impl Room {
     /// Everyone is in, sees the publisher's camera, and has had a key frame. Video packets have about
     /// `bytes` bytes.
     pub fn new(viewers: usize, profile: Profile, bytes: usize) -> Self {
+        Self::with(viewers, profile, bytes, None)
+    }
+
+    /// The same with the publisher's microphone.
+    pub fn with_sound(viewers: usize, profile: Profile, bytes: usize) -> Self {
+        Self::with(viewers, profile, bytes, Some(MICROPHONE))
+    }
+
+    fn with(viewers: usize, profile: Profile, bytes: usize, microphone: Option<u32>) -> Self {
         let now = Instant::now();
         let mut camera = Camera::new(PUBLISHER, 0, CAMERA, 96, 0);
         camera.filling = bytes.saturating_sub(60);
         let layout = Layout {
             camera: vec![CAMERA],
+            microphone,
             ..Layout::default()
         };
         let mut room = Self {
@@ -50,18 +63,22 @@ impl Room {
             node: Node::new(now, 1, true),
             publisher: LightPeer::new(0, layout.clone(), profile),
             camera,
+            microphone: Microphone::new(PUBLISHER, MICROPHONE, 111, 0),
             viewers,
         };
         let mut publisher = LightPeer::new(0, layout, profile);
         room.enter(PUBLISHER, &mut publisher);
         room.publisher = publisher;
-        let publish = ClientMessage::Publish {
-            source: Source::Camera,
-            mid: Some("0".to_owned()),
-            stream: None,
-            muted: false,
-        };
-        room.say(PUBLISHER, publish);
+        let sources = microphone.map(|_| Source::Microphone);
+        for (mid, source) in sources.into_iter().chain([Source::Camera]).enumerate() {
+            let publish = ClientMessage::Publish {
+                source,
+                mid: Some(mid.to_string()),
+                stream: None,
+                muted: false,
+            };
+            room.say(PUBLISHER, publish);
+        }
         for number in 1..=viewers as u32 {
             let layout = Layout {
                 seats: 1,
@@ -99,6 +116,27 @@ impl Room {
             }
         }
         sealed
+    }
+
+    /// The publisher's next packet of sound, sealed.
+    pub fn seal_sound(&mut self) -> Bytes {
+        let packet = self.microphone.packet(960);
+        self.publisher.seal(&packet).expect("it is sealed")
+    }
+
+    /// The node has looked at its sockets, and does what is due.
+    pub fn look(&mut self, is_behind: bool) {
+        let Node { shard, out, .. } = &mut self.node;
+        shard.looked(self.now, is_behind, out);
+        if shard.poll_timeout().is_some_and(|(at, _)| at <= self.now) {
+            shard.handle_timeout(self.now, out);
+        }
+        out.datagrams.clear();
+    }
+
+    /// What viewers go without: 0 nothing, 1 upper layers, 2 pictures.
+    pub fn relief(&self) -> u8 {
+        self.node.shard.relief()
     }
 
     /// Hands a packet of the publisher to the node and does what is due. Returns how many datagrams go out.

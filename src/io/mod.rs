@@ -13,6 +13,8 @@ pub mod listening;
 pub mod open_files;
 pub mod outbox;
 mod output_sockets;
+pub mod owners;
+pub mod panics;
 pub mod probe;
 pub mod public_address;
 pub mod recorder;

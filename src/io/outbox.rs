@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Notify, mpsc};
 
+use super::owners::Kept;
 use crate::protocol::event::{Event, numbered};
 use crate::protocol::reason::Reason;
 use crate::protocol::server::ServerMessage;
@@ -21,6 +22,14 @@ pub enum Outgoing {
     Close(Reason),
     /// Closes because of a message beyond every limit; nothing follows.
     CloseTooLarge,
+}
+
+/// What is queued.
+#[derive(Debug)]
+enum Item {
+    Next(Outgoing),
+    /// Nothing that comes after is sent before.
+    Hold(Kept),
 }
 
 /// A message for one socket: an answer, or an event that others are told too.
@@ -96,15 +105,17 @@ pub struct Overflow;
 /// The end that is filled. A queue that overflows stays overflown, and its socket is closed at once.
 #[derive(Debug, Clone)]
 pub struct Outbox {
-    queue: mpsc::UnboundedSender<Outgoing>,
+    queue: mpsc::UnboundedSender<Item>,
     level: Arc<Level>,
 }
 
 /// The end that is emptied.
 #[derive(Debug)]
 pub struct OutboxReader {
-    queue: mpsc::UnboundedReceiver<Outgoing>,
+    queue: mpsc::UnboundedReceiver<Item>,
     level: Arc<Level>,
+    /// What is waited for, also if whoever waits is told to do something else in between.
+    held: Option<Kept>,
 }
 
 #[derive(Debug)]
@@ -127,6 +138,7 @@ pub fn outbox(bytes_max: usize) -> (Outbox, OutboxReader) {
     let reader = OutboxReader {
         queue: receiver,
         level: Arc::clone(&level),
+        held: None,
     };
     (
         Outbox {
@@ -155,38 +167,59 @@ impl Outbox {
             return Err(Overflow);
         }
         // A reader that is gone has no use for it.
-        let _ = self.queue.send(Outgoing::Letter(letter));
+        let _ = self.queue.send(Item::Next(Outgoing::Letter(letter)));
         Ok(())
     }
 
     /// Queues a WebSocket ping. A socket that takes none is closed before there are many.
     pub fn ping(&self) {
-        let _ = self.queue.send(Outgoing::Ping);
+        let _ = self.queue.send(Item::Next(Outgoing::Ping));
+    }
+
+    /// What is queued from now on is sent once that is kept.
+    pub fn hold(&self, until: Kept) {
+        let _ = self.queue.send(Item::Hold(until));
     }
 
     /// Queues the end.
     pub fn close(&self, reason: Reason) {
-        let _ = self.queue.send(Outgoing::Close(reason));
+        let _ = self.queue.send(Item::Next(Outgoing::Close(reason)));
     }
 
     /// Queues the end that a message beyond every limit brings.
     pub fn close_too_large(&self) {
-        let _ = self.queue.send(Outgoing::CloseTooLarge);
+        let _ = self.queue.send(Item::Next(Outgoing::CloseTooLarge));
     }
 }
 
 impl OutboxReader {
     /// The next thing to do; `Close` when the filling end is gone.
     pub async fn next(&mut self) -> Outgoing {
-        self.queue
-            .recv()
-            .await
-            .unwrap_or(Outgoing::Close(Reason::Lost))
+        loop {
+            if let Some(kept) = &self.held {
+                kept.clone().wait().await;
+                self.held = None;
+            }
+            match self.queue.recv().await {
+                Some(Item::Next(outgoing)) => return outgoing,
+                Some(Item::Hold(kept)) => self.held = Some(kept),
+                None => return Outgoing::Close(Reason::Lost),
+            }
+        }
     }
 
     /// What is there already, of that which [`OutboxReader::next`] would wait for.
     pub fn try_next(&mut self) -> Option<Outgoing> {
-        self.queue.try_recv().ok()
+        if self.held.is_some() {
+            return None;
+        }
+        match self.queue.try_recv().ok()? {
+            Item::Next(outgoing) => Some(outgoing),
+            Item::Hold(kept) => {
+                self.held = Some(kept);
+                None
+            }
+        }
     }
 
     /// Makes room: letters of so many `bytes` are with the operating system now.

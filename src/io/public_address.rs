@@ -13,9 +13,12 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
 use super::stun_client::{ask, open};
+use crate::logic::reflexive::{Verdict, is_believable, judge};
 
 /// For one server to answer, requests that get lost included.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// For another server to agree with the first, or not.
+const SECOND_PATIENCE: Duration = Duration::from_millis(400);
 /// How long a start waits for the first answer. The node goes on without it, and takes it later.
 const START_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -52,7 +55,8 @@ async fn ask_for_ever(
 ) {
     let mut failures = 0;
     loop {
-        match learn(&servers, &bound).await {
+        let known = sender.borrow().clone();
+        match learn(&servers, &bound, &known).await {
             Ok(now) => {
                 failures = 0;
                 take(&sender, now);
@@ -87,14 +91,21 @@ pub async fn at_start(seen: &mut Seen) -> Vec<IpAddr> {
 }
 
 fn take(sender: &watch::Sender<Vec<IpAddr>>, now: Vec<IpAddr>) {
-    let is_new = sender.send_if_modified(|seen| {
-        let is_new = *seen != now;
-        seen.clone_from(&now);
-        is_new
-    });
-    if is_new {
-        tracing::info!(addresses = ?now, "a STUN server says under which addresses this node is seen");
+    let before = sender.borrow().clone();
+    if before == now {
+        return;
     }
+    match before.is_empty() {
+        true => {
+            tracing::info!(addresses = ?now, "a STUN server says under which addresses this node is seen")
+        }
+        false => tracing::warn!(
+            ?before,
+            ?now,
+            "this node is seen at other addresses, a STUN server says"
+        ),
+    }
+    sender.send_replace(now);
 }
 
 fn complain(error: &io::Error, is_first: bool) {
@@ -105,12 +116,17 @@ fn complain(error: &io::Error, is_first: bool) {
     }
 }
 
-/// The addresses under which a server sees those.
+/// The addresses under which a server sees those. Whoever says something else than what is `known` needs another who
+/// does not contradict.
 ///
 /// # Errors
 /// If no server answers for any of them: why the last did not.
-pub async fn learn(servers: &[String], bound: &[IpAddr]) -> io::Result<Vec<IpAddr>> {
-    let answers = join_all(bound.iter().map(|&ip| learn_one(servers, ip))).await;
+pub async fn learn(
+    servers: &[String],
+    bound: &[IpAddr],
+    known: &[IpAddr],
+) -> io::Result<Vec<IpAddr>> {
+    let answers = join_all(bound.iter().map(|&ip| learn_one(servers, ip, known))).await;
     let mut seen = Vec::new();
     let mut failure = None;
     for answer in answers {
@@ -130,16 +146,53 @@ pub async fn learn(servers: &[String], bound: &[IpAddr]) -> io::Result<Vec<IpAdd
     }
 }
 
-async fn learn_one(servers: &[String], from: IpAddr) -> io::Result<IpAddr> {
+async fn learn_one(servers: &[String], from: IpAddr, known: &[IpAddr]) -> io::Result<IpAddr> {
     let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "no server");
-    for server in servers {
-        let asked = async { ask(&reach(server, (from, 0).into()).await?, PATIENCE).await };
-        match asked.await {
-            Ok(mapped) => return Ok(mapped.ip()),
-            Err(error) => failure = io::Error::new(error.kind(), format!("{server}: {error}")),
+    let mut others = servers.iter();
+    while let Some(server) = others.next() {
+        match opinion(server, from, PATIENCE).await {
+            Ok(first) if known.contains(&first) => return Ok(first),
+            Ok(first) => return Ok(compared(server, first, others.as_slice(), (from, known)).await),
+            Err(error) => failure = error,
         }
     }
     Err(failure)
+}
+
+/// What is made of an address that was not known, with the first of the other servers that answers soon.
+async fn compared(
+    server: &str,
+    first: IpAddr,
+    others: &[String],
+    (from, known): (IpAddr, &[IpAddr]),
+) -> IpAddr {
+    let asked = join_all(others.iter().map(async |other| {
+        let second = opinion(other, from, SECOND_PATIENCE).await.ok()?;
+        Some((other, second))
+    }));
+    let second = asked.await.into_iter().flatten().next();
+    let verdict = judge(known, first, second.map(|(_, second)| second));
+    if let (Verdict::Disputed { taken, .. }, Some((other, second))) = (verdict, second) {
+        tracing::warn!(
+            server, says = %first, other, other_says = %second, believed = %taken,
+            "STUN servers disagree about where this node is seen; `--public-ip` settles it"
+        );
+    }
+    verdict.taken()
+}
+
+/// Where a server sees that address, if it can be believed.
+async fn opinion(server: &str, from: IpAddr, patience: Duration) -> io::Result<IpAddr> {
+    let asked = async { ask(&reach(server, (from, 0).into()).await?, patience).await };
+    let mapped = asked
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("{server}: {error}")))?;
+    let seen = mapped.ip().to_canonical();
+    if is_believable(seen, from) {
+        return Ok(seen);
+    }
+    let text = format!("{server}: it names {seen}, which nobody outside can send to");
+    Err(io::Error::new(io::ErrorKind::InvalidData, text))
 }
 
 /// A socket at `from` that hears the server (`HOST:PORT`) alone.
@@ -198,16 +251,18 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_refuses_is_followed_by_the_next() {
         let good = server(Duration::ZERO, &["203.0.113.7"]).await;
-        let seen = learn(&[refused().await, good], &[HERE]).await.unwrap();
+        let seen = learn(&[refused().await, good], &[HERE], &[]).await.unwrap();
         assert_eq!(seen, ["203.0.113.7".parse::<IpAddr>().unwrap()]);
     }
 
     #[tokio::test]
     async fn without_an_answer_there_is_an_error_that_names_the_server() {
         let at = refused().await;
-        let error = learn(std::slice::from_ref(&at), &[HERE]).await.unwrap_err();
+        let error = learn(std::slice::from_ref(&at), &[HERE], &[])
+            .await
+            .unwrap_err();
         assert!(error.to_string().starts_with(&at), "{error}");
-        let error = learn(&["no-such-host.invalid:3478".to_owned()], &[HERE]).await;
+        let error = learn(&["no-such-host.invalid:3478".to_owned()], &[HERE], &[]).await;
         assert!(error.is_err());
     }
 
@@ -215,7 +270,44 @@ mod tests {
     async fn a_family_that_the_server_lacks_is_left_out() {
         let good = server(Duration::ZERO, &["203.0.113.7"]).await;
         let both = ["::1".parse().unwrap(), HERE];
-        assert_eq!(learn(&[good], &both).await.unwrap().len(), 1);
+        assert_eq!(learn(&[good], &both, &[]).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn nonsense_is_not_believed_and_the_next_is_asked() {
+        for nonsense in [
+            "192.168.7.7",
+            "127.0.0.2",
+            "224.0.0.1",
+            "0.0.0.0",
+            "255.255.255.255",
+        ] {
+            let liar = server(Duration::ZERO, &[nonsense, nonsense]).await;
+            let error = learn(std::slice::from_ref(&liar), &[HERE], &[]).await;
+            let error = error.unwrap_err().to_string();
+            assert!(
+                error.contains(nonsense) && error.starts_with(&liar),
+                "{error}"
+            );
+            let good = server(Duration::ZERO, &["203.0.113.7"]).await;
+            let seen = learn(&[liar, good], &[HERE], &[]).await.unwrap();
+            assert_eq!(seen, ["203.0.113.7".parse::<IpAddr>().unwrap()]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_contradicts_what_another_still_says_is_not_followed() {
+        let known: IpAddr = "203.0.113.7".parse().unwrap();
+        let other: IpAddr = "203.0.113.66".parse().unwrap();
+        for (second, expected) in [("203.0.113.7", known), ("203.0.113.66", other)] {
+            let first = server(Duration::ZERO, &["203.0.113.66"]).await;
+            let second = server(Duration::ZERO, &[second]).await;
+            let seen = learn(&[first, second], &[HERE], &[known]).await.unwrap();
+            assert_eq!(seen, [expected]);
+        }
+        let first = server(Duration::ZERO, &["203.0.113.66"]).await;
+        let seen = learn(&[first, refused().await], &[HERE], &[known]).await;
+        assert_eq!(seen.unwrap(), [other], "nobody says otherwise");
     }
 
     const QUICK: Pace = Pace {

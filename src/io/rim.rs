@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::embed::Embedder;
 use super::outbox::{Draft, Letter, Outbox, OutboxReader, outbox};
+use super::owners::{Kept, Owners};
 use super::recorder::RecorderHandle;
 use crate::ids::{ConnectionId, TapId, Ticket};
 use crate::logic::household::{Household, Pass};
@@ -32,6 +33,8 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
 pub struct Rim {
     /// Writes recordings, once it is there.
     pub recorder: OnceLock<RecorderHandle>,
+    /// Keeps who owns which room, once it is there.
+    pub owners: OnceLock<Owners>,
     /// The program around the node, if it is not `motet` itself.
     pub(super) embedder: OnceLock<Embedder>,
     /// Counters of the rim.
@@ -101,6 +104,7 @@ impl Rim {
     pub fn new(shards: usize, limits: &Limits) -> Self {
         Self {
             recorder: OnceLock::new(),
+            owners: OnceLock::new(),
             embedder: OnceLock::new(),
             counters: RimCounters::default(),
             next: AtomicU64::new(1),
@@ -228,6 +232,13 @@ impl Rim {
         }
     }
 
+    /// What a socket is sent from now on waits until that is kept.
+    fn hold(&self, connection: ConnectionId, until: Kept) {
+        if let Some(socket) = read(&self.sockets).get(&connection) {
+            socket.outbox.hold(until);
+        }
+    }
+
     /// Closes a socket once everything sent before is out.
     pub fn close(&self, connection: ConnectionId, reason: Reason) {
         if let Some(socket) = read(&self.sockets).get(&connection) {
@@ -265,7 +276,11 @@ impl Rim {
                 }
             }
             ShardEffect::Tell { event, to } => self.tell(event, &to),
-            ShardEffect::Close { connection, reason } => self.close(connection, reason),
+            ShardEffect::Close { connection, reason } => {
+                // Its room may have failed before it was answered.
+                self.settle(connection);
+                self.close(connection, reason);
+            }
             ShardEffect::Reply { ticket, answer } => {
                 if let Some(asker) = lock(&self.tickets).remove(&ticket) {
                     // Who asked may have given up.
@@ -288,8 +303,24 @@ impl Rim {
                 }
             }
             ShardEffect::NoRoom { room } => self.lobby().closed(&room),
+            ShardEffect::Owned {
+                room,
+                title,
+                is_gone,
+                newcomer,
+            } => {
+                let owners = self.owners.get();
+                let kept = owners.map(|owners| owners.note(room, title, is_gone));
+                if let (Some(newcomer), Some(kept)) = (newcomer, kept) {
+                    self.hold(newcomer, kept);
+                }
+            }
+            ShardEffect::Disowned { room } => {
+                if let Some(owners) = self.owners.get() {
+                    owners.forget(&room);
+                }
+            }
             ShardEffect::RoomClosed { room } => {
-                tracing::info!(room, "room closed");
                 self.lobby().closed(&room);
                 if let Some(embedder) = self.embedder.get() {
                     embedder.events.send(room, RoomEvent::Closed);
@@ -310,11 +341,8 @@ impl Rim {
             ServerMessage::Error { .. } => (Membership::None, None),
             _ => return,
         };
-        match lock(&self.arrivals).remove(&connection) {
-            Some(Arrival::Join(room)) => self.lobby().arrived(&room),
-            Some(Arrival::Resume) => {}
-            None if membership == Membership::Joined => {}
-            None => return,
+        if !self.settle(connection) && membership != Membership::Joined {
+            return;
         }
         if let Some(socket) = write(&self.sockets).get_mut(&connection) {
             socket.membership = membership;
@@ -322,6 +350,15 @@ impl Rim {
                 socket.ice_servers.complete(told);
             }
         }
+    }
+
+    /// A shard has handled how a socket asks to be let in, if it did.
+    fn settle(&self, connection: ConnectionId) -> bool {
+        let arrival = lock(&self.arrivals).remove(&connection);
+        if let Some(Arrival::Join(room)) = &arrival {
+            self.lobby().arrived(room);
+        }
+        arrival.is_some()
     }
 
     /// A number for a tap.

@@ -20,6 +20,7 @@ use super::listen::{
 };
 use super::listening::Listening;
 use super::open_files;
+use super::owners::Owners;
 use super::public_address::{self, Seen};
 use super::recorder::RecorderHandle;
 use super::relay_setup;
@@ -40,6 +41,11 @@ use crate::protocol::reason::Reason;
 const METRICS_CONNECTIONS_MAX: usize = 64;
 /// How long members may take to read their last messages when the node stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a draining node looks whether its rooms are empty.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(200);
+/// How long recordings may take to be finished, once nobody is there any more. What is left is repaired at
+/// the next start.
+const RECORDINGS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the shards may take for their last words. Then sockets are closed without them.
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -228,6 +234,22 @@ impl RunningServer {
         futures_util::future::select_all(ended).await;
     }
 
+    /// Takes no new rooms, tells everyone, and waits until nobody is in a room any more, for `patience` at
+    /// most.
+    pub async fn drain(&self, patience: Duration) {
+        self.node.rim.lobby().drain();
+        for shard in &self.node.shards {
+            // A shard that has ended has nobody to tell.
+            let _ = shard.send(ShardCommand::Drain { patience }).await;
+        }
+        let emptied = async {
+            while !matches!(self.node.stats().await, Ok(stats) if !has_members(&stats)) {
+                tokio::time::sleep(DRAIN_INTERVAL).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, emptied).await;
+    }
+
     /// Tells everyone, waits up to 3 s until they have it, and ends the threads.
     pub async fn stop(self) {
         self.node.stopping.send_replace(true);
@@ -247,13 +269,19 @@ impl RunningServer {
         drop(self.node);
         let joined = tokio::task::spawn_blocking(move || {
             let ended = self.workers.into_iter().all(|worker| worker.join().is_ok());
+            if let Some(owners) = rim.owners.get() {
+                owners.finish();
+            }
             if let Some(recorder) = rim.recorder.get() {
                 recorder.finish();
             }
             ended
         });
         // A thread that still waits for its mailbox to close ends with the process.
-        let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, joined).await;
+        let joined = tokio::time::timeout(RECORDINGS_TIMEOUT, joined).await;
+        if joined.is_err() {
+            tracing::warn!("the disk is too slow: recordings are repaired at the next start");
+        }
     }
 
     async fn flush(&self) {
@@ -316,17 +344,22 @@ fn start_shard(
     rim: &Arc<Rim>,
 ) -> Result<(ShardHandle, JoinHandle<()>), StartError> {
     let (sender, mailbox) = mpsc::channel(MAILBOX_COMMANDS_MAX);
-    let config = WorkerConfig {
+    let mut config = WorkerConfig {
         media,
         http,
         settings: Arc::clone(settings),
         seed: rand::random(),
+        titles: Vec::new(),
     };
     let (data, keep_days) = (&settings.tls.data_dir, settings.recordings.keep_days);
     let recorder = RecorderHandle::start(data, keep_days, &settings.limits())?;
     recorder.report_to(&sender);
     // A rim has one shard here, and gets one recorder.
     let _ = rim.recorder.set(recorder);
+    let lifetime = Duration::from_secs(settings.limits().owner_key_seconds.into());
+    let (owners, titles) = Owners::start(data, lifetime)?;
+    let _ = rim.owners.set(owners);
+    config.titles = titles;
     let worker = worker::spawn(config, (mailbox, streams), Arc::clone(rim))?;
     Ok((ShardHandle::new(sender, Arc::clone(rim)), worker))
 }
@@ -426,6 +459,11 @@ fn serve_metrics(node: &Arc<Node>, listener: std::net::TcpListener) -> std::io::
         }
     });
     Ok(address)
+}
+
+/// Whether anybody is in a room, or waits to be let into one.
+fn has_members(stats: &Value) -> bool {
+    ["members", "waiting"].iter().any(|key| stats[*key] != 0)
 }
 
 /// Adds figures of the same shape; what is not a number is taken from the first that has it.

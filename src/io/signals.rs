@@ -2,6 +2,15 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Who wants the node to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopSignal {
+    /// SIGTERM: a service manager, which waits.
+    Terminate,
+    /// SIGINT: somebody at a terminal, who does not.
+    Interrupt,
+}
+
 /// SIGTERM and SIGINT (Ctrl-C).
 #[derive(Debug)]
 pub struct StopSignals {
@@ -22,10 +31,10 @@ impl StopSignals {
     }
 
     /// Waits for the next one.
-    pub async fn next(&mut self) {
+    pub async fn next(&mut self) -> StopSignal {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => StopSignal::Terminate,
+            _ = self.interrupt.recv() => StopSignal::Interrupt,
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::media::outputs::OutputSockets;
 use crate::media::relay::RelaySockets;
 
 /// Datagrams taken from a socket by one call.
-const RECEIVE_BATCH: usize = 64;
+pub(super) const RECEIVE_BATCH: usize = 64;
 /// Larger than any datagram of an Ethernet path; a longer one is cut and then fails its checks.
 const DATAGRAM_BYTES_MAX: usize = 2048;
 /// Messages of one `sendmmsg`.

@@ -9,10 +9,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 use super::listen::{MediaSockets, over_tcp};
+use super::owners::Restored;
 use super::relay_setup;
 use super::rim::Rim;
 use super::streams::{StreamEvent, Streams};
-use super::udp::UdpSockets;
+use super::udp::{RECEIVE_BATCH, UdpSockets};
 use crate::config::Settings;
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::room::RoomConfig;
@@ -38,6 +39,8 @@ pub struct WorkerConfig {
     pub settings: Arc<Settings>,
     /// For everything random.
     pub seed: [u8; 32],
+    /// Who owned which room before.
+    pub titles: Restored,
 }
 
 /// Starts the thread. It ends when `Shutdown` was carried out, or every sender of the mailbox is
@@ -58,6 +61,7 @@ pub fn spawn(
         shard.watch();
     }
     let relays = relay_setup::binding(&config);
+    shard.restore_titles(Instant::now(), config.titles);
     let sockets = config
         .media
         .sockets
@@ -131,8 +135,9 @@ impl Worker {
                 self.shard.handle(Instant::now(), command, &mut self.out);
             }
             let last = self.drain_mailbox() || last;
-            self.drain_sockets();
+            let is_behind = self.drain_sockets();
             self.drain_streams();
+            self.shard.looked(Instant::now(), is_behind, &mut self.out);
             let now = Instant::now();
             if self.shard.poll_timeout().is_some_and(|(at, _)| at <= now) {
                 self.shard.handle_timeout(now, &mut self.out);
@@ -170,17 +175,21 @@ impl Worker {
         false
     }
 
-    fn drain_sockets(&mut self) {
+    /// Returns whether there was more than could be taken.
+    fn drain_sockets(&mut self) -> bool {
+        let mut is_behind = true;
         for _ in 0..BATCHES_PER_ROUND_MAX {
             let now = Instant::now();
             let (shard, out) = (&mut self.shard, &mut self.out);
             let taken = self
                 .sockets
                 .receive(|path, bytes| shard.handle_datagram(now, path, bytes, out));
+            is_behind &= taken >= RECEIVE_BATCH;
             if taken == 0 {
-                return;
+                break;
             }
         }
+        is_behind
     }
 
     fn drain_streams(&mut self) {

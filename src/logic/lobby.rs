@@ -21,6 +21,9 @@ pub enum Refusal {
     /// As many rooms as there may be.
     #[error("This node holds as many rooms as it may (--max-rooms); try again later.")]
     Rooms,
+    /// The node is about to stop.
+    #[error("This node is about to stop and takes no new rooms; try again in a minute.")]
+    Draining,
     /// As many members as there may be.
     #[error("This node holds as many members as it may (--max-total-members); try again later.")]
     Members,
@@ -55,6 +58,7 @@ impl Refusal {
     pub fn code(self) -> ErrorCode {
         match self {
             Refusal::Rooms | Refusal::Members => ErrorCode::NodeFull,
+            Refusal::Draining => ErrorCode::Draining,
             Refusal::JoinsOfHousehold { .. } => ErrorCode::TooFast,
             Refusal::ConnectionsOfHousehold
             | Refusal::MembersOfHousehold
@@ -64,7 +68,7 @@ impl Refusal {
 
     /// Others are let in.
     pub fn is_theirs(self) -> bool {
-        self.code() != ErrorCode::NodeFull
+        !matches!(self.code(), ErrorCode::NodeFull | ErrorCode::Draining)
     }
 }
 
@@ -77,6 +81,7 @@ impl Refusal {
 #[derive(Debug)]
 pub struct Lobby {
     limits: Limits,
+    is_draining: bool,
     rooms: BTreeMap<String, Place>,
     rooms_of_shard: Vec<usize>,
     members: Held,
@@ -113,6 +118,7 @@ impl Lobby {
     pub fn new(shards: usize, limits: &Limits) -> Lobby {
         Lobby {
             limits: *limits,
+            is_draining: false,
             rooms: BTreeMap::new(),
             rooms_of_shard: vec![0; shards.max(1)],
             members: Held::default(),
@@ -152,8 +158,8 @@ impl Lobby {
             return Err(Refusal::Members);
         }
         let is_new = !self.rooms.contains_key(room);
-        if is_new && self.rooms.len() >= limits.rooms as usize {
-            return Err(Refusal::Rooms);
+        if is_new {
+            self.has_place_for_a_room()?;
         }
         let account = self.account(household);
         if account.members.count() >= limits.connections_per_address {
@@ -176,10 +182,20 @@ impl Lobby {
 
     /// Where the making of a room is to go. [`Lobby::arrived`] must follow.
     pub fn reserve(&mut self, room: &str) -> Result<ShardIndex, Refusal> {
-        if !self.rooms.contains_key(room) && self.rooms.len() >= self.limits.rooms as usize {
-            return Err(Refusal::Rooms);
+        if !self.rooms.contains_key(room) {
+            self.has_place_for_a_room()?;
         }
         Ok(self.place(room, None))
+    }
+
+    fn has_place_for_a_room(&self) -> Result<(), Refusal> {
+        if self.is_draining {
+            return Err(Refusal::Draining);
+        }
+        match self.rooms.len() < self.limits.rooms as usize {
+            true => Ok(()),
+            false => Err(Refusal::Rooms),
+        }
     }
 
     fn place(&mut self, room: &str, founder: Option<Household>) -> ShardIndex {
@@ -196,6 +212,16 @@ impl Lobby {
         };
         self.rooms.insert(room.to_owned(), place);
         shard
+    }
+
+    /// No new rooms from now on; those that are there go on, and take members.
+    pub fn drain(&mut self) {
+        self.is_draining = true;
+    }
+
+    /// Whether new rooms are refused because the node is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining
     }
 
     /// The shard has handled what [`Lobby::enter`] or [`Lobby::reserve`] announced.
@@ -312,6 +338,24 @@ mod tests {
         assert_eq!(reserve(&mut lobby, "a"), 0);
         lobby.closed("a");
         assert_eq!(reserve(&mut lobby, "c"), 0);
+        drop(pass);
+    }
+
+    #[test]
+    fn a_draining_node_takes_members_but_no_rooms() {
+        let now = Instant::now();
+        let mut lobby = lobby(1, 10, 9);
+        let home = household("192.0.2.1");
+        reserve(&mut lobby, "a");
+        lobby.drain();
+        assert!(lobby.is_draining());
+        assert_eq!(lobby.reserve("b"), Err(Refusal::Draining));
+        assert!(lobby.enter(now, "b", home).is_err());
+        let (_, pass) = lobby.enter(now, "a", home).unwrap();
+        lobby.arrived("a");
+        assert_eq!(reserve(&mut lobby, "a"), 0);
+        lobby.closed("a");
+        assert_eq!(lobby.reserve("a"), Err(Refusal::Draining));
         drop(pass);
     }
 

@@ -8,6 +8,8 @@ pub mod lobby;
 pub mod names;
 pub mod owner_keys;
 pub mod record;
+pub mod reflexive;
 pub mod room;
+pub mod titles;
 pub mod topology;
 pub mod viewpoint;

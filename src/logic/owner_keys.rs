@@ -1,12 +1,12 @@
-//! The keys of rooms that are gone: whoever owned one owns it again when it is made anew.
+//! The owners of rooms that are gone: whoever owned one owns it again when it is made anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::logic::limits::Limits;
-use crate::protocol::owner_key::OwnerKey;
+use crate::logic::titles::Title;
 
-/// By room. A room that is there has its key itself; the key comes here when the room goes, and
+/// By room. A room that is there has its title itself; the title comes here when the room goes, and
 /// leaves with the next room of that name, or when its time is over. When there are too many, the one
 /// that was unused for longest gives way.
 #[derive(Debug)]
@@ -15,12 +15,14 @@ pub struct OwnerKeys {
     lifetime: Duration,
     by_room: BTreeMap<String, Kept>,
     by_age: BTreeSet<(Instant, String)>,
+    /// Whose time was over, or who gave way, since somebody asked.
+    forgotten: Vec<String>,
 }
 
 #[derive(Debug)]
 struct Kept {
-    key: OwnerKey,
-    since: Instant,
+    title: Title,
+    until: Instant,
 }
 
 impl OwnerKeys {
@@ -31,35 +33,51 @@ impl OwnerKeys {
             lifetime: Duration::from_secs(limits.owner_key_seconds.into()),
             by_room: BTreeMap::new(),
             by_age: BTreeSet::new(),
+            forgotten: Vec::new(),
         }
     }
 
-    /// The room of that name is gone; its key is kept.
-    pub fn keep(&mut self, now: Instant, room: String, key: OwnerKey) {
-        self.remove(&room);
-        self.by_age.insert((now, room.clone()));
-        self.by_room.insert(room, Kept { key, since: now });
-        self.forget(now);
+    /// The room of that name is gone; its title is kept.
+    pub fn keep(&mut self, now: Instant, room: String, title: Title) {
+        self.insert(now, room, title, now + self.lifetime);
     }
 
-    /// A room of that name is made: the key that it had, if it is still kept. The room has it now.
-    pub fn take(&mut self, now: Instant, room: &str) -> Option<OwnerKey> {
+    /// What was kept before this node was started, for as long as is left.
+    pub fn restore(&mut self, now: Instant, room: String, title: Title, left: Duration) {
+        self.insert(now, room, title, now + left.min(self.lifetime));
+    }
+
+    /// A room of that name is made: the title that it had, if it is still kept. The room has it now.
+    pub fn take(&mut self, now: Instant, room: &str) -> Option<Title> {
         self.forget(now);
         self.remove(room)
     }
 
-    fn remove(&mut self, room: &str) -> Option<OwnerKey> {
-        let Kept { key, since } = self.by_room.remove(room)?;
-        self.by_age.remove(&(since, room.to_owned()));
-        Some(key)
+    /// Rooms of which nothing is kept any more, since this was last asked.
+    pub fn take_forgotten(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.forgotten)
+    }
+
+    fn insert(&mut self, now: Instant, room: String, title: Title, until: Instant) {
+        self.remove(&room);
+        self.by_age.insert((until, room.clone()));
+        self.by_room.insert(room, Kept { title, until });
+        self.forget(now);
+    }
+
+    fn remove(&mut self, room: &str) -> Option<Title> {
+        let Kept { title, until } = self.by_room.remove(room)?;
+        self.by_age.remove(&(until, room.to_owned()));
+        Some(title)
     }
 
     fn forget(&mut self, now: Instant) {
-        while let Some((since, _)) = self.by_age.first()
-            && (now >= *since + self.lifetime || self.by_age.len() > self.keys_max)
+        while let Some((until, _)) = self.by_age.first()
+            && (now >= *until || self.by_age.len() > self.keys_max)
             && let Some((_, room)) = self.by_age.pop_first()
         {
             self.by_room.remove(&room);
+            self.forgotten.push(room);
         }
     }
 }
@@ -69,11 +87,18 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+    use crate::logic::titles::OwnerMark;
+    use crate::protocol::server::Rules;
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
-    fn key(name: &str) -> OwnerKey {
-        OwnerKey::try_from(format!("the key of {name}").replace(' ', "-").repeat(2)).unwrap()
+    fn key(name: &str) -> Title {
+        let mut bytes = [0; 32];
+        bytes[..name.len()].copy_from_slice(name.as_bytes());
+        Title {
+            owner: OwnerMark::new(bytes),
+            rules: Rules::default(),
+        }
     }
 
     fn keys(owner_keys: u32) -> OwnerKeys {
@@ -94,6 +119,20 @@ mod tests {
             assert_eq!(taken, is_kept.then(|| key("a")), "{hours}");
             assert_eq!(keys.take(start, "a"), None);
             assert!(keys.by_room.is_empty() && keys.by_age.is_empty());
+            let forgotten = (!is_kept).then(|| "a".to_owned());
+            assert_eq!(keys.take_forgotten(), Vec::from_iter(forgotten));
+        }
+    }
+
+    #[test]
+    fn what_is_restored_is_kept_for_the_rest_of_its_time() {
+        let start = Instant::now();
+        for (left, hours, is_kept) in [(2, 1, true), (2, 2, false), (48, 23, true), (48, 24, false)]
+        {
+            let mut keys = keys(10);
+            keys.restore(start, "a".into(), key("a"), left * HOUR);
+            let taken = keys.take(start + hours * HOUR, "a");
+            assert_eq!(taken.is_some(), is_kept, "{left} {hours}");
         }
     }
 

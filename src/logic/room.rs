@@ -3,6 +3,7 @@
 //! Pure: words of members and facts about media come in, words and orders for media go out.
 
 mod chat;
+mod draining;
 mod forwards;
 mod gestures;
 mod holds;
@@ -34,15 +35,16 @@ use crate::logic::limits::Limits;
 use crate::logic::topology::{Tally, Topology, TopologyConfig, TopologyEffect, TopologyInput};
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
 use crate::protocol::event::Event;
-use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{
     IceServer, Mode, RecordingSign, ResumeTicket, Rules, ServerFrame, ServerMessage,
 };
 
 use chat::History;
+use draining::Draining;
 use members::{Attendee, Roster};
 use news::{Change, News};
+use owner::Ownership;
 use permissions::{NotAllowed, Standing};
 use quota::Talk;
 pub use recording::RecordingScope;
@@ -87,7 +89,7 @@ pub struct Room {
     grace_due: Option<Instant>,
     is_closed: bool,
     topology: Topology,
-    owner_key: Option<OwnerKey>,
+    ownership: Ownership,
     rules: Rules,
     tally: Tally,
     roster: Roster,
@@ -100,6 +102,7 @@ pub struct Room {
     history: History,
     speakers: Vec<MemberId>,
     recording: Option<RecordingSign>,
+    draining: Draining,
     is_forwarded: bool,
     /// A program around the node listens.
     is_tapped: bool,
@@ -117,7 +120,7 @@ impl Room {
             grace_due: None,
             is_closed: false,
             topology: Topology::new(now, config.topology),
-            owner_key: None,
+            ownership: Ownership::default(),
             rules: Rules::default(),
             tally: Tally::default(),
             roster: Roster::default(),
@@ -128,6 +131,7 @@ impl Room {
             history: History::default(),
             speakers: Vec::new(),
             recording: None,
+            draining: Draining::default(),
             is_forwarded: false,
             is_tapped: false,
             config,
@@ -148,7 +152,7 @@ impl Room {
                 token,
                 id,
             } => {
-                let role = self.role_for(newcomer.owner_key.as_ref());
+                let role = self.role_for(newcomer.owner_key);
                 let limits = &self.config.limits;
                 let mut attendee = Attendee::new(now, member, newcomer, token, limits);
                 attendee.role = role;
@@ -181,6 +185,7 @@ impl Room {
             RoomInput::Forwarded { sources } => self.be_forwarded(now, &sources, out),
             RoomInput::RecordingThinned(thinned) => self.be_thinned(thinned, out),
             RoomInput::Tapped { active } => self.be_tapped(now, active, out),
+            RoomInput::Drain { until } => self.drain(now, until, out),
             RoomInput::Close { reason } => self.close(now, reason, out),
         }
     }
@@ -322,10 +327,12 @@ impl Room {
         self.topology.handle(now, input, &mut effects);
         let resume = self.ticket(&attendee);
         self.roster.push(attendee);
+        self.ownership.enter();
         self.empty_since = None;
         self.silence_due
             .get_or_insert(now + self.config.limits.silence());
         out.push(answer(member, self.joined(member, resume, id)));
+        self.tell_of_draining(now, member, out);
         // First where the room moves, or everybody would begin a direct path that is not to be.
         self.announce(now, effects, Some(member), out);
         let arrival = self.news.came(member);

@@ -19,6 +19,7 @@ use crate::logic::record::thinning::Backlog;
 use crate::logic::room::{
     MediaFact, MediaOrder, RecordingScope, Room, RoomEffect, RoomInput, SeatOrder, Watch,
 };
+use crate::logic::titles::Title;
 use crate::media::lines::SeatCount;
 use crate::media::outlet::Outlet;
 use crate::media::outputs::Outputs;
@@ -86,6 +87,8 @@ impl std::ops::AddAssign for Sizes {
 pub struct Conference {
     /// Decides.
     pub room: Room,
+    /// What the log calls it.
+    pub number: u64,
     slot: usize,
     connections: BTreeMap<MemberId, ConnectionId>,
     pub(super) by_member: BTreeMap<MemberId, usize>,
@@ -102,6 +105,8 @@ pub struct Conference {
     pub(super) taps: Vec<Recording>,
     /// What that program knows of the room, if it wants to.
     pub(super) watch: Option<Watch>,
+    /// What was told of its owner.
+    pub(super) title_told: Option<Title>,
     pub(super) next_track: u32,
     room_wake: Option<(Instant, &'static str)>,
     transport_wake: Option<(Instant, &'static str)>,
@@ -116,6 +121,7 @@ impl Conference {
         Self {
             room_wake: room.poll_timeout(),
             room,
+            number: 0,
             slot,
             connections: BTreeMap::new(),
             by_member: BTreeMap::new(),
@@ -128,6 +134,7 @@ impl Conference {
             outputs: None,
             taps: Vec::new(),
             watch: None,
+            title_told: None,
             next_track: 0,
             transport_wake: None,
             tick_at: None,

@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use crate::logic::forward::codec::MediaKind;
 use crate::logic::forward::leg::{Leg, LegConfig, Resend, SourceInfo, Verdict};
 use crate::logic::forward::packet::Facts;
+use crate::logic::forward::pressure::Relief;
 use crate::logic::forward::reports::{
     ClockMap, LegReports, LegState, NtpClock, NtpTime, SenderReport,
 };
@@ -37,6 +38,8 @@ pub struct Outlet {
     active: bool,
     /// The track on it is muted.
     muted: bool,
+    /// What is left out as the shard is behind.
+    relief: Relief,
     media: StreamState,
     rtx: Option<StreamState>,
     reports: LegReports,
@@ -64,6 +67,7 @@ impl Outlet {
             track: None,
             active: line.active,
             muted: false,
+            relief: Relief::None,
             media: StreamState::new(line.ssrc),
             rtx: line.rtx_ssrc.map(StreamState::new),
             reports: LegReports::new(now, clock_rate),
@@ -83,8 +87,21 @@ impl Outlet {
         self.pause(now);
     }
 
+    /// Leaves out what a shard that is behind does not send. Sound is never left out.
+    pub fn relieve(&mut self, now: Instant, relief: Relief) {
+        if self.kind == MediaKind::Audio || self.relief == relief {
+            return;
+        }
+        self.relief = relief;
+        let lowest = (relief != Relief::None).then_some(0);
+        self.leg.set_max_layer(now, lowest);
+        self.pause(now);
+    }
+
     fn pause(&mut self, now: Instant) {
-        self.leg.set_paused(now, self.muted || !self.active);
+        let is_left_out = self.relief == Relief::Pictures;
+        let is_paused = self.muted || !self.active || is_left_out;
+        self.leg.set_paused(now, is_paused);
     }
 
     /// Puts a track on the outlet, or takes it off.

@@ -3,15 +3,19 @@
 //! Datagrams, words and the time come in; datagrams and words go out. Nothing waits, nothing is
 //! shared: from a datagram in to datagrams out there is no channel, no lock and no await.
 
+mod agenda;
+mod containment;
 mod counters;
 mod forwards;
 mod recordings;
+mod relief;
 mod taps;
+mod titles;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use motet_turn::stun;
 use rand::rngs::StdRng;
@@ -26,11 +30,13 @@ use crate::logic::record::thinning::Backlog;
 use crate::logic::room::{
     Newcomer, Origin, RecordingScope, Room, RoomConfig, RoomEvent, RoomInput,
 };
+use crate::logic::titles::{OwnerMark, Title};
 use crate::media::conference::{Conference, Sizes, Surroundings, earlier};
 use crate::media::demux::{Kind, classify};
 use crate::media::egress::SendArena;
 use crate::media::ice;
 use crate::media::outputs::Wish;
+use crate::media::owner_mark::mark_of;
 use crate::media::peer::Transport;
 use crate::media::recording::Word;
 use crate::media::relay::{Inside, Relay, RelayConfig, RelaySockets};
@@ -42,6 +48,7 @@ use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{MemberKind, Mode, RecordingEnd, ServerFrame, ServerMessage};
 
+use agenda::Agenda;
 pub use counters::{Counters, Dropped};
 use forwards::Forwards;
 
@@ -126,6 +133,11 @@ pub enum ShardCommand {
         candidates: Vec<SocketAddr>,
         /// Under which addresses relays are given, at most one of each family.
         relays: Vec<IpAddr>,
+    },
+    /// The node is about to stop: those in rooms are told.
+    Drain {
+        /// How long they may stay, at most.
+        patience: Duration,
     },
     /// The node stops: everyone is told.
     Shutdown,
@@ -259,6 +271,22 @@ pub enum ShardEffect {
         /// Its name.
         room: String,
     },
+    /// A room has an owner, or had one: to be kept for the next start.
+    Owned {
+        /// The room's name.
+        room: String,
+        /// Whose it is, and what they decided.
+        title: Title,
+        /// The room is there no more.
+        is_gone: bool,
+        /// Who is told next that they own it: not before it is kept.
+        newcomer: Option<ConnectionId>,
+    },
+    /// Nothing is kept of a room any more.
+    Disowned {
+        /// Its name.
+        room: String,
+    },
     /// A room is gone: its name is free.
     RoomClosed {
         /// Its name.
@@ -309,10 +337,18 @@ pub struct Shard {
     connections: BTreeMap<ConnectionId, (usize, MemberId)>,
     agenda: Agenda,
     forwards: Forwards,
+    strain: relief::Strain,
     counters: Counters,
     stun: Vec<u8>,
     /// A program around the node wants to know what happens.
     is_watched: bool,
+    /// The log knows rooms by number: the name of an open room is its only secret.
+    rooms_made: u64,
+    is_draining: bool,
+    is_stopping: bool,
+    /// The next room that acts panics.
+    #[cfg(test)]
+    fault: bool,
     /// Datagrams that the sockets refused; told by the rim.
     pub send_failures: u64,
     /// How much waits for the writer of recordings; shared with it by the rim.
@@ -336,9 +372,15 @@ impl Shard {
             connections: BTreeMap::new(),
             agenda: Agenda::default(),
             forwards: Forwards::new(config.outputs),
+            strain: relief::Strain::default(),
             counters: Counters::default(),
             stun: Vec::new(),
             is_watched: false,
+            rooms_made: 0,
+            is_draining: false,
+            is_stopping: false,
+            #[cfg(test)]
+            fault: false,
             send_failures: 0,
         }
     }
@@ -469,7 +511,7 @@ impl Shard {
                     name,
                     kind,
                     sfu_only,
-                    owner_key,
+                    owner_key: owner_key.as_ref().map(mark_of),
                     pass,
                 };
                 self.join(now, connection, room, (newcomer, id), out);
@@ -535,7 +577,16 @@ impl Shard {
                 self.forwards.add_own(&candidates, &relays);
                 self.transport.candidates = candidates.into();
             }
+            ShardCommand::Drain { patience } => {
+                self.is_draining = true;
+                let until = now + patience;
+                let slots: Vec<_> = self.by_name.values().copied().collect();
+                for slot in slots {
+                    self.tell(now, slot, RoomInput::Drain { until }, out);
+                }
+            }
             ShardCommand::Shutdown => {
+                self.is_stopping = true;
                 let slots: Vec<_> = self.by_name.values().copied().collect();
                 for slot in slots {
                     self.tell(
@@ -559,7 +610,7 @@ impl Shard {
         (newcomer, id): (Newcomer, Option<RequestId>),
         out: &mut ShardOutput,
     ) {
-        let Some(slot) = self.room_of_join(now, &room, newcomer.owner_key.as_ref()) else {
+        let Some(slot) = self.room_of_join(now, &room, newcomer.owner_key) else {
             let message = "this node holds as many rooms as it may".to_owned();
             let message = ServerMessage::Error {
                 id,
@@ -570,6 +621,7 @@ impl Shard {
             out.effects.push(ShardEffect::Send { connection, frame });
             return out.effects.push(ShardEffect::NoRoom { room });
         };
+        self.tell_title(slot, Some(connection), out);
         let member = MemberId(self.rng.random());
         let token = self.token();
         self.connections.insert(connection, (slot, member));
@@ -596,11 +648,11 @@ impl Shard {
     }
 
     /// Whoever makes a room gives it their key, unless somebody else's is still kept for it.
-    fn room_of_join(&mut self, now: Instant, name: &str, key: Option<&OwnerKey>) -> Option<usize> {
+    fn room_of_join(&mut self, now: Instant, name: &str, key: Option<OwnerMark>) -> Option<usize> {
         if let Some(&slot) = self.by_name.get(name) {
             return Some(slot);
         }
-        self.new_room(now, name, Origin::Join, |kept| kept.or(key.cloned()))
+        self.new_room(now, name, Origin::Join, |kept| kept.or(key))
     }
 
     /// A WebSocket goes on where another was lost, if the room knows it.
@@ -613,9 +665,11 @@ impl Shard {
         out: &mut ShardOutput,
     ) {
         let slot = self.by_name.get(room).copied();
+        let panics = self.counters.room_panics;
         if let Some(slot) = slot {
             self.tell(now, slot, input, out);
-        } else {
+        }
+        if slot.is_none() || self.counters.room_panics > panics {
             let message = ServerMessage::Error {
                 id,
                 code: ErrorCode::ResumeFailed,
@@ -645,22 +699,30 @@ impl Shard {
         now: Instant,
         name: &str,
         origin: Origin,
-        choose: impl FnOnce(Option<OwnerKey>) -> Option<OwnerKey>,
+        choose: impl FnOnce(Option<OwnerMark>) -> Option<OwnerMark>,
     ) -> Option<usize> {
         if self.by_name.len() >= self.room_config.limits.rooms as usize {
             return None;
         }
-        let owner_key = choose(self.owner_keys.take(now, name));
+        let kept = self.owner_keys.take(now, name);
+        let owner = choose(kept.map(|title| title.owner));
+        // What another owner decided is theirs.
+        let rules = kept.filter(|kept| owner == Some(kept.owner));
         let room = Room::new(now, name.to_owned(), origin, self.room_config.clone());
-        let room = room.owned_by(owner_key);
+        let room = room.owned_by(owner);
+        let room = room.ruled_by(rules.map(|kept| kept.rules).unwrap_or_default());
+        self.rooms_made += 1;
+        let number = self.rooms_made;
         let mut conference = Conference::new(room, self.rooms.next());
+        conference.number = number;
         if self.is_watched {
             conference.watch();
         }
         let slot = self.rooms.insert(conference);
         self.by_name.insert(name.to_owned(), slot);
         self.reschedule(now, slot);
-        tracing::info!(room = name, "room opened");
+        tracing::info!(room = number, "room opened");
+        tracing::debug!(room = number, name, "its name");
         Some(slot)
     }
 
@@ -682,8 +744,10 @@ impl Shard {
             }
             Question::CreateRoom { name, .. } if self.by_name.contains_key(&name) => Value::Null,
             Question::CreateRoom { name, owner_key } => {
-                let slot = self.new_room(now, &name, Origin::Rest, |kept| owner_key.or(kept));
+                let owner = owner_key.as_ref().map(mark_of);
+                let slot = self.new_room(now, &name, Origin::Rest, |kept| owner.or(kept));
                 if let Some(slot) = slot {
+                    self.tell_title(slot, None, out);
                     self.with_room(now, slot, out, Conference::tell_changes);
                 }
                 match slot {
@@ -746,6 +810,8 @@ impl Shard {
         let relay = relay.map(Relay::counters).unwrap_or_default();
         let now = json!({
             "rooms": self.by_name.len(),
+            "relief": self.relief(),
+            "draining": usize::from(self.is_draining),
             "meshRooms": self.by_name.len() - sfu_rooms,
             "sfuRooms": sfu_rooms,
             "irregularPairs": irregular_pairs,
@@ -779,6 +845,7 @@ impl Shard {
         self.with_room(now, slot, out, |conference, around| {
             conference.handle(now, input, around)
         });
+        self.tell_title(slot, None, out);
         self.drop_if_over(now, slot, out);
         self.make_way(now, out);
     }
@@ -790,22 +857,10 @@ impl Shard {
         out: &mut ShardOutput,
         act: impl FnOnce(&mut Conference, &mut Surroundings<'_>),
     ) {
-        let Some(conference) = self.rooms.get_mut(slot) else {
-            return;
-        };
         let closed_from = out.effects.len();
-        let mut around = Surroundings {
-            transport: &self.transport,
-            limits: &self.room_config.limits,
-            switchboard: &mut self.switchboard,
-            relay: &mut self.relay,
-            rng: &mut self.rng,
-            wall: &self.wall,
-            counters: &mut self.counters,
-            backlog: &self.backlog,
-            out,
-        };
-        act(conference, &mut around);
+        if self.act(slot, out, act).is_none() {
+            self.bury(now, slot, out);
+        }
         for effect in &out.effects[closed_from..] {
             if let ShardEffect::Close { connection, reason } = effect {
                 self.connections.remove(connection);
@@ -874,8 +929,11 @@ impl Shard {
         self.with_room(now, slot, out, |conference, around| {
             conference.close_all(now, around)
         });
-        let room = self.rooms.remove(slot).map(|conference| conference.room);
-        let owner_key = room.as_ref().and_then(Room::owner_key).cloned();
+        let conference = self.rooms.remove(slot);
+        let number = conference.as_ref().map(|conference| conference.number);
+        tracing::info!(room = number, "room closed");
+        let room = conference.map(|conference| conference.room);
+        let title = room.as_ref().and_then(Room::title_left);
         self.agenda.set(slot, None);
         let Some(name) = self
             .by_name
@@ -886,8 +944,8 @@ impl Shard {
             return;
         };
         self.by_name.remove(&name);
-        if let Some(key) = owner_key {
-            self.owner_keys.keep(now, name.clone(), key);
+        if let Some(title) = title {
+            self.leave_title(now, &name, title, out);
         }
         out.effects.push(ShardEffect::RoomClosed { room: name });
     }
@@ -924,40 +982,5 @@ fn keeps(conference: &Conference, member: MemberId) -> bool {
     conference.room.has(member) || conference.room.awaits(member)
 }
 
-/// When each room wants to be woken.
-#[derive(Debug, Default)]
-struct Agenda {
-    by_room: Vec<Option<(Instant, &'static str)>>,
-    by_time: BTreeSet<(Instant, usize)>,
-}
-
-impl Agenda {
-    fn set(&mut self, room: usize, wake: Option<(Instant, &'static str)>) {
-        if self.by_room.len() <= room {
-            self.by_room.resize(room + 1, None);
-        }
-        if self.by_room[room] == wake {
-            return;
-        }
-        if let Some((at, _)) = self.by_room[room] {
-            self.by_time.remove(&(at, room));
-        }
-        if let Some((at, _)) = wake {
-            self.by_time.insert((at, room));
-        }
-        self.by_room[room] = wake;
-    }
-
-    fn due(&self, now: Instant) -> Vec<usize> {
-        self.by_time
-            .iter()
-            .take_while(|(at, _)| *at <= now)
-            .map(|&(_, room)| room)
-            .collect()
-    }
-
-    fn next(&self) -> Option<(Instant, &'static str)> {
-        let &(_, room) = self.by_time.first()?;
-        self.by_room.get(room).copied().flatten()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,14 @@ impl Switchboard {
         self.given_up.retain(|other| *other != key);
     }
 
+    /// Forgets every peer connection of a room.
+    pub fn release_room(&mut self, room: usize) {
+        let places = self.places.entries();
+        let of_room = places.filter(|(_, place)| place.room == room);
+        let keys: Vec<PeerKey> = of_room.map(|(at, _)| PeerKey(at as u32)).collect();
+        keys.into_iter().for_each(|key| self.release(key));
+    }
+
     /// Peer connections that there are.
     pub fn len(&self) -> usize {
         self.places.iter().count()
@@ -151,8 +159,10 @@ mod tests {
         switchboard.expect(keys[1], Household::default(), 2);
         switchboard.release(keys[2]);
         assert_eq!(switchboard.next_given_up(), None, "gone by itself");
+        switchboard.release_room(1);
+        assert_eq!(switchboard.len(), 2);
         switchboard.release(keys[1]);
-        switchboard.release(keys[3]);
+        switchboard.release_room(0);
         assert_eq!((switchboard.len(), switchboard.half_open()), (0, 0));
         assert!(switchboard.is_empty());
     }

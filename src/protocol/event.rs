@@ -110,6 +110,7 @@ fn weigh(message: &ServerMessage) -> usize {
         | ServerMessage::Rules(_)
         | ServerMessage::Reaction { .. }
         | ServerMessage::Pong { .. }
+        | ServerMessage::Draining { .. }
         | ServerMessage::Bye { .. } => 0,
     };
     FIXED_BYTES + variable

@@ -31,6 +31,8 @@ pub enum ErrorCode {
     RoomFull,
     /// The node holds as many rooms as it may.
     NodeFull,
+    /// The node is about to stop and takes no new rooms.
+    Draining,
     /// Nobody of that id is in the room.
     NoSuchMember,
     /// The source is not published.
@@ -72,4 +74,6 @@ pub enum Reason {
     Replaced,
     /// The node stops.
     Shutdown,
+    /// The room failed on the node; nothing that anybody in it is to blame for.
+    Failed,
 }

@@ -228,6 +228,11 @@ pub enum ServerMessage {
         #[cfg_attr(test, ts(optional))]
         id: Option<RequestId>,
     },
+    /// The node is about to stop: who is in a room may stay for so long, and new rooms are refused.
+    Draining {
+        /// How long, at most.
+        seconds: u32,
+    },
     /// The last message: the connection closes.
     Bye {
         /// Why.

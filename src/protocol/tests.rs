@@ -586,6 +586,10 @@ fn what_the_node_says_is_spelled_like_this() {
         ),
         (ServerMessage::Pong { id: None }, json!({"type": "pong"})),
         (
+            ServerMessage::Draining { seconds: 20 },
+            json!({"type": "draining", "seconds": 20}),
+        ),
+        (
             ServerMessage::Bye {
                 reason: Reason::RoomClosed,
             },

@@ -7,6 +7,7 @@
     clippy::disallowed_methods
 )]
 
+pub mod canaries;
 pub mod turn;
 
 use std::io::{BufRead, BufReader, Read};
@@ -16,7 +17,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use canaries::Canaries;
 use futures_util::{SinkExt, StreamExt};
+use nix::sys::signal::Signal;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::TcpMaxSeg;
 use serde_json::{Value, json};
@@ -61,6 +64,8 @@ pub fn motet() -> Command {
 #[derive(Debug)]
 pub struct Node {
     process: Child,
+    /// What it must not log.
+    pub canaries: Canaries,
     pub http: SocketAddr,
     pub media: Vec<SocketAddr>,
     /// Other words of the line for programs, such as `metrics`.
@@ -75,6 +80,9 @@ impl Node {
         command.args(["--http-listen", "127.0.0.1:0", "--media-port", "0"]);
         let relays = format!("{}-{}", RELAY_PORTS.start(), RELAY_PORTS.end());
         command.args(["--media-ip", "127.0.0.1", "--relay-ports", &relays]);
+        if !flags.contains(&"--drain-seconds") {
+            command.args(["--drain-seconds", "0"]);
+        }
         command.args(flags);
         Node::spawn(command)
     }
@@ -97,8 +105,11 @@ impl Node {
         }
         let mut process = command
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
+        let canaries = Canaries::default();
+        canaries.listen(process.stderr.take().expect("its log"));
         let output = process.stdout.take().expect("its output");
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
@@ -126,6 +137,7 @@ impl Node {
         let http = value("http=").parse().unwrap();
         Node {
             process,
+            canaries,
             http,
             media,
             said: line,
@@ -140,8 +152,12 @@ impl Node {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let pid = nix::unistd::Pid::from_raw(self.pid());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid()), signal).unwrap();
     }
 
     /// Waits until the process ends.
@@ -159,6 +175,10 @@ impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let sung = self.canaries.sung();
+        if !std::thread::panicking() {
+            assert!(sung.is_empty(), "the log tells secrets: {sung:#?}");
+        }
     }
 }
 
@@ -204,6 +224,7 @@ pub fn run(command: &mut Command) -> (i32, String, String) {
 /// A WebSocket to a node.
 pub struct Client {
     pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    canaries: Canaries,
 }
 
 /// The opening handshake's request.
@@ -229,21 +250,31 @@ impl Client {
         let (socket, _) = tokio_tungstenite::client_async(request, stream)
             .await
             .unwrap();
-        Client { socket }
+        Client {
+            socket,
+            canaries: node.canaries.clone(),
+        }
     }
 
     /// Opens a WebSocket as the web client does.
     pub async fn connect(node: &Node) -> Client {
         let headers = [("sec-websocket-protocol", "motet.v1")];
-        Client::open(handshake(node, &headers))
-            .await
-            .expect("the WebSocket opens")
+        let client = Client::open(handshake(node, &headers)).await;
+        let mut client = client.expect("the WebSocket opens");
+        client.canaries = node.canaries.clone();
+        if let MaybeTlsStream::Plain(stream) = client.socket.get_ref() {
+            client.canaries.keep_address(stream.local_addr().unwrap());
+        }
+        client
     }
 
     /// Opens a WebSocket with that handshake; the response, if it is refused.
     pub async fn open(request: Request<()>) -> Result<Client, Box<Response<Option<Vec<u8>>>>> {
         match tokio_tungstenite::connect_async(request).await {
-            Ok((socket, _)) => Ok(Client { socket }),
+            Ok((socket, _)) => Ok(Client {
+                socket,
+                canaries: Canaries::default(),
+            }),
             Err(Error::Http(response)) => Err(response),
             Err(error) => panic!("{error}"),
         }
@@ -262,6 +293,7 @@ impl Client {
 
     /// Says something.
     pub async fn say(&mut self, message: Value) {
+        self.canaries.said(&message);
         self.say_text(&message.to_string()).await;
     }
 
@@ -271,6 +303,11 @@ impl Client {
             .send(Message::text(text))
             .await
             .expect("it is sent");
+    }
+
+    /// Says something to a node that may have closed by then.
+    pub async fn socket_send_text(&mut self, text: &str) -> bool {
+        self.socket.send(Message::text(text)).await.is_ok()
     }
 
     /// Closes with that code (0: with none) and leaves it at that.
@@ -288,7 +325,9 @@ impl Client {
         loop {
             match self.next().await {
                 Some(Message::Text(text)) => {
-                    return serde_json::from_str(text.as_str()).expect("JSON");
+                    let message = serde_json::from_str(text.as_str()).expect("JSON");
+                    self.canaries.said(&message);
+                    return message;
                 }
                 Some(Message::Ping(_)) => {}
                 other => panic!("expected a message, got {other:?}"),

@@ -460,6 +460,8 @@ impl World {
             | ShardEffect::Tapped { .. }
             | ShardEffect::Event { .. }
             | ShardEffect::NoRoom { .. }
+            | ShardEffect::Owned { .. }
+            | ShardEffect::Disowned { .. }
             | ShardEffect::RoomClosed { .. } => {}
         }
     }

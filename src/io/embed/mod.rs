@@ -113,7 +113,7 @@ impl Node {
     }
 
     /// Says goodbye to everyone, ends what is recorded, and ends the threads: 3 s at most, and
-    /// recordings whole. [`Events`] and taps end with it.
+    /// up to 5 s more until recordings are whole. [`Events`] and taps end with it.
     pub async fn stop(self) {
         let Self { server, leash } = self;
         server.stop().await;

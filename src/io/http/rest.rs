@@ -51,6 +51,10 @@ pub(super) async fn ready(State(node): State<Arc<Node>>) -> Result<&'static str,
     if node.is_stopping() {
         return Err(unavailable("The node is shutting down.".to_owned()));
     }
+    if node.rim.lobby().is_draining() {
+        let detail = "The node is about to stop: what goes on does, and no new rooms are taken.";
+        return Err(unavailable(detail.to_owned()));
+    }
     match node.stats().await {
         Ok(_) => Ok("ok\n"),
         Err(error) => Err(unavailable(format!("{error}."))),
@@ -133,6 +137,9 @@ pub(super) async fn create_room(
     };
     let answer = node.shard(shard).ask(question).await;
     node.rim.lobby().arrived(&name);
+    if let Some(owners) = node.rim.owners.get() {
+        owners.kept().wait().await;
+    }
     match answer? {
         Value::Null => {
             let detail = format!("There is a room called {name:?} already.");

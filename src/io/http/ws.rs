@@ -94,6 +94,7 @@ pub(super) fn close_code(reason: Reason) -> (u16, &'static str) {
         Reason::Removed => (4003, "removed by the owner"),
         Reason::Denied => (4004, "not let in"),
         Reason::Replaced => (4005, "another connection goes on"),
+        Reason::Failed => (1011, "the room failed"),
     }
 }
 
@@ -558,12 +559,13 @@ fn standing(membership: Membership) -> Standing {
     }
 }
 
-/// A client that means to go says so (RFC 6455 §7.4.1: 1000, or 1001 when its page is closed).
-/// Anything else may be an accident.
+/// A client that means to go says so (RFC 6455 §7.4.1: 1000, or 1001 when its page is closed). Most programs close
+/// without a code (what others then call 1005): that too is somebody's will, as a network that is gone sends no close
+/// frame. Any other code may be an accident.
 fn reason_for(frame: Option<&CloseFrame>) -> Reason {
     match frame.map(|frame| u16::from(frame.code)) {
-        Some(1000 | 1001) => Reason::Left,
-        _ => Reason::Lost,
+        None | Some(1000 | 1001) => Reason::Left,
+        Some(_) => Reason::Lost,
     }
 }
 

@@ -119,7 +119,8 @@ impl Writer {
     }
 
     fn begin(&mut self, id: &Arc<str>, manifest: Manifest, ogg: bool) {
-        tracing::info!(recording = %id, room = manifest.room, "recording begins");
+        tracing::info!(recording = %id, "recording begins");
+        tracing::debug!(recording = %id, room = manifest.room, "of that room");
         match Folder::create(self.store.folder(id)) {
             Ok(folder) => {
                 let recorder = Recorder::new(manifest, ogg, self.limits, &mut self.commands);

@@ -11,6 +11,7 @@ pub mod leg;
 pub mod missing;
 pub mod packet;
 pub mod pli;
+pub mod pressure;
 #[cfg(test)]
 pub(crate) mod publisher;
 pub mod rate;

@@ -1,27 +1,61 @@
 //! Whose room it is.
 
 use crate::ids::MemberId;
+use crate::logic::titles::{OwnerMark, Title};
 use crate::protocol::event::Event;
-use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::ErrorCode;
-use crate::protocol::server::{Knock, Role, ServerMessage};
+use crate::protocol::server::{Knock, Role, Rules, ServerMessage};
 
 use super::members::Attendee;
 use super::{Refusal, Room, RoomEffect};
 
+/// Whose a room is.
+#[derive(Debug, Default)]
+pub(super) struct Ownership {
+    owner: Option<OwnerMark>,
+    /// Somebody was let in.
+    was_entered: bool,
+}
+
+impl Ownership {
+    /// Somebody is let in.
+    pub(super) fn enter(&mut self) {
+        self.was_entered = true;
+    }
+}
+
 impl Room {
-    /// The room, with the key that makes owners; without one it stays without an owner.
-    pub fn owned_by(self, owner_key: Option<OwnerKey>) -> Room {
-        Room { owner_key, ..self }
+    /// The room, with the mark of the key that makes owners; without one it stays without an owner.
+    pub fn owned_by(mut self, owner: Option<OwnerMark>) -> Room {
+        self.ownership.owner = owner;
+        self
     }
 
-    /// What makes owners; to be kept when the room is gone.
-    pub fn owner_key(&self) -> Option<&OwnerKey> {
-        self.owner_key.as_ref()
+    /// The room, with what its owner decided before it was there.
+    pub fn ruled_by(self, rules: Rules) -> Room {
+        Room { rules, ..self }
     }
 
-    pub(super) fn role_for(&self, key: Option<&OwnerKey>) -> Role {
-        match (&self.owner_key, key) {
+    /// Who owns the room, and what they decided.
+    pub fn title(&self) -> Option<Title> {
+        let owner = self.ownership.owner?;
+        let rules = self.rules;
+        Some(Title { owner, rules })
+    }
+
+    /// What of it outlives the room: what was decided is for those who were in it. Where nobody was let in, it
+    /// has not been lived up yet.
+    pub fn title_left(&self) -> Option<Title> {
+        let title = self.title()?;
+        let rules = match self.ownership.was_entered {
+            true => Rules::default(),
+            false => title.rules,
+        };
+        Some(Title { rules, ..title })
+    }
+
+    pub(super) fn role_for(&self, key: Option<OwnerMark>) -> Role {
+        match (self.ownership.owner, key) {
             (Some(owners), Some(key)) if owners == key => Role::Owner,
             _ => Role::Guest,
         }

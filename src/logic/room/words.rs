@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::ids::{ConnectionId, MemberId};
 use crate::logic::household::Pass;
+use crate::logic::titles::OwnerMark;
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
 use crate::protocol::event::Event;
-use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{MemberKind, RecordingEnd, RecordingSign, ServerFrame};
 
@@ -81,6 +82,11 @@ pub enum RoomInput {
         /// From now on.
         active: bool,
     },
+    /// The node is about to stop.
+    Drain {
+        /// When, at the latest.
+        until: Instant,
+    },
     /// Everyone is sent away; the room is over.
     Close {
         /// Why.
@@ -97,8 +103,8 @@ pub struct Newcomer {
     pub kind: MemberKind,
     /// They are served over the node always.
     pub sfu_only: bool,
-    /// What makes them the owner, perhaps.
-    pub owner_key: Option<OwnerKey>,
+    /// The mark of what makes them the owner, perhaps.
+    pub owner_key: Option<OwnerMark>,
     /// From where they come; it counts them until they are gone.
     pub pass: Pass,
 }

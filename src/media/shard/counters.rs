@@ -60,6 +60,10 @@ pub struct Counters {
     pub switches: Switches,
     /// Those that did not come about.
     pub rollbacks: u64,
+    /// Times that the shard was so far behind that more was left out.
+    pub reliefs: u64,
+    /// Rooms that panicked, and were closed.
+    pub room_panics: u64,
     /// Frames of recordings that the disk was too slow for.
     pub frames_not_recorded: u64,
 }

@@ -48,6 +48,15 @@ impl Forwards {
         self.rooms.iter().count()
     }
 
+    /// The sockets of a room's outputs.
+    pub(super) fn numbers_of(&self, room: usize) -> Vec<u16> {
+        let sockets = self.rooms.entries();
+        let of_room = sockets.filter(|(_, other)| **other == room);
+        of_room
+            .filter_map(|(number, _)| u16::try_from(number).ok())
+            .collect()
+    }
+
     fn allows(&self, wish: &Wish) -> bool {
         let policy = self.policy.as_ref();
         policy.is_some_and(|policy| policy.lists(wish.rtp_to()) && policy.lists(wish.rtcp_to()))

@@ -9,8 +9,8 @@ use crate::logic::household::Pass;
 use crate::logic::room::{
     MediaFact, MediaOrder, Newcomer, Origin, Room, RoomConfig, RoomEffect, RoomInput,
 };
+use crate::logic::titles::OwnerMark;
 use crate::protocol::client::{ClientFrame, RequestId};
-use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{
     Knock, Member, MemberKind, PathException, Role, Rules, Seat, ServerFrame, ServerMessage,
@@ -161,7 +161,7 @@ impl Table {
         &mut self,
         member: u64,
         sfu_only: bool,
-        owner_key: Option<OwnerKey>,
+        owner_key: Option<OwnerMark>,
         id: Option<RequestId>,
     ) {
         self.arrive_by(member, MemberKind::Client, (sfu_only, owner_key), id);
@@ -171,7 +171,7 @@ impl Table {
         &mut self,
         member: u64,
         kind: MemberKind,
-        (sfu_only, owner_key): (bool, Option<OwnerKey>),
+        (sfu_only, owner_key): (bool, Option<OwnerMark>),
         id: Option<RequestId>,
     ) {
         let member = MemberId(member);
@@ -539,8 +539,8 @@ impl Client {
 }
 
 /// What makes the owners of the rooms here that have one.
-pub(super) fn owner_key() -> OwnerKey {
-    OwnerKey::try_from("0123456789abcdef".to_owned()).unwrap()
+pub(super) fn owner_key() -> OwnerMark {
+    OwnerMark::new(*b"0123456789abcdef0123456789abcdef")
 }
 
 fn is_answer(message: &ServerMessage) -> bool {

@@ -7,9 +7,9 @@ use crate::ids::MemberId;
 use crate::logic::household::{Held, Household, Pass};
 use crate::logic::limits::Limits;
 use crate::logic::room::{MediaOrder, Origin, RoomConfig, RoomInput};
+use crate::logic::titles::{OwnerMark, Title};
 use crate::logic::topology::{Policy, TopologyConfig};
 use crate::protocol::client::Source;
-use crate::protocol::owner_key::OwnerKey;
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{RecordingEnd, RecordingSign, Role, Rules, ServerMessage};
 
@@ -68,7 +68,7 @@ fn lobby_of(count: u64) -> Table {
 
 #[test]
 fn the_key_makes_owners_and_nothing_else_does() {
-    let other = OwnerKey::try_from("0123456789abcdeX".to_owned()).unwrap();
+    let other = OwnerMark::new(*b"0123456789abcdef0123456789abcdeX");
     let cases = [
         (true, Some(owner_key()), Role::Owner),
         (true, Some(other), Role::Guest),
@@ -603,11 +603,32 @@ fn the_end_is_for_everyone_and_those_who_wait() {
     }
 }
 
+/// What was decided before a restart holds after it, also when strangers come first.
+#[test]
+fn rules_are_taken_over_and_left_only_by_a_room_that_nobody_was_in() {
+    let rules = Rules {
+        locked: true,
+        lobby: false,
+    };
+    let owner = owner_key();
+    let mut table = Table::owned(RoomConfig::default());
+    table.room = table.room.ruled_by(rules);
+    table.join(2);
+    assert_eq!(table.refusal(2), Some(ErrorCode::RoomLocked));
+    assert_eq!(table.room.title_left(), Some(Title { owner, rules }));
+    table.arrive(1, false, Some(owner), None);
+    assert_eq!(table.room.members(), 1);
+    assert_eq!(table.room.title(), Some(Title { owner, rules }));
+    let rules = Rules::default();
+    assert_eq!(table.room.title_left(), Some(Title { owner, rules }));
+}
+
 #[test]
 fn a_reserved_room_waits_for_its_owner() {
     let table = Table::with_origin(RoomConfig::default(), Origin::Rest);
     let room = table.room.owned_by(Some(owner_key()));
-    assert_eq!(room.owner_key(), Some(&owner_key()));
+    let title = room.title().unwrap();
+    assert_eq!(title.owner, owner_key());
     assert!(
         !room
             .describe(table.now)
