@@ -16,7 +16,7 @@ use motet_turn::words;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -67,7 +67,9 @@ impl Place {
     }
 
     async fn member(&self, name: &str) -> Member {
-        let (socket, joined) = Client::join(&self.node, "room", name).await;
+        let (mut socket, joined) = Client::join(&self.node, "room", name).await;
+        // Who never says anything is gone with their WebSocket, which answers no ping here.
+        socket.say(json!({"type": "ping"})).await;
         let turn = Turn::new(self.connect().await, &joined);
         Member {
             turn,
