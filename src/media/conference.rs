@@ -494,10 +494,12 @@ impl Conference {
         }
     }
 
-    /// A connection that has yet to come up goes with its member's WebSocket.
-    pub fn end_half_open(&mut self, now: Instant, member: MemberId, around: &mut Surroundings<'_>) {
-        if self.by_member.contains_key(&member) && !self.is_proven(member) {
-            self.lose(now, member, around);
+    /// A member's WebSocket is lost: a connection of theirs that has yet to come up makes way for any
+    /// other. Where none has to, it may come up before they are back.
+    pub fn forsake(&self, member: MemberId, around: &mut Surroundings<'_>) {
+        let place = self.participant_of(member);
+        if let Some(participant) = place.and_then(|place| self.participants.get(place)) {
+            around.switchboard.forsake(participant.key);
         }
     }
 

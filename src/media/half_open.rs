@@ -11,12 +11,15 @@ use crate::media::demux::PeerKey;
 pub struct HalfOpen {
     households: BTreeMap<Household, VecDeque<(u64, PeerKey)>>,
     by_key: BTreeMap<PeerKey, Household>,
+    /// Those whose member's WebSocket is gone.
+    forsaken: VecDeque<PeerKey>,
     next: u64,
 }
 
 impl HalfOpen {
-    /// One more begins to come up. If there are more than `max` by that, the oldest of the household
-    /// that has most is to be given up: it is returned, and forgotten here.
+    /// One more begins to come up. If there are more than `max` by that, one is to be given up: the one
+    /// that was forsaken first, or else the oldest of the household that has most. It is returned, and
+    /// forgotten here.
     pub fn begin(&mut self, key: PeerKey, household: Household, max: usize) -> Option<PeerKey> {
         self.end(key);
         self.next += 1;
@@ -26,13 +29,22 @@ impl HalfOpen {
         if self.by_key.len() <= max.max(1) {
             return None;
         }
-        let oldest = self.oldest_of_the_greediest()?;
+        let forsaken = self.forsaken.front().copied();
+        let oldest = forsaken.or_else(|| self.oldest_of_the_greediest())?;
         self.end(oldest);
         Some(oldest)
     }
 
+    /// Its member's WebSocket is gone: it may come up yet, but goes before all others.
+    pub fn forsake(&mut self, key: PeerKey) {
+        if self.by_key.contains_key(&key) && !self.forsaken.contains(&key) {
+            self.forsaken.push_back(key);
+        }
+    }
+
     /// It came up, or is gone.
     pub fn end(&mut self, key: PeerKey) {
+        self.forsaken.retain(|other| *other != key);
         let Some(household) = self.by_key.remove(&key) else {
             return;
         };
@@ -95,6 +107,22 @@ mod tests {
         pool.end(PeerKey(8));
         pool.end(PeerKey(8));
         assert_eq!(pool.begin(PeerKey(9), home(7), 4), None);
+    }
+
+    #[test]
+    fn who_was_forsaken_goes_first() {
+        let mut pool = HalfOpen::default();
+        for (key, household) in [(0, 1), (1, 1), (2, 2), (3, 3)] {
+            assert_eq!(pool.begin(PeerKey(key), home(household), 4), None);
+        }
+        for key in [2, 3, 3, 9] {
+            pool.forsake(PeerKey(key));
+        }
+        pool.end(PeerKey(2));
+        assert_eq!(pool.begin(PeerKey(4), home(4), 4), None);
+        let displaced = [5, 6].map(|key| pool.begin(PeerKey(key), home(5), 4));
+        assert_eq!(displaced, [Some(PeerKey(3)), Some(PeerKey(0))]);
+        assert!(pool.forsaken.is_empty());
     }
 
     #[test]

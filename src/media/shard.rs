@@ -548,7 +548,7 @@ impl Shard {
                     self.with_room(now, slot, out, |conference, around| {
                         conference.disconnect(member);
                         conference.handle(now, RoomInput::Gone { member, reason }, around);
-                        conference.end_half_open(now, member, around);
+                        conference.forsake(member, around);
                         let is_waited_for = conference.room.has(member);
                         around.counters.lost_websockets += u64::from(is_waited_for);
                     });

@@ -40,6 +40,11 @@ impl Switchboard {
             .extend(self.half_open.begin(key, household, max));
     }
 
+    /// The WebSocket of a peer connection's member is gone: if it is not up yet, it goes first.
+    pub fn forsake(&mut self, key: PeerKey) {
+        self.half_open.forsake(key);
+    }
+
     /// Where a peer connection is that has to go.
     pub fn next_given_up(&mut self) -> Option<Place> {
         let key = self.given_up.pop()?;

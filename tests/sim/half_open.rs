@@ -208,17 +208,31 @@ fn who_was_connected_once_may_begin_anew_among_a_thousand_who_were_not() {
 }
 
 #[test]
-fn a_connection_that_is_not_up_goes_with_its_websocket() {
+fn a_connection_that_is_not_up_makes_way_once_its_websocket_is_gone() {
+    let mut scene = Scene::new();
+    let (mut ada, mut bob) = (peer(1), peer(2));
+    // Far fewer than the others have, and younger.
+    for number in 0..OFFERS - 101 {
+        scene.enter(1_000 + number, 9, &mut peer(7));
+    }
+    let (_, answer) = scene.enter(1, 1, &mut ada);
+    scene.gone(1);
+    let (_, answer_to_bob) = scene.enter(2, 2, &mut bob);
+    assert_eq!(
+        (scene.figure("displacedPeers"), scene.figure("peers")),
+        (1, 1_000)
+    );
+    assert!(scene.connects(2, &mut bob, &answer_to_bob));
+    assert!(!scene.connects(1, &mut ada, &answer), "she made way");
+}
+
+#[test]
+fn a_connection_comes_up_before_its_websocket_is_back_where_nobody_else_wants_to() {
     let mut scene = Scene::new();
     let mut ada = peer(1);
     let (_, answer) = scene.enter(1, 1, &mut ada);
-    assert!(scene.connects(1, &mut ada, &answer));
-    scene.enter(2, 1, &mut peer(2));
-    assert_eq!(scene.figure("peers"), 2);
-    scene.gone(2);
-    assert_eq!(scene.figure("peers"), 1);
     scene.gone(1);
-    assert_eq!((scene.figure("peers"), scene.figure("members")), (1, 2));
+    assert!(scene.connects(1, &mut ada, &answer));
     scene.now += node::GRACE;
     scene.node.handle_timeout(scene.now);
     assert_eq!((scene.figure("peers"), scene.figure("members")), (0, 0));
