@@ -1,5 +1,6 @@
 //! What signaling costs a node with a thousand members: opening, joining, pings, chat in rooms of ten,
-//! and what an idle member holds. `cargo bench --bench signaling`
+//! what an idle member holds, and what joining and members cost in one room of ten, a hundred and a thousand.
+//! `cargo bench --bench signaling`
 //!
 //! Processor time and memory are the node's own, so what the clients cost does not count; but they share
 //! the machine: rates are lower bounds.
@@ -29,7 +30,9 @@ const ROOM: usize = 10;
 const AT_ONCE: usize = 50;
 /// Of each member. The node takes 200 messages at once, and 100 in every second.
 const PINGS: usize = 100;
-const LINES: usize = 50;
+/// As many as a member may say at once.
+const LINES: usize = 10;
+const CROWDS: [usize; 3] = [10, 100, 1_000];
 /// Until the node has put everything away, and takes another burst of messages.
 const SETTLE: Duration = Duration::from_secs(2);
 /// What an idle member may hold.
@@ -44,14 +47,51 @@ fn main() {
     runtime.block_on(run());
 }
 
+const MANY: [&str; 8] = [
+    "--max-connections-per-address",
+    "2000",
+    "--max-joins-per-minute",
+    "100000",
+    "--max-members",
+    "1000",
+    "--log",
+    "error",
+];
+
 async fn run() {
-    let many = [
-        "--max-connections-per-address",
-        "2000",
-        "--max-joins-per-minute",
-        "100000",
-    ];
-    let node = Node::start(&[&many[..], &["--log", "error"]].concat());
+    rooms_of_ten().await;
+    println!("\nmembers of one room         us of the node's processor a join   KiB a member");
+    for members in CROWDS {
+        crowd(members).await;
+    }
+}
+
+/// One after the other, as people come.
+async fn crowd(members: usize) {
+    let node = Node::start(&MANY);
+    let first = join(open(&node, ROOM).await).await;
+    drop(first);
+    tokio::time::sleep(3 * SETTLE).await;
+    let (before, spent) = (memory(node.pid()), cpu(node.pid()));
+    let mut clients = Vec::new();
+    for number in 0..members {
+        let mut client = Client::connect(&node).await;
+        let join = json!({"type": "join", "room": "crowd", "name": format!("{number}")});
+        client.say(join).await;
+        hear(&mut client, "joined", 1).await;
+        clients.push(tokio::spawn(async move {
+            while client.next().await.is_some() {}
+        }));
+    }
+    let spent = cpu(node.pid()) - spent;
+    let held = settled(&node).await.saturating_sub(before) / members as u64 / 1024;
+    let cost = spent.as_secs_f64() * 1e6 / members as f64;
+    println!("{members:27} {cost:35.0} {held:14}");
+    clients.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+async fn rooms_of_ten() {
+    let node = Node::start(&MANY);
     // Whatever is made once is made by the first ones.
     let _first = open(&node, ROOM).await;
     tokio::time::sleep(SETTLE).await;
