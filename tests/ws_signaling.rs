@@ -47,12 +47,8 @@ async fn stun_is_offered_under_the_name_that_the_client_used() {
     let node = Node::start(&["--stun", "stun:stun.example:3478", "--turn", "off"]);
     let port = node.media[0].port();
     for (host, own) in [
-        (
-            "node.example:8080",
-            Some(format!("stun:node.example:{port}")),
-        ),
-        ("[2001:db8::7]", Some(format!("stun:[2001:db8::7]:{port}"))),
-        ("no/name", None),
+        ("node.example:8080", format!("stun:node.example:{port}")),
+        ("[2001:db8::7]", format!("stun:[2001:db8::7]:{port}")),
     ] {
         let mut client = Client::open(handshake(&node, &[PROTOCOL, ("host", host)]))
             .await
@@ -61,10 +57,12 @@ async fn stun_is_offered_under_the_name_that_the_client_used() {
             .say(json!({"type": "join", "room": "room", "name": "Ada"}))
             .await;
         let servers = client.hear().await["iceServers"].clone();
-        let mut expected: Vec<_> = own.map(|url| json!({"urls": [url]})).into_iter().collect();
-        expected.push(json!({"urls": ["stun:stun.example:3478"]}));
-        assert_eq!(servers, json!(expected), "{host}");
+        let expected = json!([{"urls": [own]}, {"urls": ["stun:stun.example:3478"]}]);
+        assert_eq!(servers, expected, "{host}");
     }
+    let nowhere = handshake(&node, &[PROTOCOL, ("host", "no/name")]);
+    let refused = Client::open(nowhere).await.err().unwrap();
+    assert_eq!(refused.status(), 400);
 }
 
 #[tokio::test]
