@@ -31,6 +31,8 @@ struct Client {
     profiles: Vec<SrtpProtectionProfile>,
     mtu: usize,
     has_certificate: bool,
+    /// It shows a certificate that it has seen, whose key it lacks.
+    has_key: bool,
     expected_by_the_node: Option<Fingerprint>,
 }
 
@@ -40,6 +42,7 @@ impl Default for Client {
             profiles: CHROMIUM.to_vec(),
             mtu: 1200,
             has_certificate: true,
+            has_key: true,
             expected_by_the_node: None,
         }
     }
@@ -95,7 +98,11 @@ fn node_address() -> SocketAddr {
 impl Pair {
     fn new(client: Client, network: Network) -> Self {
         let provider = rtc_crypto::default_provider().unwrap();
-        let certificate = Certificate::generate_self_signed(vec![], provider.crypto()).unwrap();
+        let make = || Certificate::generate_self_signed(vec![], provider.crypto()).unwrap();
+        let mut certificate = make();
+        if !client.has_key {
+            certificate.private_key = make().private_key;
+        }
         let fits = Fingerprint::sha256(&certificate.certificate[0]);
         let expected = client.expected_by_the_node.unwrap_or(fits);
         let mut config = ConfigBuilder::default()
@@ -401,6 +408,107 @@ fn another_certificate_than_promised_is_refused() {
     assert_eq!(pair.error, Some(DtlsError::Fingerprint));
     assert!(pair.keys.is_none() && !pair.client_connected);
     assert_eq!(pair.node.poll_timeout(), None);
+}
+
+/// A certificate is no secret: everyone who talks to its owner sees it.
+#[test]
+fn a_certificate_without_its_key_is_refused() {
+    let client = Client {
+        has_key: false,
+        ..Client::default()
+    };
+    let mut pair = Pair::new(client, Network::Good);
+    pair.run();
+    assert!(
+        matches!(pair.error, Some(DtlsError::Failed(_))),
+        "{:?}",
+        pair.error
+    );
+    assert!(pair.keys.is_none() && !pair.client_connected);
+}
+
+/// Whoever leaves the signature out gets no further than whoever signs wrongly.
+#[test]
+fn a_certificate_that_nothing_is_signed_with_is_not_believed() {
+    const CERTIFICATE_VERIFY: u8 = 15;
+    let mut pair = Pair::new(Client::default(), Network::Good);
+    let mut left_out = 0;
+    while pair.now < pair.start + Duration::from_secs(40) {
+        while let Some((to, datagram)) = pair.wire.pop_front() {
+            let records = records(&datagram);
+            let proves = |record: &&[u8]| record[0] == 22 && record[13] == CERTIFICATE_VERIFY;
+            left_out += records.iter().filter(|one| proves(one)).count();
+            let rest: Vec<_> = records.into_iter().filter(|one| !proves(one)).collect();
+            match to {
+                To::Node if rest.is_empty() => {}
+                To::Node => pair.deliver_to_node(&rest.concat()),
+                To::Client => pair.deliver(To::Client, &datagram),
+            }
+        }
+        pair.now += Duration::from_millis(500);
+        pair.fire_timers();
+    }
+    assert!(left_out > 0);
+    assert!(pair.keys.is_none() && !pair.node.is_connected() && !pair.client_connected);
+    assert_eq!(pair.error, Some(DtlsError::TimedOut));
+}
+
+/// The stack draws the nonces of its records at random (8 bytes), so that with one key there may only be few.
+#[test]
+fn few_records_are_ever_sealed_with_one_key() {
+    let mut pair = Pair::new(Client::default(), Network::Good);
+    let mut to_the_node = vec![];
+    while let Some((to, datagram)) = pair.wire.pop_front() {
+        if to == To::Node {
+            to_the_node.push(datagram.clone());
+        }
+        pair.deliver(to, &datagram);
+    }
+    pair.assert_connected(Profile::AeadAes128Gcm);
+    let sealed_data = {
+        pair.client
+            .write(pair.now, node_address(), b"data")
+            .unwrap();
+        pair.client.poll_transmit().unwrap().message.to_vec()
+    };
+    let mut broken_data = sealed_data.clone();
+    *broken_data.last_mut().unwrap() ^= 1;
+    to_the_node.extend([
+        sealed_data,
+        broken_data,
+        record(1, 21, b"no alert of anybody's"),
+    ]);
+    let mut sealed = 0;
+    for _ in 0..5_000 {
+        for datagram in &to_the_node {
+            let (mut out, mut events) = (vec![], vec![]);
+            let handled = pair.node.handle(pair.now, datagram, &mut out, &mut events);
+            assert_eq!(handled, Ok(()));
+            let answers = out.iter().flat_map(|datagram| records(datagram));
+            sealed += answers.filter(|record| record[4] > 0).count();
+        }
+    }
+    assert!(sealed < 1_000, "{sealed} records");
+    assert!(pair.node.is_connected());
+}
+
+/// The records of a datagram (RFC 6347 §4.1).
+fn records(mut datagram: &[u8]) -> Vec<&[u8]> {
+    let mut records = vec![];
+    while let Some(length) = datagram.get(11..13) {
+        let length = 13 + usize::from(u16::from_be_bytes([length[0], length[1]]));
+        let (record, rest) = datagram.split_at(length);
+        records.push(record);
+        datagram = rest;
+    }
+    records
+}
+
+fn record(epoch: u8, kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![kind, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 9, 9, 0];
+    bytes.push(body.len() as u8);
+    bytes.extend_from_slice(body);
+    bytes
 }
 
 #[test]

@@ -137,6 +137,21 @@ async fn the_page_may_use_camera_and_microphone_and_nothing_from_elsewhere() {
     assert_eq!(header("referrer-policy"), "no-referrer");
 }
 
+/// Whoever clicks on a page clicks on what they see.
+#[tokio::test]
+async fn no_other_page_shows_it_in_a_frame() {
+    let node = Node::start(&[]);
+    for path in ["/", "/r/room", "/check", "/recordings"] {
+        let page = get(&node, path).await;
+        let policy = page.headers()["content-security-policy"].to_str().unwrap();
+        assert!(
+            policy.contains("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
+        assert!(policy.contains("base-uri 'none'"), "{path}: {policy}");
+    }
+}
+
 #[tokio::test]
 async fn only_what_a_browser_needs_is_served() {
     let node = Node::start(&[]);

@@ -1,6 +1,6 @@
 //! What was recorded is listed, read by ranges, saved and removed over HTTP, by those who may.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 use std::path::{Path, PathBuf};
 
@@ -215,6 +215,81 @@ async fn nothing_is_served_that_no_manifest_names() {
         assert_eq!(archive.get(&path).await.status(), 404, "{path}");
     }
     assert_eq!(archive.get(&file("manifest.json")).await.status(), 200);
+}
+
+/// A folder of recordings may come from anywhere: out of an archive, or from a disk that others write to too.
+#[tokio::test]
+async fn a_manifest_leads_nowhere_else() {
+    let data = tempfile::tempdir().unwrap();
+    let recordings = data.path().join("recordings");
+    let secret = data.path().join("secret.webm");
+    std::fs::write(&secret, "somebody else's").unwrap();
+    let absolute = secret.to_str().unwrap().to_owned();
+    let names = [
+        "../../secret.webm",
+        &absolute,
+        "linked.webm",
+        ".reserve",
+        "a/../../../secret.webm",
+    ];
+    let all = |layout: &str, number: usize, name: &str| {
+        let id = format!("{layout}{number}");
+        put(data.path(), &id, "choir", 1);
+        let path = recordings.join(&id).join("manifest.json");
+        let mut manifest: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        manifest["tracks"][0]["files"][0]["name"] = json!(name);
+        manifest["roomFile"] = json!(name);
+        if layout == "room" {
+            // It ended, and awaits to be one file; what that was made of would be removed.
+            manifest["layout"] = json!("room");
+            manifest.as_object_mut().unwrap().remove("roomFile");
+        } else {
+            // It did not end: it would be repaired, and what is none of a recording would be removed.
+            manifest.as_object_mut().unwrap().remove("ended");
+            manifest.as_object_mut().unwrap().remove("durationMs");
+        }
+        std::fs::write(path, manifest.to_string()).unwrap();
+        std::os::unix::fs::symlink(&secret, recordings.join(&id).join("linked.webm")).unwrap();
+        id
+    };
+    let mut ids = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        ids.push((all("tracks", number, name), *name));
+        ids.push((all("room", number, name), *name));
+    }
+    put(data.path(), "good", "choir", 2);
+    let folder = ["--data-dir", data.path().to_str().unwrap()];
+    let node = Node::start(&folder);
+    let http = common::admin();
+    let get = async |path: String| http.get(node.url(&path)).send().await.unwrap();
+    let deadline = std::time::Instant::now() + common::PATIENCE;
+    // The good one is there once the others have been looked at.
+    while get(format!("/api/rooms/choir/recordings/good/files/{CAMERA}"))
+        .await
+        .status()
+        != 200
+    {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "recordings are served"
+        );
+    }
+    for (id, name) in &ids {
+        for asked in [name.replace('/', "%2F"), "linked.webm".to_owned()] {
+            let path = format!("/api/rooms/choir/recordings/{id}/files/{asked}");
+            assert_eq!(get(path.clone()).await.status(), 404, "{path}");
+        }
+    }
+    drop(node);
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), "somebody else's");
+    let left = |id: &str| {
+        recordings
+            .join(id)
+            .join("linked.webm")
+            .symlink_metadata()
+            .is_ok()
+    };
+    assert!(ids.iter().all(|(id, _)| left(id)));
 }
 
 #[tokio::test]

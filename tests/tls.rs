@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -178,6 +179,49 @@ async fn who_does_not_finish_a_tls_handshake_is_closed() {
         let waited = wait.await.unwrap();
         assert!((9..15).contains(&waited.as_secs()), "{waited:?}");
     }
+}
+
+/// A hello in many records is one; a goodbye amid a handshake is the end of it.
+#[tokio::test]
+async fn a_hello_in_many_records_is_understood_and_a_goodbye_behind_it_is_the_end() {
+    let data = tempfile::tempdir().unwrap();
+    let node = self_signed(data.path(), &[]);
+    let own = std::fs::read(data.path().join("self-signed/cert.pem")).unwrap();
+    let config = Arc::new(trusting(&own, &[b"http/1.1"]));
+    let address = node.http;
+    let talk = move || {
+        let begin = || {
+            let name = ServerName::try_from("localhost").unwrap();
+            let mut client = rustls::ClientConnection::new(config.clone(), name).unwrap();
+            let mut hello = vec![];
+            client.write_tls(&mut hello).unwrap();
+            let stream = std::net::TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(common::PATIENCE)).unwrap();
+            (client, hello, stream)
+        };
+        let (mut client, hello, mut stream) = begin();
+        let (head, body) = hello.split_at(5);
+        for piece in body.chunks(16) {
+            let length = (piece.len() as u16).to_be_bytes();
+            stream
+                .write_all(&[&head[..3], &length, piece].concat())
+                .unwrap();
+        }
+        while client.is_handshaking() {
+            client.complete_io(&mut stream).unwrap();
+        }
+        assert_eq!(client.alpn_protocol(), Some(&b"http/1.1"[..]));
+
+        let (_, hello, mut stream) = begin();
+        let goodbye = [21, 3, 3, 0, 2, 1, 0];
+        stream.write_all(&[&hello[..], &goodbye].concat()).unwrap();
+        let end = stream.read_to_end(&mut vec![]);
+        let is_silent = |error: std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+        assert!(!end.is_err_and(is_silent), "it is kept open");
+    };
+    tokio::task::spawn_blocking(talk).await.unwrap();
+    let health = get(&own, &format!("https://{address}/health")).await;
+    assert_eq!(health.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -55,7 +55,8 @@ struct Broken;
 
 /// How one codec is put together.
 trait Format: std::fmt::Debug + Send {
-    /// Adds a payload to the frame that is open; `first` says that it opens it.
+    /// Adds a payload to the frame that is open; `first` says that it opens it. It is called for no more
+    /// than [`FRAME_BYTES_MAX`] and one packet of a frame, so that what is held back is bounded too.
     fn add(&mut self, payload: &[u8], first: bool, data: &mut Vec<u8>) -> Result<(), Broken>;
 
     /// Ends the frame: whether it is a key frame, and what that says.
@@ -75,6 +76,8 @@ pub struct Assembler {
 struct Open {
     timestamp: u32,
     data: Vec<u8>,
+    /// What came in, with what the format still holds back.
+    bytes: usize,
     broken: bool,
 }
 
@@ -115,10 +118,12 @@ impl Assembler {
         let mut open = going_on.unwrap_or(Open {
             timestamp: piece.timestamp,
             data: Vec::new(),
+            bytes: 0,
             broken: false,
         });
         if !open.broken {
-            let fits = open.data.len() + piece.payload.len() <= FRAME_BYTES_MAX;
+            open.bytes += piece.payload.len();
+            let fits = open.bytes <= FRAME_BYTES_MAX;
             let added = self.format.add(piece.payload, first, &mut open.data);
             open.broken = !fits || added.is_err();
         }

@@ -203,6 +203,16 @@ impl Browser {
         self.ask(ClientMessage::View { wants });
     }
 
+    /// Sends a packet that is none of its streams'.
+    pub fn send_as_it_is(&mut self, now: Instant, packet: Packet) {
+        self.connection.send(now, packet);
+    }
+
+    /// Asks for a key frame on any SSRC.
+    pub fn request_key_frame(&mut self, now: Instant, ssrc: u32) {
+        self.connection.request_key_frame(now, ssrc);
+    }
+
     /// What the node says.
     pub fn hear(&mut self, now: Instant, frame: ServerFrame) {
         if let Some(seq) = frame.seq {

@@ -32,5 +32,6 @@ mod rooms;
 mod rtc_peer;
 mod scenario;
 mod sink;
+mod strangers;
 mod two_clients;
 mod world;

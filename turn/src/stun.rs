@@ -54,6 +54,8 @@ pub const UNKNOWN_ATTRIBUTES_MAX: usize = 16;
 pub(crate) const MAGIC_COOKIE: [u8; 4] = 0x2112_A442_u32.to_be_bytes();
 pub(crate) const HEADER_LEN: usize = 20;
 const ATTRIBUTE_HEADER_LEN: usize = 4;
+/// The most that the length field can say of attributes, which all end on a multiple of four.
+const LENGTH_MAX: usize = 65_532;
 const INTEGRITY_LEN: usize = 20;
 const INTEGRITY_SHA256_LEN: usize = 32;
 const FINGERPRINT_LEN: usize = 4;
@@ -255,14 +257,18 @@ impl<'a> Writer<'a> {
         Writer { out, start }
     }
 
-    /// Appends an attribute. A value beyond 65,535 bytes is cut off there.
+    /// Appends an attribute. One with which the message would be longer than it can say (65,532 bytes
+    /// behind its head) is left out.
     pub fn attribute(&mut self, kind: u16, value: &[u8]) {
-        let len = u16::try_from(value.len()).unwrap_or(u16::MAX);
-        self.out.extend_from_slice(&kind.to_be_bytes());
-        self.out.extend_from_slice(&len.to_be_bytes());
-        self.out.extend_from_slice(&value[..usize::from(len)]);
-        let padding = usize::from(len).next_multiple_of(4) - usize::from(len);
-        self.out.extend_from_slice(&[0; 3][..padding]);
+        let padded = value.len().next_multiple_of(4);
+        let length = self.out.len() - self.start - HEADER_LEN + ATTRIBUTE_HEADER_LEN + padded;
+        if length <= LENGTH_MAX {
+            self.out.extend_from_slice(&kind.to_be_bytes());
+            self.out
+                .extend_from_slice(&(value.len() as u16).to_be_bytes());
+            self.out.extend_from_slice(value);
+            self.out.extend_from_slice(&[0; 3][..padded - value.len()]);
+        }
         self.set_length(0);
     }
 
@@ -524,6 +530,40 @@ mod tests {
         assert!(message.integrity_fits(PASSWORD) && message.fingerprint_fits());
         assert_eq!(message.attribute(USERNAME), Some(&b"a:b"[..]));
         assert_eq!(message.attribute(USE_CANDIDATE), None);
+    }
+
+    /// Nothing that was in the buffer before leaves with an answer.
+    #[test]
+    fn padding_is_zero() {
+        let mut out = vec![0xaa; 4_096];
+        for len in 0..9 {
+            out.fill(0xaa);
+            out.clear();
+            let mut writer = Writer::new(&mut out, BINDING_SUCCESS, &TRANSACTION);
+            writer.attribute(REALM, &[7; 9][..len]);
+            let written = &out[HEADER_LEN + ATTRIBUTE_HEADER_LEN..];
+            assert_eq!(written.len(), len.next_multiple_of(4));
+            assert!(written[len..].iter().all(|&byte| byte == 0), "{written:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_never_says_less_than_it_is() {
+        for (lens, kept) in [
+            (&[65_528, 0][..], 1),
+            (&[65_529], 0),
+            (&[70_000], 0),
+            (&[40_000, 40_000, 9], 2),
+            (&[65_500, 24, 4], 2),
+        ] {
+            let mut out = vec![];
+            let mut writer = Writer::new(&mut out, BINDING_SUCCESS, &TRANSACTION);
+            for &len in lens {
+                writer.attribute(REALM, &vec![7; len]);
+            }
+            let message = Message::parse(&out).unwrap();
+            assert_eq!(message.attributes().count(), kept, "{lens:?}");
+        }
     }
 
     #[test]

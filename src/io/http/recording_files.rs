@@ -95,7 +95,7 @@ fn open(store: &RecordingStore, room: &str, recording: &str, name: String) -> Op
     if !manifest.has_file(&name) {
         return None;
     }
-    let file = File::open(folder.join(&name)).ok()?;
+    let file = RecordingStore::open_file(&folder, &name).ok()?;
     let facts = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let changed = facts.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(Opened {

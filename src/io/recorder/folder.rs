@@ -81,11 +81,20 @@ pub(super) fn release_reserve(folder: &Path) {
     let _ = fs::remove_file(folder.join(RESERVE));
 }
 
+/// Opens a file that is there, to read it and perhaps to change it. A link is an error: it leads to what is
+/// somebody else's.
+pub(super) fn open(path: &Path, write: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.read(true).write(write);
+    options.custom_flags(nix::libc::O_NOFOLLOW).open(path)
+}
+
 /// Writes a small file so that it is there whole or not at all.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = path.with_extension("new");
     let mut options = OpenOptions::new();
     let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let options = options.custom_flags(nix::libc::O_NOFOLLOW);
     let mut file = options.open(&fresh)?;
     file.write_all(bytes)?;
     fs::rename(fresh, path)

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::folder::replace;
+use super::folder::{open, replace};
 use super::store::read_manifest;
 use crate::logic::record::manifest::{FileRecord, Layout, MANIFEST, Manifest};
 use crate::media::matroska::{Part, is_web, merge};
@@ -74,6 +74,7 @@ fn merge_files(folder: &Path, manifest: &Manifest) -> io::Result<String> {
     let unfinished = folder.join(UNFINISHED);
     let mut options = OpenOptions::new();
     let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let options = options.custom_flags(nix::libc::O_NOFOLLOW);
     let mut out = options.open(&unfinished)?;
     let patches = merge(parts, manifest.began_unix_ms, |bytes| out.write_all(bytes))?;
     for patch in patches {
@@ -85,6 +86,6 @@ fn merge_files(folder: &Path, manifest: &Manifest) -> io::Result<String> {
 }
 
 fn part(folder: &Path, file: &FileRecord) -> io::Result<Part<BufReader<File>>> {
-    let opened = File::open(folder.join(&file.name))?;
+    let opened = open(&folder.join(&file.name), false)?;
     Part::new(BufReader::new(opened), file.at_ms)
 }

@@ -1,10 +1,10 @@
 //! Finishes recordings that were interrupted: by the end of a process, or by a disk.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::folder::{release_reserve, replace};
+use super::folder::{open, release_reserve, replace};
 use super::merging::merge_recording;
 use super::store::read_manifest;
 use crate::logic::record::manifest::{FileRecord, MANIFEST, Manifest};
@@ -63,7 +63,7 @@ fn end(manifest: &mut Manifest, why: RecordingEnd) {
 /// Repairs one file; `false` if there was nothing in it, and it is no more.
 fn repair_file(folder: &Path, record: &mut FileRecord) -> io::Result<bool> {
     let path = folder.join(&record.name);
-    let mut file = match OpenOptions::new().read(true).write(true).open(&path) {
+    let mut file = match open(&path, true) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),

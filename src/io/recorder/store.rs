@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use serde::de::DeserializeOwned;
 
+use super::folder::open;
 use crate::logic::record::manifest::{MANIFEST, Manifest};
 use crate::logic::record::summary::{Place, Summary};
 
@@ -68,6 +69,14 @@ impl RecordingStore {
         let folder = self.checked_folder(id)?;
         let manifest = read_manifest(&folder)?;
         (manifest.id == id && manifest.room == room).then_some((manifest, folder))
+    }
+
+    /// Opens a file of a recording to read it.
+    ///
+    /// # Errors
+    /// Those of the disk, and that it is none of the folder's own.
+    pub fn open_file(folder: &Path, name: &str) -> io::Result<fs::File> {
+        open(&folder.join(name), false)
     }
 
     /// Removes a folder with all that is in it: at once for those who look for it, then from the disk.
@@ -143,9 +152,9 @@ fn is_removed(folder: &Path) -> bool {
     name.as_encoded_bytes().starts_with(REMOVED.as_bytes())
 }
 
-/// The manifest in a folder; nothing if there is none that can be read.
+/// The manifest in a folder; nothing if there is none that can be read, or it reaches out of its folder.
 pub(super) fn read_manifest(folder: &Path) -> Option<Manifest> {
-    read(folder)
+    read(folder).filter(Manifest::stays_in_its_folder)
 }
 
 fn read<T: DeserializeOwned>(folder: &Path) -> Option<T> {

@@ -46,6 +46,12 @@ pub struct Manifest {
     pub speech: Vec<Speech>,
 }
 
+/// A name as the node gives them: letters, digits, hyphens, and dots that do not come first.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !name.is_empty() && !name.starts_with('.') && name.bytes().all(is_plain)
+}
+
 /// Which files there are to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -154,6 +160,14 @@ impl Manifest {
         let is_possible = files.clone().next().is_some() && !files.any(is_ogg);
         let is_wanted = self.layout != Layout::Tracks && self.room_file.is_none();
         has_room && is_possible && is_wanted
+    }
+
+    /// Whether every file that it names is in its own folder. A manifest may have been copied here from
+    /// anywhere, and what it names is opened, changed and removed.
+    pub fn stays_in_its_folder(&self) -> bool {
+        let files = self.tracks.iter().flat_map(|track| &track.files);
+        let mut names = files.map(|file| &file.name).chain(&self.room_file);
+        names.all(|name| is_plain(name))
     }
 
     /// Whether this is one of its files.

@@ -12,6 +12,8 @@ const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
 /// Of the picture parameter sets that are kept, as many as their number in an `avcC` may say.
 const PPS_MAX: usize = 31;
+/// Longest parameter set, in bytes; those of encoders have tens.
+const SET_BYTES_MAX: usize = 4_096;
 
 /// Frames of H264.
 #[derive(Debug, Default)]
@@ -91,6 +93,7 @@ impl H264 {
     fn put_unit(&mut self, unit: &[u8], data: &mut Vec<u8>) -> Result<(), Broken> {
         let kind = unit.first().ok_or(Broken)? & 0x1f;
         match kind {
+            SPS | PPS if unit.len() > SET_BYTES_MAX => return Err(Broken),
             SPS if unit != self.sps => {
                 self.sps = unit.to_vec();
                 self.pps.clear();

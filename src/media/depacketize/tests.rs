@@ -305,4 +305,173 @@ proptest! {
             assembler.push(&Piece { timestamp: *timestamp, marker: *marker, payload });
         }
     }
+
+    /// Noise behind a beginning that is right, so that what reads sizes and parameter sets is reached.
+    #[test]
+    fn what_goes_on_as_noise_is_taken_without_harm(
+        codec in codec(),
+        kept in any::<prop::sample::Index>(),
+        noise in prop::collection::vec(any::<u8>(), 0..60),
+        changed in any::<(prop::sample::Index, u8)>(),
+    ) {
+        for begin in beginnings(codec) {
+            let mut payload = begin[..=kept.index(begin.len())].to_vec();
+            payload.extend_from_slice(&noise);
+            let (at, byte) = changed;
+            let at = at.index(payload.len());
+            payload[at] = byte;
+            let mut assembler = Assembler::new(codec);
+            // With the sets that only a key frame has read.
+            let slices: &[&[u8]] = &[PPS, &[0x65, 0x88]];
+            for (index, payload) in [&[&payload[..]], slices].concat().iter().enumerate() {
+                assembler.push(&Piece { timestamp: 1, marker: index == 2, payload });
+            }
+            assembler.push(&Piece { timestamp: 2, marker: true, payload: &payload });
+        }
+    }
+}
+
+/// Packets that begin a key frame, of every form.
+fn beginnings(codec: Codec) -> Vec<Vec<u8>> {
+    let whole = |head: &[u8], frame: &[u8]| [head, frame].concat();
+    match codec {
+        Codec::Vp8 => vec![
+            whole(&[0x10], VP8_KEY),
+            whole(&[0x90, 0xe0, 0x80, 1, 2, 3], VP8_KEY),
+        ],
+        // Picture id and layers; a scalability structure; flexible mode with references.
+        Codec::Vp9 => vec![
+            whole(&[0xa8, 0x80, 1, 0, 0], VP9_KEY),
+            whole(&[0x8a, 0x80, 1, 0x18, 2, 0x82, 1, 0x6a, 1, 0x04], VP9_KEY),
+            whole(&[0xd8, 0x80, 1, 0x03, 0x03, 0x02], VP9_KEY),
+        ],
+        Codec::H264 => {
+            let mut high = SPS.to_vec();
+            high[1] = 100;
+            let length = [24, 0, SPS.len() as u8];
+            vec![
+                SPS.to_vec(),
+                high,
+                [&length, SPS, &[0, PPS.len() as u8], PPS].concat(),
+                whole(&[0x7c, 0x85], &[0x88, 1, 2]),
+            ]
+        }
+        Codec::Av1 => vec![
+            whole(&[0x18, 13], AV1_SEQUENCE),
+            whole(&[0x20, 13], &[AV1_SEQUENCE, &[2, 0x32, 0]].concat()),
+            whole(&[0x10], AV1_SEQUENCE),
+        ],
+        Codec::Opus | Codec::Red => vec![vec![0x78, 1]],
+    }
+}
+
+/// Lengths are believed as far as there are bytes: not those that are longer, of too many bytes, or as
+/// large as numbers get.
+#[test]
+fn lengths_that_say_too_much_break_the_frame() {
+    let unit = [0x30, 1, 2];
+    let sized = |size: &[u8]| [&[0x32][..], size, &[1, 2]].concat();
+    let element = |length: &[u8], unit: &[u8]| [&[0x00][..], length, unit].concat();
+    let alone = |unit: &[u8]| [&[0x10], unit].concat();
+    for (what, payload, whole) in [
+        ("three bytes", element(&[3], &unit), true),
+        ("three bytes, told in two", element(&[0x83, 0], &unit), true),
+        ("more than there is", element(&[4], &unit), false),
+        (
+            "the largest of four bytes",
+            element(&[0xff, 0xff, 0xff, 0x7f], &unit),
+            false,
+        ),
+        ("without an end", element(&[0xff; 9], &unit), false),
+        ("nothing behind it", element(&[0x83], &[]), false),
+        ("a size of its own", alone(&sized(&[2])), true),
+        ("a size of more than there is", alone(&sized(&[3])), false),
+        ("a size without an end", alone(&sized(&[0xff; 9])), false),
+        (
+            "the largest size",
+            alone(&sized(&[0xff, 0xff, 0xff, 0x7f])),
+            false,
+        ),
+    ] {
+        let mut assembler = Assembler::new(Codec::Av1);
+        let begin = Piece {
+            timestamp: 1,
+            marker: true,
+            payload: &[&[0x18, 13], AV1_SEQUENCE, &[0x30, 1]].concat(),
+        };
+        assert!(matches!(assembler.push(&begin), Assembled::Whole(_)));
+        let piece = Piece {
+            timestamp: 2,
+            marker: true,
+            payload: &payload,
+        };
+        let is_whole = matches!(assembler.push(&piece), Assembled::Whole(_));
+        assert_eq!(is_whole, whole, "{what}");
+    }
+    // An aggregate of H264 whose unit is longer than the packet (RFC 6184 §5.7.1).
+    let mut assembler = Assembler::new(Codec::H264);
+    for (timestamp, payload) in [&[24, 0, 9, 0x65, 1][..], &[24, 0xff, 0xff], &[24, 0]]
+        .iter()
+        .enumerate()
+    {
+        let (timestamp, marker) = (timestamp as u32, true);
+        let piece = Piece {
+            timestamp,
+            marker,
+            payload,
+        };
+        assert!(!matches!(assembler.push(&piece), Assembled::Whole(_)));
+    }
+}
+
+/// Fragments of one unit that never ends, or ends when it is too late.
+#[test]
+fn a_unit_in_fragments_is_no_longer_than_a_frame() {
+    let body = [7; 1_200];
+    let h264 = |begins: bool, ends: bool| {
+        let flags = if begins { 0x80 } else { 0 } | if ends { 0x40 } else { 0 };
+        [&[0x7c, flags | 1], &body[..]].concat()
+    };
+    let av1 = |begins: bool, ends: bool| {
+        let flags = if begins { 0 } else { 0x80 } | if ends { 0 } else { 0x40 };
+        let head: &[u8] = if begins { &[0x30] } else { &[] };
+        [&[flags | 0x10], head, &body[..]].concat()
+    };
+    type Fragment<'a> = &'a dyn Fn(bool, bool) -> Vec<u8>;
+    for (codec, fragment) in [(Codec::H264, &h264 as Fragment<'_>), (Codec::Av1, &av1)] {
+        for (count, whole) in [(100, true), (FRAME_BYTES_MAX / body.len() + 2, false)] {
+            let mut assembler = Assembler::new(codec);
+            let mut last = Assembled::Nothing;
+            for number in 1..=count {
+                let marker = number == count;
+                last = assembler.push(&Piece {
+                    timestamp: 1,
+                    marker,
+                    payload: &fragment(number == 1, marker),
+                });
+            }
+            let is_whole = matches!(last, Assembled::Whole(_));
+            assert_eq!(is_whole, whole, "{codec:?} of {count} fragments");
+        }
+    }
+}
+
+/// Parameter sets outlive their frame, so that they may not be as long as one.
+#[test]
+fn giant_parameter_sets_are_not_kept() {
+    let mut assembler = Assembler::new(Codec::H264);
+    let mut giant = PPS.to_vec();
+    giant.resize(5_000, 1);
+    let slice: &[u8] = &[0x65, 0x88, 1];
+    for (timestamp, pps, whole) in [(1, &giant[..], false), (2, PPS, true)] {
+        let mut last = Assembled::Nothing;
+        for (payload, marker) in [(SPS, false), (pps, false), (slice, true)] {
+            last = assembler.push(&Piece {
+                timestamp,
+                marker,
+                payload,
+            });
+        }
+        assert_eq!(matches!(last, Assembled::Whole(_)), whole, "{timestamp}");
+    }
 }

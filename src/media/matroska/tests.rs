@@ -470,4 +470,23 @@ proptest! {
         repair(&mut Cursor::new(file)).unwrap();
         repair(&mut Cursor::new(bytes)).unwrap();
     }
+
+    /// Wherever the damage is, and whenever the manifest says that the file began.
+    #[test]
+    fn any_damaged_file_is_repaired_and_merged_without_harm(
+        frames in 1u64..60,
+        at in any::<prop::sample::Index>(),
+        bytes in prop::collection::vec(any::<u8>(), 1..20),
+        began_ms in prop_oneof![0u64..10_000, any::<u64>()],
+    ) {
+        let sound = blocks(frames).filter(|block| block.track == SOUND);
+        let mut file = file(&[entry(Codec::Opus)], sound);
+        let at = at.index(file.len());
+        let end = (at + bytes.len()).min(file.len());
+        file[at..end].copy_from_slice(&bytes[..end - at]);
+        repair(&mut Cursor::new(&file)).unwrap();
+        if let Ok(part) = Part::new(Cursor::new(&file), began_ms) {
+            let _ = merge(vec![part], BEGAN_MS, |_| Ok(()));
+        }
+    }
 }

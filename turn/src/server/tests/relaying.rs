@@ -77,6 +77,32 @@ fn channels_carry_both_ways_for_ten_minutes() {
     assert!(matches!(route, Some(Route::Client { frame, .. }) if frame.head().len() == 36));
 }
 
+/// No length is cut to fit its field: what is longer than a message can say is dropped.
+#[test]
+fn what_is_longer_than_a_message_can_say_is_dropped() {
+    let mut world = World::new(config());
+    let (port, _) = world.allocated(client(1), "ann");
+    world.ask(client(1), "ann", CREATE_PERMISSION_REQUEST, &[peer(PEER)]);
+    for (len, fits) in [
+        (65_000, true),
+        (65_516, true),
+        (65_517, false),
+        (65_535, false),
+        (65_536, false),
+        (70_000, false),
+    ] {
+        world.pass(10);
+        let payload = vec![7; len];
+        let route = world.arrive(port, PEER, &payload);
+        assert_eq!(route.is_some(), fits, "{len}");
+        if let Some(Route::Client { frame, .. }) = route {
+            let bytes = framed(frame, &payload);
+            let message = Message::parse(&bytes).unwrap();
+            assert_eq!(message.attribute(words::DATA), Some(&payload[..]));
+        }
+    }
+}
+
 #[test]
 fn indications_carry_both_ways_and_prolong_nothing() {
     let mut world = World::new(config());
