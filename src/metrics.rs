@@ -138,6 +138,10 @@ const COUNTERS: &[(&str, &str)] = &[
     ("rtpOutBytes", "Their bytes."),
     ("retransmissions", "Packets sent again."),
     ("rtcpIn", "RTCP packets received."),
+    (
+        "reportsDisbelieved",
+        "Sender reports not believed, as no clock runs like that; their tracks are timed by arrival.",
+    ),
     ("rtcpOut", "RTCP packets sent."),
     ("nacksIn", "Packets that viewers asked for again."),
     ("nacksOut", "Packets that publishers were asked for again."),

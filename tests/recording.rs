@@ -20,7 +20,7 @@ mod studio;
 mod support;
 
 use studio::film::{SILENCE, pictures};
-use studio::{Loss, ROOM, Recorded, Studio};
+use studio::{Bend, Loss, ROOM, Recorded, Studio};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recording_holds_every_frame_at_its_time_and_everyone_knows_of_it() {
@@ -138,6 +138,74 @@ async fn what_never_arrives_is_a_gap_and_no_broken_picture() {
         let frame = frames.iter().find(|frame| frame.at_ms == after).unwrap();
         assert!(frame.key, "the picture comes back with a key frame");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_is_as_long_as_it_took_whatever_its_publishers_say_of_their_clocks() {
+    let studio = Studio::open(&["--topology", "sfu"]);
+    let rooms = studio.http.post(studio.node.url("/api/rooms"));
+    let made = rooms.json(&json!({"name": ROOM, "record": true})).send();
+    assert_eq!(made.await.unwrap().status().as_u16(), 201);
+    let bends = [
+        Bend::Nothing,
+        Bend::Ahead,
+        Bend::Growing,
+        Bend::Zero,
+        Bend::Wall,
+        Bend::Timestamps,
+        Bend::Numbers,
+    ];
+    let mut people = Vec::new();
+    for bend in bends {
+        let name = format!("{bend:?}");
+        people.push(studio.enter_bent(&name, Loss::None, bend).await);
+    }
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(studio.delete("").await, 204);
+    let manifest = studio.ended().await;
+    let until_ms = manifest["durationMs"].as_u64().unwrap();
+    for track in manifest["tracks"].as_array().unwrap() {
+        let mut members = manifest["members"].as_array().unwrap().iter();
+        let member = members
+            .find(|one| one["member"] == track["member"])
+            .unwrap();
+        let source = track["source"].as_str().unwrap();
+        let what = format!("{} of {}", source, member["name"]);
+        assert_eq!(track["files"].as_array().unwrap().len(), 1, "{what}");
+        let file = studio.read(&manifest, track["files"][0].clone(), source);
+        let begun_ms = file.record["atMs"].as_u64().unwrap();
+        let blocks = file.blocks();
+        let last_ms = begun_ms + blocks.last().unwrap().at_ms;
+        // What was sent last may still be on its way through the jitter buffer.
+        assert!(last_ms <= until_ms + 100, "{what}: {last_ms} of {until_ms}");
+        assert!(
+            until_ms - last_ms.min(until_ms) < 1_500,
+            "{what}: {last_ms} of {until_ms}"
+        );
+        let frame_ms = if source == "camera" { 50 } else { 20 };
+        let sent_ms = blocks.len() as u64 * frame_ms;
+        let length_ms = last_ms - begun_ms + frame_ms;
+        // Pictures come back with a key frame, of which there is one a second.
+        let missing_ms = if member["name"] == "Numbers" {
+            3_500
+        } else {
+            300
+        };
+        assert!(
+            length_ms + 300 >= sent_ms,
+            "{what}: {sent_ms} ms in {length_ms}"
+        );
+        assert!(
+            length_ms <= sent_ms + missing_ms,
+            "{what}: {sent_ms} ms in {length_ms}"
+        );
+    }
+    let stats = studio.http.get(studio.node.url("/api/stats")).send();
+    let stats: Value = stats.await.unwrap().json().await.unwrap();
+    assert!(
+        stats["reportsDisbelieved"].as_u64().unwrap() > 100,
+        "{stats}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -104,9 +104,13 @@ impl Conference {
         let Some(participant) = self.participants.get_mut(place) else {
             return;
         };
-        participant
-            .clock
-            .observe(around.wall.ntp(now), report.clock.ntp);
+        let came = around.wall.ntp(now);
+        let is_set_anew = participant.clock.observe(came, report.clock.ntp);
+        for slot in participant.tracks.iter().flatten().filter(|_| is_set_anew) {
+            if let Some(track) = self.tracks.get_mut(slot.0) {
+                track.forget_clock();
+            }
+        }
         let Some(binding) = participant
             .binding(report.ssrc)
             .filter(|binding| !binding.rtx)
@@ -117,7 +121,11 @@ impl Conference {
         if let Some(track) = slot.and_then(|slot| self.tracks.get_mut(slot.0))
             && let Some(layer) = track.layers_mut().get_mut(usize::from(binding.layer))
         {
-            layer.stream.sender_report(now, report.clock);
+            let publisher = &participant.clock;
+            let is_believed = layer
+                .stream
+                .sender_report((now, came), report.clock, publisher);
+            around.counters.reports_disbelieved += u64::from(!is_believed);
         }
     }
 

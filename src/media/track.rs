@@ -242,6 +242,13 @@ impl Track {
             .key_frame(now, KEY_FRAME_FRESH)
     }
 
+    /// The publisher's wall clock was set anew: what was said by it holds no more.
+    pub fn forget_clock(&mut self) {
+        for layer in &mut self.layers {
+            layer.stream.forget_clock();
+        }
+    }
+
     /// The codec that was received last, by its lowest layer that has one.
     pub fn codec(&self) -> Option<Codec> {
         self.layers.iter().find_map(|layer| layer.codec)

@@ -11,7 +11,11 @@ use rtp::packet::Packet;
 use rtp::packetizer::Payloader;
 use webrtc::media_stream::track_local::TrackLocal;
 
+#[path = "bend.rs"]
+pub mod bend;
+
 use crate::support::{OPUS, VP8};
+use bend::{Bend, REPORTS_PER_SECOND};
 
 /// A picture of 320x180 at 20 frames a second, with a key frame every second, by libvpx.
 const PICTURE: &[u8] = include_bytes!("../fixtures/recording/picture.ivf");
@@ -41,19 +45,42 @@ pub fn pictures() -> impl Iterator<Item = Vec<u8>> {
 
 /// Sends 20 ms of silence every 20 ms, for as long as the track takes it.
 pub async fn speak(track: Arc<dyn TrackLocal>, loss: Loss) {
+    speak_bent(track, loss, Bend::Nothing).await;
+}
+
+/// The same with what is bent.
+pub async fn speak_bent(track: Arc<dyn TrackLocal>, loss: Loss, bend: Bend) {
+    const RATE: u32 = 48_000;
     let ssrc = track.ssrcs().await[0];
     let mut beat = tokio::time::interval(Duration::from_millis(20));
     for number in 0_u32.. {
         beat.tick().await;
-        let packet = packet(OPUS, ssrc, (number, number * 960), false, SILENCE.into());
+        let timestamp = number * 960;
+        let sequence = bend.number(number, number / 50);
+        let when = (sequence, bend.timestamp(timestamp, RATE));
+        let packet = packet(OPUS, ssrc, when, false, SILENCE.into());
         if loss != Loss::Everything && track.write_rtp(packet).await.is_err() {
             return;
+        }
+        if number % (50 / REPORTS_PER_SECOND) == 0 {
+            bend.report(&track, ssrc, timestamp, RATE).await;
         }
     }
 }
 
 /// Sends the pictures again and again, and notes when a key frame went.
 pub async fn show(track: Arc<dyn TrackLocal>, loss: Loss, keys: Arc<Mutex<Vec<Instant>>>) {
+    show_bent(track, loss, keys, Bend::Nothing).await;
+}
+
+/// The same with what is bent.
+pub async fn show_bent(
+    track: Arc<dyn TrackLocal>,
+    loss: Loss,
+    keys: Arc<Mutex<Vec<Instant>>>,
+    bend: Bend,
+) {
+    const RATE: u32 = 90_000;
     let ssrc = track.ssrcs().await[0];
     let frames: Vec<Bytes> = pictures().map(Bytes::from).collect();
     let mut payloader = Vp8Payloader::default();
@@ -68,6 +95,7 @@ pub async fn show(track: Arc<dyn TrackLocal>, loss: Loss, keys: Arc<Mutex<Vec<In
         }
         let payloads = payloader.payload(1_000, frame).unwrap();
         let last = payloads.len() - 1;
+        let timestamp = number * RATE / FPS;
         for (index, payload) in payloads.into_iter().enumerate() {
             sequence += 1;
             let is_lost = match loss {
@@ -75,11 +103,17 @@ pub async fn show(track: Arc<dyn TrackLocal>, loss: Loss, keys: Arc<Mutex<Vec<In
                 Loss::EveryFiftieth => sequence % 50 == 0,
                 Loss::Everything => true,
             };
-            let when = (sequence, number * 90_000 / FPS);
+            let when = (
+                bend.number(sequence, number / FPS),
+                bend.timestamp(timestamp, RATE),
+            );
             let packet = packet(VP8, ssrc, when, index == last, payload);
             if !is_lost && track.write_rtp(packet).await.is_err() {
                 return;
             }
+        }
+        if number % (FPS / REPORTS_PER_SECOND) == 0 {
+            bend.report(&track, ssrc, timestamp, RATE).await;
         }
     }
 }

@@ -25,7 +25,8 @@ use crate::support::{Client, Part};
 pub mod film;
 
 pub use film::Loss;
-use film::{show, speak};
+pub use film::bend::Bend;
+use film::{show_bent, speak_bent};
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
 pub const ROOM: &str = "studio";
@@ -70,6 +71,10 @@ impl Studio {
     }
 
     pub async fn enter(&self, name: &str, loss: Loss) -> Person {
+        self.enter_bent(name, loss, Bend::Nothing).await
+    }
+
+    pub async fn enter_bent(&self, name: &str, loss: Loss, bend: Bend) -> Person {
         let part = Part {
             room: ROOM.to_owned(),
             name: name.to_owned(),
@@ -83,11 +88,12 @@ impl Studio {
         client.connected(PATIENCE).await.unwrap();
         let keys = Arc::default();
         let tasks = vec![
-            tokio::spawn(speak(client.microphone.clone().unwrap(), loss)),
-            tokio::spawn(show(
+            tokio::spawn(speak_bent(client.microphone.clone().unwrap(), loss, bend)),
+            tokio::spawn(show_bent(
                 client.camera.clone().unwrap(),
                 loss,
                 Arc::clone(&keys),
+                bend,
             )),
         ];
         Person {
@@ -167,6 +173,11 @@ impl Studio {
 
     pub fn file(&self, manifest: &Value, source: &str) -> Recorded {
         let record = self.track(manifest, source)["files"][0].clone();
+        self.read(manifest, record, source)
+    }
+
+    /// A file that is whole.
+    pub fn read(&self, manifest: &Value, record: Value, source: &str) -> Recorded {
         let path = self.folder(manifest).join(record["name"].as_str().unwrap());
         let verdict = repair(&mut File::open(&path).unwrap()).unwrap();
         assert_eq!(verdict, Verdict::Whole, "{source}");

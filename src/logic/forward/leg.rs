@@ -409,6 +409,9 @@ impl Leg {
             return Err(DropReason::Padding);
         }
         let mapped = self.sequence.map(facts.origin.sequence)?;
+        if mapped.newest {
+            self.timeline.follow(now, facts.timestamp);
+        }
         let outgoing = Outgoing {
             payload_type,
             marker: self.marker(facts),

@@ -14,9 +14,11 @@ pub mod pli;
 pub mod pressure;
 #[cfg(test)]
 pub(crate) mod publisher;
+pub mod quickest;
 pub mod rate;
 pub mod receive;
 pub mod red;
+pub mod report_check;
 pub mod reports;
 pub mod rewrite;
 pub mod seats;

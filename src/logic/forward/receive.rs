@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use super::arrivals::{Arrival, Arrivals};
 use super::missing::Missing;
 use super::rate::Rate;
-use super::reports::{ClockMap, ReportBlock};
+use super::report_check::{ReportCheck, ticks};
+use super::reports::{ClockMap, NtpTime, PublisherClock, ReportBlock};
+use super::timestamp::is_leap;
 
 /// A stream without a packet for this long does not flow.
 const FLOWS_WITHIN: Duration = Duration::from_secs(1);
@@ -85,7 +87,13 @@ pub struct ReceiveStream {
     counters: StreamCounters,
     epoch: Instant,
     last_packet: Option<Instant>,
-    sender: Option<(ClockMap, Instant)>,
+    /// The timestamp of the newest packet, and when it came.
+    newest: Option<(u32, Instant)>,
+    check: ReportCheck,
+    /// The time of the last sender report, and when it came.
+    reported: Option<(NtpTime, Instant)>,
+    /// What is held of the publisher's clock.
+    clock: Option<ClockMap>,
 }
 
 impl ReceiveStream {
@@ -101,7 +109,10 @@ impl ReceiveStream {
             counters: StreamCounters::default(),
             epoch: now,
             last_packet: None,
-            sender: None,
+            newest: None,
+            check: ReportCheck::new(config.clock_rate),
+            reported: None,
+            clock: None,
         }
     }
 
@@ -184,14 +195,44 @@ impl ReceiveStream {
         self.missing.due_at().map(|due_at| (due_at, "nack"))
     }
 
-    /// The publisher's sender report for this stream came.
-    pub fn sender_report(&mut self, now: Instant, clock: ClockMap) {
-        self.sender = Some((clock, now));
+    /// The publisher's sender report for this stream came at `came` by the node's wall clock, after `publisher` was told of
+    /// it. Whether it is believed; if not, the stream is timed by its arrival.
+    pub fn sender_report(
+        &mut self,
+        (now, came): (Instant, NtpTime),
+        report: ClockMap,
+        publisher: &PublisherClock,
+    ) -> bool {
+        self.reported = Some((report.ntp, now));
+        let elapsed = now.saturating_duration_since(self.epoch);
+        let (Some(captured_now), Some(sent)) = (
+            self.check.captured_now(elapsed),
+            publisher.to_node(report.ntp),
+        ) else {
+            // Nothing came that it could be about.
+            return true;
+        };
+        let is_believed = self
+            .check
+            .believes((now, elapsed), report, came.since(sent));
+        self.clock = match is_believed {
+            true => Some(report),
+            false => publisher.to_publisher(came).map(|ntp| ClockMap {
+                ntp,
+                rtp: captured_now,
+            }),
+        };
+        is_believed
     }
 
-    /// One moment by the publisher's wall clock and the stream's RTP clock, from the last sender report.
+    /// What was said of the publisher's wall clock holds no more.
+    pub fn forget_clock(&mut self) {
+        self.clock = None;
+    }
+
+    /// One moment by the publisher's wall clock and the stream's RTP clock.
     pub fn clock_map(&self) -> Option<ClockMap> {
-        self.sender.map(|(clock, _)| clock)
+        self.clock
     }
 
     /// What to report to the publisher: the time since the last report. None if no packet came in it.
@@ -260,14 +301,32 @@ impl ReceiveStream {
 
     fn time(&mut self, now: Instant, timestamp: u32) {
         let elapsed = now.saturating_duration_since(self.epoch);
+        let newest = self.newest.replace((timestamp, now));
+        if newest.is_some_and(|(before, at)| self.leaps(now, timestamp, (before, at))) {
+            self.check.restart();
+            self.clock = None;
+        }
+        self.check.arrived(elapsed, timestamp);
         self.jitter.add(elapsed, timestamp, self.config.clock_rate);
+    }
+
+    fn leaps(&self, now: Instant, timestamp: u32, (before, at): (u32, Instant)) -> bool {
+        let step = i64::from(timestamp.wrapping_sub(before) as i32);
+        is_leap(
+            step,
+            now.saturating_duration_since(at),
+            self.config.clock_rate.into(),
+        )
     }
 
     fn restart(&mut self, extended: u64) {
         self.missing.give_up();
         self.jitter.forget_transit();
         self.loss.begin(extended);
-        self.sender = None;
+        self.check.restart();
+        self.newest = None;
+        self.reported = None;
+        self.clock = None;
     }
 
     fn count(&mut self, now: Instant, bytes: usize) {
@@ -277,11 +336,11 @@ impl ReceiveStream {
     }
 
     fn last_report(&self, now: Instant) -> (u32, u32) {
-        let Some((clock, came)) = self.sender else {
+        let Some((ntp, came)) = self.reported else {
             return (0, 0);
         };
         let delay = now.saturating_duration_since(came).as_nanos() * 65_536 / 1_000_000_000;
-        (clock.ntp.middle(), u32::try_from(delay).unwrap_or(u32::MAX))
+        (ntp.middle(), u32::try_from(delay).unwrap_or(u32::MAX))
     }
 }
 
@@ -295,10 +354,7 @@ struct Jitter {
 
 impl Jitter {
     fn add(&mut self, elapsed: Duration, timestamp: u32, clock_rate: u32) {
-        let rate = u64::from(clock_rate);
-        let fraction = u64::from(elapsed.subsec_nanos()) * rate / 1_000_000_000;
-        let arrival = elapsed.as_secs().wrapping_mul(rate).wrapping_add(fraction) as u32;
-        let transit = arrival.wrapping_sub(timestamp);
+        let transit = ticks(elapsed, clock_rate).wrapping_sub(timestamp);
         let before = self.transit.replace(transit);
         let change = before.map_or(0, |before| transit.wrapping_sub(before) as i32);
         let change = change.unsigned_abs();
@@ -445,6 +501,35 @@ mod tests {
     }
 
     #[test]
+    fn a_report_that_is_not_believed_gives_way_to_what_arrival_says() {
+        let start = Instant::now();
+        let mut stream = ReceiveStream::new(start, VIDEO);
+        for frame in 0..40u16 {
+            let now = at(start, u64::from(frame) * 40 + 5);
+            stream.receive(now, frame, u32::from(frame) * 3_600, 100);
+        }
+        let mut publisher = PublisherClock::default();
+        let ntp = |milliseconds: u64| NtpTime((milliseconds << 32) / 1_000);
+        // The node's wall clock counts from the beginning, the publisher's is a minute behind.
+        publisher.observe(ntp(61_600), ntp(1_600));
+        let mut say = |came_ms: u64, rtp: u32| {
+            let came = (at(start, came_ms), ntp(came_ms + 60_000));
+            let report = ClockMap {
+                ntp: ntp(came_ms),
+                rtp,
+            };
+            let believed = stream.sender_report(came, report, &publisher);
+            (believed, stream.clock_map().unwrap().rtp)
+        };
+        assert_eq!(say(1_600, 144_000), (true, 144_000));
+        // What came at 1,565 ms was 1,560 ms after the beginning of the stream.
+        assert_eq!(say(1_610, 144_000 + 450_000), (false, 144_450));
+        // All that is said by it is of another timeline after a leap.
+        stream.receive(at(start, 1_620), 40, 144_000 + 3_600 * 90_000, 100);
+        assert_eq!(stream.clock_map(), None);
+    }
+
+    #[test]
     fn without_nacks_a_hole_that_stays_is_lost() {
         let start = Instant::now();
         let nack = false;
@@ -471,7 +556,9 @@ mod tests {
             ntp: NtpTime(0x1111_2222_3333_4444),
             rtp: 0,
         };
-        stream.sender_report(start, clock);
+        let mut publisher = PublisherClock::default();
+        publisher.observe(clock.ntp, clock.ntp);
+        stream.sender_report((start, clock.ntp), clock, &publisher);
         let block = stream.report_block(at(start, 500)).unwrap();
         let expected = ReportBlock {
             ssrc: 7,

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 const INTERVAL: Duration = Duration::from_secs(1);
 /// A publisher that has sent no report for this long is taken not to send any.
 const REPORT_AWAITED: Duration = Duration::from_secs(6);
-/// A publisher's clock that is off by more than this was set anew.
+/// A publisher's clock that is off by more than this was set anew, once a second report says so too.
 const CLOCK_STEP: i64 = 1 << 32;
 /// Share of the way that an estimate follows a clock that drifts.
 const CLOCK_DRIFT_SHIFT: u32 = 6;
@@ -30,7 +30,7 @@ impl NtpTime {
     }
 
     /// Signed distance in units of 2^-32 s, over the wrap of the era in 2036.
-    fn since(self, earlier: NtpTime) -> i64 {
+    pub(super) fn since(self, earlier: NtpTime) -> i64 {
         self.0.wrapping_sub(earlier.0) as i64
     }
 }
@@ -70,28 +70,49 @@ fn fraction(duration: Duration) -> u64 {
 pub struct PublisherClock {
     /// The node's time minus the publisher's, with the shortest way of a report in it.
     offset: Option<i64>,
+    /// What the last report said, if that was far from it.
+    step: Option<i64>,
 }
 
 impl PublisherClock {
-    /// A sender report that says `sent` came at `came` by the node's clock.
-    pub fn observe(&mut self, came: NtpTime, sent: NtpTime) {
+    /// A sender report that says `sent` came at `came` by the node's clock. Whether the clock was set anew since the
+    /// report before: what was said by it until now holds no more.
+    pub fn observe(&mut self, came: NtpTime, sent: NtpTime) -> bool {
         let seen = came.since(sent);
         let Some(offset) = self.offset else {
             self.offset = Some(seen);
-            return;
+            return false;
         };
         let error = seen.wrapping_sub(offset);
-        self.offset = Some(if !(0..=CLOCK_STEP).contains(&error) {
-            seen
-        } else {
-            offset.wrapping_add(error >> CLOCK_DRIFT_SHIFT)
-        });
+        let is_near =
+            |one: i64, other: i64| one.wrapping_sub(other).unsigned_abs() <= CLOCK_STEP as u64;
+        if is_near(seen, offset) {
+            self.step = None;
+            self.offset = Some(offset.wrapping_add(match error < 0 {
+                true => error,
+                false => error >> CLOCK_DRIFT_SHIFT,
+            }));
+            return false;
+        }
+        // One stream of several may say nonsense; who set their clock says it again.
+        let is_confirmed = self.step.is_some_and(|step| is_near(seen, step));
+        self.step = (!is_confirmed).then_some(seen);
+        if is_confirmed {
+            self.offset = Some(seen);
+        }
+        is_confirmed
     }
 
     /// The node's time at a time of the publisher's clock, once a report came.
     pub fn to_node(&self, publisher: NtpTime) -> Option<NtpTime> {
         let offset = self.offset?;
         Some(NtpTime(publisher.0.wrapping_add(offset as u64)))
+    }
+
+    /// The publisher's time at a time of the node's, once a report came.
+    pub fn to_publisher(&self, node: NtpTime) -> Option<NtpTime> {
+        let offset = self.offset?;
+        Some(NtpTime(node.0.wrapping_sub(offset as u64)))
     }
 }
 
@@ -379,8 +400,22 @@ mod tests {
         // It is set anew: forwards, then backwards past the beginning of the era.
         for sent in [500 * SECOND, 0u64.wrapping_sub(7 * SECOND)] {
             let came = NtpTime(milliseconds(1_010_000));
-            clock.observe(came, NtpTime(sent));
+            assert!(!clock.observe(came, NtpTime(sent)));
+            assert!(clock.observe(came, NtpTime(sent)));
             assert_eq!(clock.to_node(NtpTime(sent)), Some(came));
+            assert_eq!(clock.to_publisher(came), Some(NtpTime(sent)));
+        }
+    }
+
+    #[test]
+    fn one_stream_that_says_nonsense_does_not_move_the_clock_of_the_others() {
+        let mut clock = PublisherClock::default();
+        for second in 1..100 {
+            let now = NtpTime(second * SECOND);
+            clock.observe(now, now);
+            assert_eq!(clock.to_node(now), Some(now));
+            clock.observe(now, NtpTime(second * 3_600 * SECOND));
+            assert_eq!(clock.to_node(now), Some(now));
         }
     }
 

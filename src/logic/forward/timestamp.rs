@@ -10,6 +10,20 @@ const LONGEST_PAUSE: i64 = 1 << 30;
 /// How far what clocks say may be from the time that passed here, in seconds, before it is
 /// disbelieved.
 const CREDIBLE: i64 = 2;
+/// How far timestamps may go back, in seconds: pictures are sent in the order of decoding, which may differ.
+const BACK: i64 = 1;
+
+/// Whether timestamps that are `step` ticks apart in packets that came that far apart belong to different timelines: they
+/// neither run ahead of the time that passed nor turn back. A network that stood still makes them seem to be behind, and
+/// that is none.
+pub(super) fn is_leap(step: i64, elapsed: Duration, rate: i64) -> bool {
+    step - ticks(elapsed, rate) > CREDIBLE * rate || step < -BACK * rate
+}
+
+fn ticks(elapsed: Duration, rate: i64) -> i64 {
+    let ticks = elapsed.as_micros() * rate as u128 / 1_000_000;
+    i64::try_from(ticks).map_or(LONGEST_PAUSE, |ticks| ticks.min(LONGEST_PAUSE))
+}
 
 /// What a sender report says of a stream's clock (RFC 3550 §6.4.1): one instant in two timescales.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +61,8 @@ pub struct Timeline {
     frame: i64,
     first: u32,
     offset: u32,
+    /// Before timestamps leapt within the stream: of packets that come late.
+    former_offset: Option<u32>,
     newest: Option<Newest>,
     /// Ticks by which the timeline is ahead of the source because a switch had to go forward.
     lead: i64,
@@ -64,6 +80,7 @@ impl Timeline {
             frame,
             first,
             offset: 0,
+            former_offset: None,
             newest: None,
             lead: 0,
         }
@@ -86,6 +103,21 @@ impl Timeline {
                 .wrapping_add(self.step(now, last, incoming, clock, relation)),
         };
         self.offset = out.wrapping_sub(incoming);
+        self.former_offset = None;
+    }
+
+    /// The stream's next packet, unless it is late, has this timestamp. One that leaps is another timeline: it is placed
+    /// where it came.
+    pub fn follow(&mut self, now: Instant, incoming: u32) {
+        let leaps = |last: Newest| {
+            let elapsed = now.saturating_duration_since(last.at);
+            is_leap(signed(incoming, last.incoming), elapsed, self.rate)
+        };
+        if self.newest.is_some_and(leaps) {
+            let former = self.offset;
+            self.switch(now, incoming, None, Relation::Foreign);
+            self.former_offset = Some(former);
+        }
     }
 
     fn step(
@@ -96,7 +128,7 @@ impl Timeline {
         clock: Option<SenderClock>,
         relation: Relation,
     ) -> u32 {
-        let elapsed = self.ticks(now.saturating_duration_since(last.at));
+        let elapsed = ticks(now.saturating_duration_since(last.at), self.rate);
         let measured = match relation {
             Relation::SameStream => Some(signed(incoming, last.incoming)),
             Relation::SameSource => self.between(last, incoming, clock),
@@ -130,7 +162,16 @@ impl Timeline {
 
     /// The outgoing timestamp.
     pub fn map(&self, incoming: u32) -> u32 {
-        incoming.wrapping_add(self.offset)
+        let out = incoming.wrapping_add(self.offset);
+        let (Some(former), Some(newest)) = (self.former_offset, self.newest) else {
+            return out;
+        };
+        let former = incoming.wrapping_add(former);
+        let distance = |out: u32| signed(out, newest.out).abs();
+        match distance(former) < distance(out) {
+            true => former,
+            false => out,
+        }
     }
 
     /// The newest packet of the stream went out.
@@ -146,7 +187,7 @@ impl Timeline {
     /// The timestamp of this moment; `None` before the first packet.
     pub fn at(&self, now: Instant) -> Option<u32> {
         let last = self.newest?;
-        let elapsed = self.ticks(now.saturating_duration_since(last.at));
+        let elapsed = ticks(now.saturating_duration_since(last.at), self.rate);
         Some(last.out.wrapping_add(elapsed as u32))
     }
 
@@ -155,13 +196,8 @@ impl Timeline {
         let clock = self.newest?.clock?;
         Some(SenderClock {
             ntp: clock.ntp,
-            rtp: self.map(clock.rtp),
+            rtp: clock.rtp.wrapping_add(self.offset),
         })
-    }
-
-    fn ticks(&self, elapsed: Duration) -> i64 {
-        let ticks = elapsed.as_micros() * self.rate as u128 / 1_000_000;
-        i64::try_from(ticks).map_or(LONGEST_PAUSE, |ticks| ticks.min(LONGEST_PAUSE))
     }
 }
 
@@ -232,6 +268,49 @@ mod tests {
             timeline.switch(later, incoming, None, Relation::SameStream);
             assert_eq!(timeline.map(incoming), 1_000 + expected, "{incoming}");
         }
+    }
+
+    #[test]
+    fn timestamps_that_leap_are_placed_where_they_came() {
+        let start = Instant::now();
+        let second = 90_000;
+        // What came how long after 50,000 in ms, and how much later it goes out.
+        for (elapsed_ms, step, expected) in [
+            (33, 3_000, 3_000),
+            (0, 3_000, 3_000),
+            (0, -6_000, -6_000),
+            (5_000, 3_000, 3_000),
+            (60_000, 60 * second, 60 * second),
+            (33, 3_600 * second, 3_000),
+            (33, -60 * second, 3_000),
+            (40, 3 * second, 3_600),
+            (1_000, -3_600 * second, second),
+            (33, i64::from(i32::MIN), 3_000),
+        ] {
+            let mut timeline = video(start);
+            let now = start + Duration::from_millis(elapsed_ms);
+            let incoming = 50_000_u32.wrapping_add(step as u32);
+            timeline.follow(now, incoming);
+            let out = timeline.map(incoming).wrapping_sub(1_000) as i32;
+            assert_eq!(i64::from(out), expected, "{step} ticks in {elapsed_ms} ms");
+            timeline.sent(now, incoming, None);
+            let next = timeline
+                .map(incoming.wrapping_add(3_000))
+                .wrapping_sub(1_000) as i32;
+            assert_eq!(i64::from(next), expected + 3_000, "the next");
+        }
+    }
+
+    #[test]
+    fn a_packet_from_before_a_leap_that_comes_late_stays_there() {
+        let start = Instant::now();
+        let mut timeline = video(start);
+        let leapt = 50_000 + 3_600 * 90_000;
+        timeline.follow(start, leapt);
+        timeline.sent(start, leapt, None);
+        assert_eq!(timeline.map(leapt), 4_000);
+        assert_eq!(timeline.map(50_000), 1_000);
+        assert_eq!(timeline.map(leapt - 3_000), 1_000);
     }
 
     #[test]

@@ -2,7 +2,13 @@
 //!
 //! At first a track is placed by the arrival of its packets. Sender reports then say when what they
 //! carry was captured (RFC 3550 §6.4.1), so that all tracks of a member are in sync; and two of them,
-//! how fast the clock of what captures really runs.
+//! how fast the clock of what captures really runs. None moves a track further from its arrival than a jitter buffer
+//! holds.
+
+use std::time::Duration;
+
+use crate::logic::forward::quickest::Quickest;
+use crate::logic::forward::report_check::SHIFT_MAX;
 
 /// How far a report may always move what was placed already, in nanoseconds: less than is noticed. What is
 /// further off than twice that goes half the way.
@@ -20,6 +26,12 @@ const CATCH_UP: i64 = 4;
 /// But by no more than this, in nanoseconds: timestamps that were set far ahead say nothing.
 const CATCH_UP_NS_MAX: i64 = 10_000_000;
 const NS_PER_SECOND: i64 = 1_000_000_000;
+/// How far from its arrival a track may be, in nanoseconds.
+const SHIFT_NS_MAX: i64 = nanoseconds(SHIFT_MAX);
+
+const fn nanoseconds(duration: Duration) -> i64 {
+    duration.as_millis() as i64 * 1_000_000
+}
 
 /// Places the timestamps of one track. All times are nanoseconds since the recording began.
 #[derive(Debug, Clone)]
@@ -29,6 +41,8 @@ pub struct TrackTimeline {
     last: Option<(u32, i64)>,
     /// A moment by both clocks.
     anchor: Option<Anchor>,
+    /// By how much packets came later than their timestamps, in nanoseconds.
+    late: Quickest,
     /// What the first report said, since the clocks were set.
     first_report: Option<(i64, i64)>,
     /// By how many millionths a tick lasts longer than it should.
@@ -58,6 +72,7 @@ impl TrackTimeline {
             rate: i64::from(clock_rate).max(1),
             last: None,
             anchor: None,
+            late: Quickest::default(),
             first_report: None,
             pace_ppm: 0,
             given_out: None,
@@ -65,16 +80,29 @@ impl TrackTimeline {
     }
 
     /// A packet of that timestamp came. The one that was quickest on its way counts, until a report
-    /// says better or a frame was given out.
+    /// says better or a frame was given out, and again when that turns out to be far off.
     pub fn arrived(&mut self, timestamp: u32, at_ns: i64) {
         let ticks = self.unwrap(timestamp);
+        self.late
+            .take(at_ns, at_ns.saturating_sub(self.nominal_ns(ticks)));
         let earlier = |anchor: Anchor| at_ns < self.place(anchor, ticks);
         let is_open = self.given_out.is_none();
         let is_better = self
             .anchor
             .is_none_or(|anchor| is_open && !anchor.reported && earlier(anchor));
+        let reported = false;
         if is_better {
-            let reported = false;
+            self.anchor = Some(Anchor {
+                ticks,
+                at_ns,
+                reported,
+            });
+        }
+        let placed = self.anchor.map(|anchor| self.place(anchor, ticks));
+        if let Some(placed) = placed.filter(|&placed| !self.is_near_arrival(ticks, placed)) {
+            let at_ns = self.by_arrival(ticks).unwrap_or(placed);
+            self.first_report = None;
+            self.pace_ppm = 0;
             self.anchor = Some(Anchor {
                 ticks,
                 at_ns,
@@ -83,9 +111,12 @@ impl TrackTimeline {
         }
     }
 
-    /// A report says when that timestamp was captured.
+    /// A report says when that timestamp was captured. One that is far from when it arrived is not followed.
     pub fn reported(&mut self, timestamp: u32, at_ns: i64) {
-        let ticks = self.unwrap(timestamp);
+        let ticks = self.unwrapped(timestamp);
+        if !self.is_near_arrival(ticks, at_ns) {
+            return;
+        }
         let placed = self.anchor.map(|anchor| self.place(anchor, ticks));
         self.measure_pace(ticks, at_ns);
         let at_ns = match placed {
@@ -137,6 +168,16 @@ impl TrackTimeline {
         anchor.at_ns.saturating_add(passed)
     }
 
+    /// Where the quickest packet places a timestamp.
+    fn by_arrival(&self, ticks: i64) -> Option<i64> {
+        Some(self.late.get()?.saturating_add(self.nominal_ns(ticks)))
+    }
+
+    fn is_near_arrival(&self, ticks: i64, at_ns: i64) -> bool {
+        let by_arrival = self.by_arrival(ticks).unwrap_or(at_ns);
+        at_ns.saturating_sub(by_arrival).saturating_abs() <= SHIFT_NS_MAX
+    }
+
     fn nominal_ns(&self, ticks: i64) -> i64 {
         (i128::from(ticks) * i128::from(NS_PER_SECOND) / i128::from(self.rate)) as i64
     }
@@ -152,12 +193,15 @@ impl TrackTimeline {
     }
 
     fn unwrap(&mut self, timestamp: u32) -> i64 {
-        let ticks = match self.last {
-            Some((last, ticks)) => ticks + i64::from(timestamp.wrapping_sub(last) as i32),
-            None => i64::from(timestamp),
-        };
+        let ticks = self.unwrapped(timestamp);
         self.last = Some((timestamp, ticks));
         ticks
+    }
+
+    fn unwrapped(&self, timestamp: u32) -> i64 {
+        let since =
+            |(last, ticks): (u32, i64)| ticks + i64::from(timestamp.wrapping_sub(last) as i32);
+        self.last.map_or(i64::from(timestamp), since)
     }
 }
 
@@ -232,12 +276,57 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_that_were_set_far_ahead_are_where_a_report_says() {
+    fn timestamps_that_were_set_far_ahead_are_where_they_arrive() {
         let mut timeline = TrackTimeline::new(90_000);
         timeline.arrived(0, 0);
         assert_eq!(timeline.at_ms(0), 0);
-        timeline.reported(1 << 30, 40 * MS);
+        timeline.arrived(1 << 30, 40 * MS);
         assert_eq!(timeline.at_ms(1 << 30), 40);
+    }
+
+    /// What is bent, and by how many ms at that moment; how long ten seconds are by it.
+    type Case = (&'static str, fn(i64) -> i64, u64);
+
+    #[test]
+    fn no_report_moves_a_track_further_than_a_jitter_buffer_holds() {
+        let cases: [Case; 6] = [
+            ("true", |_| 0, 10_000),
+            ("encoding takes 300 ms", |_| -300, 10_000),
+            ("five seconds ahead", |_| -5_000, 10_000),
+            ("ahead by the running time", |at_ms| -at_ms, 10_000),
+            ("half of the running time behind", |at_ms| at_ms / 2, 10_000),
+            ("an hour behind", |_| 3_600_000, 10_000),
+        ];
+        for (name, bend, expected) in cases {
+            let mut timeline = TrackTimeline::new(48_000);
+            let mut times = Vec::new();
+            for number in 0..500_i64 {
+                let (timestamp, at_ms) = (number as u32 * 960, number * 20);
+                timeline.arrived(timestamp, (at_ms + 5_000) * MS);
+                if number % 50 == 40 {
+                    let bent_ms = at_ms + 5_000 + bend(at_ms);
+                    timeline.reported(timestamp, bent_ms * MS);
+                }
+                times.push(timeline.at_ms(timestamp));
+            }
+            let length = times[499] + 20 - times[0];
+            assert!(length.abs_diff(expected) <= 500, "{name}: {length} ms");
+            assert!(times.is_sorted(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_stood_still_for_a_while_goes_on_where_it_arrives() {
+        let mut timeline = TrackTimeline::new(48_000);
+        timeline.arrived(0, 0);
+        assert_eq!(timeline.at_ms(0), 0);
+        // An hour later, as if no time had passed: as soon as it is clear that none of it was merely late.
+        let later_ms = 3_600_000;
+        for number in 1..300_u32 {
+            timeline.arrived(number * 960, (later_ms + i64::from(number) * 20) * MS);
+            timeline.at_ms(number * 960);
+        }
+        assert_eq!(timeline.at_ms(300 * 960), 3_606_000);
     }
 
     #[test]
@@ -264,8 +353,8 @@ mod tests {
         let mut timeline = TrackTimeline::new(48_000);
         timeline.arrived(0, 0);
         timeline.at_ms(0);
-        timeline.reported(48_000, 61_000 * MS);
-        assert_eq!(timeline.at_ms(48_000), 61_000);
+        timeline.reported(48_000, 1_300 * MS);
+        assert_eq!(timeline.at_ms(48_000), 1_300);
     }
 
     #[test]

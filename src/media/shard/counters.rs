@@ -24,6 +24,8 @@ pub struct Counters {
     pub retransmissions: u64,
     /// RTCP packets that were opened.
     pub rtcp_in: u64,
+    /// Sender reports that were not believed: no clock runs like that, or what they are about came at another time.
+    pub reports_disbelieved: u64,
     /// RTCP packets sent.
     pub rtcp_out: u64,
     /// Packets that viewers asked for again.

@@ -128,6 +128,26 @@ fn another_publisher_goes_on_where_the_last_one_stopped() {
 }
 
 #[test]
+fn timestamps_that_leap_go_on_evenly_and_no_key_frame_is_needed() {
+    let mut viewer = Viewer::new(MediaKind::Video);
+    let mut one = camera(1, 0);
+    viewer.watch(1, 1);
+    let mut last = viewer.forwards_picture(&mut one, true)[1];
+    for leap in [3_600 * 90_000, -60 * 90_000_i32, 7 * 90_000] {
+        one.timestamp = one.timestamp.wrapping_add(leap as u32);
+        for _ in 0..3 {
+            let next = viewer.forwards_picture(&mut one, false);
+            let step = next[0].timestamp.wrapping_sub(last.timestamp);
+            assert!(step.abs_diff(PICTURE) <= 1, "{step} ticks after {leap}");
+            assert_eq!(next[0].timestamp, next[1].timestamp);
+            assert_eq!(next[0].sequence, last.sequence + 1);
+            last = next[1];
+        }
+    }
+    assert_eq!(viewer.leg.wants_key_frame(viewer.now), None);
+}
+
+#[test]
 fn the_old_layer_stays_until_the_new_ones_key_frame() {
     let mut viewer = Viewer::new(MediaKind::Video);
     let mut layers = [camera(1, 0), camera(1, 1), camera(1, 2)];
