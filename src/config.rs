@@ -29,7 +29,7 @@ use crate::logic::topology::{Policy, TopologyConfig};
 
 pub use self::doctor::{DoctorSettings, is_doctor};
 pub use self::forwards::ForwardSettings;
-pub use self::recordings::RecordingSettings;
+pub use self::recordings::{RecordingChoice, RecordingSettings};
 pub use self::secret::Secret;
 pub use self::tls::{TlsMode, TlsSettings};
 use self::values::{

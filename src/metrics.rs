@@ -111,6 +111,11 @@ const COUNTERS: &[(&str, &str)] = &[
         "roomPanics",
         "Rooms that were closed because a fault of this program met them.",
     ),
+    (
+        "recordingsRefused",
+        "Recordings that were not begun, for a limit or as there was no space.",
+    ),
+    ("recordingsEnded", "Recordings that are over, by cause."),
     ("joins", "Members who joined."),
     (
         "lostWebsockets",

@@ -272,6 +272,85 @@ async fn owners_record_guests_do_not_and_media_moves_to_the_node_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_that_may_not_begin_is_refused_with_what_helps() {
+    let record = async |flags: &[&str]| {
+        let studio = Studio::open(flags);
+        let mut owner = common::Client::connect(&studio.node).await;
+        let join =
+            json!({"type": "join", "room": ROOM, "name": "Ada", "ownerKey": "0123456789abcdef"});
+        owner.say(join).await;
+        owner.hear_type("joined").await;
+        let mut said = Vec::new();
+        for active in [true, true, false, true] {
+            let id = said.len() + 2;
+            owner
+                .say(json!({"type": "record", "id": id, "active": active}))
+                .await;
+            let answer = loop {
+                let answer = owner.hear().await;
+                if answer["id"] == id {
+                    break answer;
+                }
+            };
+            let code = answer["code"].as_str().unwrap_or("ok").to_owned();
+            said.push(code);
+        }
+        let admin = studio.post(&json!({})).await;
+        let stats = studio.http.get(studio.node.url("/api/stats")).send();
+        let stats: Value = stats.await.unwrap().json().await.unwrap();
+        let refused = stats["recordingsRefused"].as_u64().unwrap();
+        (said, admin.0, admin.1["detail"].clone(), refused)
+    };
+    let (said, admin, _, refused) = record(&[]).await;
+    assert_eq!(said, ["ok", "ok", "ok", "tooFast"]);
+    assert_eq!(
+        (admin, refused),
+        (201, 1),
+        "who runs the node need not wait"
+    );
+    let (said, admin, _, refused) = record(&["--recording", "admin"]).await;
+    assert_eq!(said, ["forbidden", "forbidden", "ok", "forbidden"]);
+    assert_eq!((admin, refused), (201, 3));
+    let (said, admin, detail, _) = record(&["--recording", "off"]).await;
+    assert_eq!(said, ["forbidden", "forbidden", "ok", "forbidden"]);
+    assert_eq!(admin, 403);
+    assert!(detail.as_str().unwrap().contains("--recording"), "{detail}");
+    let (said, admin, detail, _) = record(&["--recordings-max-bytes", "0"]).await;
+    assert_eq!(said, ["limit", "limit", "ok", "limit"]);
+    assert_eq!(admin, 507);
+    let detail = detail.as_str().unwrap();
+    assert!(detail.contains("--recordings-max-bytes"), "{detail}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_node_over_the_same_folder_ends_and_leaves_the_recording_alone() {
+    let studio = Studio::open(&[]);
+    let mut ada = studio.enter("Ada", Loss::None).await;
+    assert_eq!(studio.post(&json!({})).await.0, 201);
+    ada.hear_of_recording().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut second = common::motet();
+    second.args(["--http-listen", "127.0.0.1:0", "--media-port", "0"]);
+    second.args(["--media-ip", "127.0.0.1", "--data-dir"]);
+    second.arg(studio.data.path());
+    let (code, output, errors) = common::run(&mut second);
+    let process = format!("motet: another node (process {})", studio.node.pid());
+    assert_eq!((code, output.as_str()), (1, ""));
+    assert!(errors.starts_with(&process), "{errors}");
+    assert!(
+        errors.contains("--data-dir") && errors.lines().count() == 1,
+        "{errors}"
+    );
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(studio.delete("").await, 204);
+    let manifest = studio.ended().await;
+    assert_eq!(manifest["ended"], "stopped");
+    // Whole: a file is read as one that needs no repair.
+    let sounds = studio.file(&manifest, "microphone").blocks();
+    assert!(sounds.len() > 150, "{} packets of sound", sounds.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_that_vanishes_ends_the_recording_and_not_the_call() {
     let studio = Studio::open(&[]);
     let mut ada = studio.enter("Ada", Loss::None).await;
@@ -305,10 +384,16 @@ async fn a_full_disk_ends_the_recording_with_what_there_is() {
         eprintln!("a small disk cannot be mounted here");
         return;
     };
-    let studio = Studio::open_on(disk.0, &[]);
+    let space = [
+        "--recordings-max-bytes",
+        "100%",
+        "--recordings-min-free",
+        "0",
+    ];
+    let studio = Studio::open_on(disk.0, &space);
     let mut ada = studio.enter("Ada", Loss::None).await;
     // Most of it is taken already.
-    std::fs::write(studio.data.path().join("other"), vec![0; 850_000]).unwrap();
+    std::fs::write(studio.data.path().join("other"), vec![0; 780_000]).unwrap();
     assert_eq!(studio.post(&json!({})).await.0, 201);
     ada.hear_of_recording().await;
     let ended = ada.hear_of_recording().await;

@@ -503,12 +503,14 @@ export type RecordingEnd =
   | "stopped"
   /** The room is no more. */
   | "roomClosed"
-  /** It was as long as it may be. */
+  /** It was as long as it may be, or all recordings together as large. */
   | "limit"
   /** There is no room on the disk. */
   | "diskFull"
   /** Its files cannot be written. */
   | "diskFailed"
+  /** The node failed while it wrote. */
+  | "nodeFailed"
   /** The node was stopped before it was over; what there was is whole. */
   | "interrupted";
 

@@ -4,6 +4,7 @@
 pub mod admin_token;
 pub mod banner;
 pub mod client_address;
+pub mod data_lock;
 pub mod doctor;
 mod doors;
 pub mod embed;

@@ -16,11 +16,14 @@ use std::{io, mem};
 
 use tokio::sync::mpsc::{Sender, WeakSender};
 
+use super::data_lock::DataLock;
 use crate::logic::limits::Limits;
+use crate::logic::record::storage::{Capacity, StorageLimits};
 use crate::logic::record::thinning::Backlog;
 use crate::media::recording::{RecorderLimits, Word};
 use crate::media::shard::ShardCommand;
 
+use merging::Merger;
 pub use store::RecordingStore;
 
 /// What a word weighs beside its data, in bytes.
@@ -33,6 +36,9 @@ enum Job {
     Word(Arc<str>, Word),
     /// Write everything that is there, and end.
     Quit,
+    /// Fail, at work on that recording.
+    #[cfg(test)]
+    Panic(Option<Arc<str>>),
 }
 
 /// The way to the thread.
@@ -40,6 +46,7 @@ enum Job {
 pub struct RecorderHandle {
     jobs: mpsc::Sender<Job>,
     backlog: Backlog,
+    capacity: Capacity,
     reports: Arc<OnceLock<WeakSender<ShardCommand>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Finished and unfinished recordings.
@@ -48,34 +55,57 @@ pub struct RecorderHandle {
 
 impl RecorderHandle {
     /// Starts the thread over `<data>/recordings`, which need not be there. What a former run left
-    /// unfinished is repaired meanwhile; what is older than `keep_days` is removed, now and then, unless
-    /// that is 0. Files are as long and as large as `limits` say.
+    /// unfinished is repaired meanwhile, if the folder is this node's; what is older than `keep_days` is removed, now and
+    /// then, unless that is 0. Files are as long and as large as `limits` say.
     ///
     /// # Errors
     /// If there is no thread to be had.
-    pub fn start(data: &Path, keep_days: u32, limits: &Limits) -> io::Result<Self> {
+    pub fn start(
+        (data, lock): (&Path, DataLock),
+        keep_days: u32,
+        limits: &Limits,
+    ) -> io::Result<Self> {
         let store = RecordingStore::new(data);
         let (jobs, inbox) = mpsc::channel();
-        let backlog = Backlog::new(limits.recording_queue_bytes);
-        let reports = Arc::new(OnceLock::new());
-        let unfinished = store.unfinished();
-        let repairs = std::thread::Builder::new().name("repair".into());
-        let begun = store.clone();
-        repairs.spawn(move || {
-            begun.finish_removals();
-            repair::repair_all(&unfinished);
-        })?;
-        let writer = thread::Writer::new(
-            store.clone(),
-            (keep_days, RecorderLimits::from(limits)),
-            backlog.clone(),
-            Arc::clone(&reports),
+        let (backlog, capacity) = (
+            Backlog::new(limits.recording_queue_bytes),
+            Capacity::default(),
         );
+        let reports = Arc::new(OnceLock::new());
+        let storage = StorageLimits::new(limits);
+        let unfinished = match lock.is_held() {
+            true => store.unfinished(),
+            false => Vec::new(),
+        };
+        let begun = store.clone();
+        let is_ours = lock.is_held();
+        let first = move |merge: &dyn Fn(&Path)| {
+            if is_ours {
+                begun.finish_removals();
+                repair::repair_all(&unfinished, merge);
+            }
+        };
+        let merger = Merger::start((store.clone(), storage), limits.recording_merges, first)?;
+        let writer = thread::Writer::new(thread::WriterConfig {
+            store: store.clone(),
+            keep_days: if lock.is_held() { keep_days } else { 0 },
+            limits: RecorderLimits::from(limits),
+            storage,
+            backlog: backlog.clone(),
+            capacity: capacity.clone(),
+            merger,
+            reports: Arc::clone(&reports),
+        });
         let builder = std::thread::Builder::new().name("recorder".into());
-        let thread = builder.spawn(move || writer.run(&inbox))?;
+        let thread = builder.spawn(move || {
+            writer.run(&inbox);
+            // Until here the folder is this node's.
+            drop(lock);
+        })?;
         Ok(Self {
             jobs,
             backlog,
+            capacity,
             reports,
             thread: Mutex::new(Some(thread)),
             store,
@@ -91,6 +121,11 @@ impl RecorderHandle {
     /// How much waits for the disk: what decides which frames are worth recording.
     pub fn backlog(&self) -> Backlog {
         self.backlog.clone()
+    }
+
+    /// Whether there is space for another recording.
+    pub fn capacity(&self) -> Capacity {
+        self.capacity.clone()
     }
 
     /// Passes a word on. Never waits: what there is no room for was left out before.
@@ -117,3 +152,6 @@ fn weight(word: &Word) -> usize {
         _ => WORD_BYTES,
     }
 }
+
+#[cfg(test)]
+mod tests;

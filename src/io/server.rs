@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::admin_token::{AdminToken, TokenError};
 use super::client_address::Proxies;
+use super::data_lock::{DataInUse, DataLock};
 use super::doors::Doors;
 use super::embed::Embedder;
 use super::http::{metrics_router, router};
@@ -98,6 +99,9 @@ pub enum StartError {
     /// A port or an address could not be had.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Another node has the data folder.
+    #[error(transparent)]
+    Data(#[from] DataInUse),
     /// There is no certificate to show.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -135,6 +139,7 @@ impl Server {
         let listener = bind_http(settings.http_listen)?;
         let metrics = settings.metrics_listen.map(bind_metrics).transpose()?;
         let mut sockets = bind_media(&settings)?;
+        let lock = DataLock::take(&settings.tls.data_dir)?;
         let tls = tls::start(&settings)?;
         let admin = AdminToken::of(&settings)?;
         let http = listener.local_addr()?;
@@ -147,7 +152,7 @@ impl Server {
             let _ = rim.embedder.set(embedder);
         }
         let (stream_port, streams) = streams(settings.turn == OnOff::On);
-        let (shard, worker) = start_shard(&settings, (http, sockets), streams, &rim)?;
+        let (shard, worker) = start_shard((&settings, lock), (http, sockets), streams, &rim)?;
         let node = Arc::new(Node {
             proxies: Proxies::new(&settings),
             guesses: Mutex::new(Guesses::new(&limits)),
@@ -338,7 +343,7 @@ impl Node {
 }
 
 fn start_shard(
-    settings: &Arc<Settings>,
+    (settings, lock): (&Arc<Settings>, DataLock),
     (http, media): (SocketAddr, MediaSockets),
     streams: Streams,
     rim: &Arc<Rim>,
@@ -352,7 +357,7 @@ fn start_shard(
         titles: Vec::new(),
     };
     let (data, keep_days) = (&settings.tls.data_dir, settings.recordings.keep_days);
-    let recorder = RecorderHandle::start(data, keep_days, &settings.limits())?;
+    let recorder = RecorderHandle::start((data, lock), keep_days, &settings.limits())?;
     recorder.report_to(&sender);
     // A rim has one shard here, and gets one recorder.
     let _ = rim.recorder.set(recorder);

@@ -16,6 +16,7 @@ use super::streams::{StreamEvent, Streams};
 use super::udp::{RECEIVE_BATCH, UdpSockets};
 use crate::config::Settings;
 use crate::logic::forward::reports::NtpClock;
+use crate::logic::record::admission::Admission;
 use crate::logic::room::RoomConfig;
 use crate::media::dtls::Identity;
 use crate::media::peer::Transport;
@@ -56,6 +57,7 @@ pub fn spawn(
     let mut shard = Shard::new(shard_config(&config)?);
     if let Some(recorder) = rim.recorder.get() {
         shard.backlog = recorder.backlog();
+        shard.admission = Admission::new(recorder.capacity());
     }
     if rim.embedder.get().is_some() {
         shard.watch();

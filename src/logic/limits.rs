@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::logic::record::admission::Recorders;
+use crate::logic::record::storage::Share;
 use crate::protocol::client::ClientMessage;
 use crate::protocol::server::ClientLimits;
 
@@ -150,6 +152,22 @@ pub struct Limits {
     /// Bytes of all recordings that may wait for the disk: at 20 Mb/s more than 20 seconds. Beyond
     /// half of it pictures are left out, beyond all of it sound too.
     pub recording_queue_bytes: usize,
+    /// Who has rooms recorded. Others: `forbidden`.
+    pub recording: Recorders,
+    /// Seconds from one recording of a room to the next, if its owners have it recorded. Before: `tooFast`.
+    pub record_seconds: u32,
+    /// Recordings that go on at once at the wish of owners of one household. Beyond: `limit`.
+    pub recordings_per_address: u32,
+    /// What all recordings may take of the disk. Beyond: none begins, and those that go on end, with `limit`.
+    pub recordings_bytes: Share,
+    /// What stays free of the disk, in bytes. Beyond: none begins, and those that go on end, with `diskFull`.
+    pub recordings_free_bytes: u64,
+    /// The same in hundredths of the disk; the larger of the two counts.
+    pub recordings_free_percent: u8,
+    /// Files of one recording, and its tracks. Beyond: it ends, with `limit`.
+    pub recording_files: u32,
+    /// Recordings that are over and wait until their tracks are merged. Beyond: they are merged at the next start.
+    pub recording_merges: usize,
 }
 
 impl Default for Limits {
@@ -220,6 +238,14 @@ impl Default for Limits {
             recording_file_seconds: 2 * 60 * 60,
             recording_file_bytes: 2_000_000_000,
             recording_queue_bytes: 64 << 20,
+            recording: Recorders::Owners,
+            record_seconds: 10,
+            recordings_per_address: 10,
+            recordings_bytes: Share::Percent(10),
+            recordings_free_bytes: 1 << 30,
+            recordings_free_percent: 5,
+            recording_files: 4_000,
+            recording_merges: 1_000,
         }
     }
 }

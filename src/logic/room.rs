@@ -430,11 +430,11 @@ impl Room {
             | ClientMessage::Admit { .. }
             | ClientMessage::Deny { .. } => self.moderate(now, message, out)?,
             ClientMessage::Record { active } => {
-                if active && !self.can_be_recorded() {
-                    let message = "Media travels between the members here, never over the node.";
-                    return Err(Refusal::new(ErrorCode::Limit, message));
+                let order = MediaOrder::Record { member, id, active };
+                out.push(RoomEffect::Media(order));
+                if active {
+                    return Ok(Answered::Yes);
                 }
-                out.push(RoomEffect::Media(MediaOrder::Record { active }));
             }
             ClientMessage::End {} => {
                 out.extend(acknowledge(member, id));

@@ -15,6 +15,7 @@ use crate::logic::forward::packet::TrackId;
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::forward::speakers::Speakers;
 use crate::logic::limits::Limits;
+use crate::logic::record::admission::{Admission, Refused};
 use crate::logic::record::thinning::Backlog;
 use crate::logic::room::{
     MediaFact, MediaOrder, RecordingScope, Room, RoomEffect, RoomInput, SeatOrder, Watch,
@@ -57,6 +58,8 @@ pub struct Surroundings<'a> {
     pub counters: &'a mut Counters,
     /// How much waits for the writer of recordings.
     pub backlog: &'a Backlog,
+    /// Which recordings may begin.
+    pub admission: &'a mut Admission,
     /// What is to be sent.
     pub out: &'a mut ShardOutput,
 }
@@ -255,10 +258,21 @@ impl Conference {
                 muted,
             } => self.mute(now, member, source, muted),
             MediaOrder::Unpublish { member, source } => self.unpublish(now, member, source, around),
-            MediaOrder::Record { active: true } => {
-                self.record(now, RecordingScope::default(), around);
+            MediaOrder::Record {
+                member,
+                id,
+                active: true,
+            } => {
+                let begun = self.record(now, RecordingScope::default(), Some(member), around);
+                // What goes on already is as it was wanted.
+                let refused = begun.err().filter(|refused| *refused != Refused::Recorded);
+                return Some(MediaFact::RecordAnswered {
+                    member,
+                    id,
+                    refused,
+                });
             }
-            MediaOrder::Record { active: false } => {
+            MediaOrder::Record { active: false, .. } => {
                 self.stop_recording(now, None, RecordingEnd::Stopped, around);
             }
             MediaOrder::Seat { viewer, seats } => {

@@ -26,6 +26,7 @@ use crate::ids::{ConnectionId, LocalSocket, MemberId, Path, StreamKind, TapId, T
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::household::Pass;
 use crate::logic::owner_keys::OwnerKeys;
+use crate::logic::record::admission::Admission;
 use crate::logic::record::thinning::Backlog;
 use crate::logic::room::{
     Newcomer, Origin, RecordingScope, Room, RoomConfig, RoomEvent, RoomInput,
@@ -158,7 +159,8 @@ pub enum Question {
         owner_key: Option<OwnerKey>,
     },
     /// Records a room; its recording as `{id, sinceMs}`, `null` if there is no such room, or why not as
-    /// `{refused}`: `recorded` already, or always a `mesh`.
+    /// `{refused, detail}`: `recorded` already, always a `mesh`, or what
+    /// [`Refused`](crate::logic::record::admission::Refused) names else.
     Record {
         /// The room's name.
         name: String,
@@ -353,6 +355,8 @@ pub struct Shard {
     pub send_failures: u64,
     /// How much waits for the writer of recordings; shared with it by the rim.
     pub backlog: Backlog,
+    /// Which recordings may begin; told by the writer, through the rim, whether there is space.
+    pub admission: Admission,
 }
 
 impl Shard {
@@ -382,6 +386,7 @@ impl Shard {
             #[cfg(test)]
             fault: false,
             send_failures: 0,
+            admission: Admission::default(),
         }
     }
 

@@ -269,12 +269,14 @@ pub enum RecordingEnd {
     Stopped,
     /// The room is no more.
     RoomClosed,
-    /// It was as long as it may be.
+    /// It was as long as it may be, or all recordings together as large.
     Limit,
     /// There is no room on the disk.
     DiskFull,
     /// Its files cannot be written.
     DiskFailed,
+    /// The node failed while it wrote.
+    NodeFailed,
     /// The node was stopped before it was over; what there was is whole.
     Interrupted,
 }

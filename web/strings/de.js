@@ -199,7 +199,7 @@ export const words = {
   forwardedHint: (names) => `Was von ${names} kommt, geht auch an ein anderes Programm, etwa für eine Übertragung.`,
   recordingThinned: (isThinned) => (isThinned ? 'Die Festplatte des Knotens ist zu langsam: Der Aufnahme fehlen vorerst Bilder.' : 'Bilder werden wieder aufgenommen.'),
   recordingEnds: (why) =>
-    `Die Aufzeichnung ist beendet${why === 'diskFull' ? ': Der Speicher ist voll' : why === 'diskFailed' ? ': Sie lässt sich nicht schreiben' : ''}.`,
+    `Die Aufzeichnung ist beendet${{ limit: ': Sie ist so lang, wie sie sein darf, oder für Aufzeichnungen ist kein Platz mehr', diskFull: ': Der Speicher ist voll', diskFailed: ': Sie lässt sich nicht schreiben', nodeFailed: ': Der Knoten hat versagt; sie kann neu begonnen werden' }[/** @type {string} */ (why)] ?? ''}.`,
   lockRoom: 'Niemanden mehr hereinlassen',
   useLobby: 'Neue warten auf Sie',
   wantsIn: (name) => `${name} möchte hereinkommen.`,

@@ -204,7 +204,7 @@ export const words = {
   recordingThinned: (/** @type {boolean} */ isThinned) =>
     `${isThinned ? 'The node’s disk is too slow: the recording lacks pictures for now' : 'Pictures are recorded again'}.`,
   recordingEnds: (/** @type {RecordingEnd} */ why) =>
-    `The recording has ended${why === 'diskFull' ? ': the disk is full' : why === 'diskFailed' ? ': it cannot be written' : ''}.`,
+    `The recording has ended${{ limit: ': it is as long as it may be, or there is no more space for recordings', diskFull: ': the disk is full', diskFailed: ': it cannot be written', nodeFailed: ': the node failed; it can be started again' }[/** @type {string} */ (why)] ?? ''}.`,
   lockRoom: 'Let nobody new in',
   useLobby: 'Newcomers wait for you',
   wantsIn: (/** @type {string} */ name) => `${name} would like to come in.`,

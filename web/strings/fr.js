@@ -199,7 +199,7 @@ export const words = {
   forwardedHint: (names) => `Ce qu’envoie ${names} va aussi à un autre programme, par exemple pour une diffusion.`,
   recordingThinned: (isThinned) => (isThinned ? 'Le disque du nœud est trop lent : l’enregistrement manque d’images pour le moment.' : 'Les images sont de nouveau enregistrées.'),
   recordingEnds: (why) =>
-    `L’enregistrement est terminé${why === 'diskFull' ? ' : le disque est plein' : why === 'diskFailed' ? ' : il ne peut pas être écrit' : ''}.`,
+    `L’enregistrement est terminé${{ limit: ' : il a atteint la durée maximale, ou il n’y a plus de place pour des enregistrements', diskFull: ' : le disque est plein', diskFailed: ' : il ne peut pas être écrit', nodeFailed: ' : le nœud a défailli ; il peut être relancé' }[/** @type {string} */ (why)] ?? ''}.`,
   lockRoom: 'Ne plus laisser entrer personne',
   useLobby: 'Les nouveaux attendent votre accord',
   wantsIn: (name) => `${name} voudrait entrer.`,

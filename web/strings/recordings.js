@@ -41,9 +41,10 @@ const en = {
   ends: endsOf({
     stopped: '',
     roomClosed: '',
-    limit: 'It ended as it was as long as it may be.',
+    limit: 'It ended as it was as long as it may be, or all recordings together as large.',
     diskFull: 'It ended early: the disk was full.',
     diskFailed: 'It ended early: the disk failed.',
+    nodeFailed: 'It ended early: the node failed.',
     interrupted: 'It was interrupted: the node was stopped.',
   }),
 };
@@ -82,9 +83,10 @@ const de = {
   ends: endsOf({
     stopped: '',
     roomClosed: '',
-    limit: 'Sie endete, weil sie so lang war, wie sie sein darf.',
+    limit: 'Sie endete, weil sie so lang war, wie sie sein darf, oder alle zusammen so groß.',
     diskFull: 'Sie endete vorzeitig: Die Festplatte war voll.',
     diskFailed: 'Sie endete vorzeitig: Die Festplatte versagte.',
+    nodeFailed: 'Sie endete vorzeitig: Der Knoten versagte.',
     interrupted: 'Sie wurde unterbrochen: Der Knoten wurde beendet.',
   }),
 };
@@ -123,9 +125,10 @@ const fr = {
   ends: endsOf({
     stopped: '',
     roomClosed: '',
-    limit: 'Il s’est arrêté à la durée maximale.',
+    limit: 'Il s’est arrêté à la durée maximale, ou faute de place pour les enregistrements.',
     diskFull: 'Il s’est arrêté plus tôt : le disque était plein.',
     diskFailed: 'Il s’est arrêté plus tôt : le disque a fait défaut.',
+    nodeFailed: 'Il s’est arrêté plus tôt : le nœud a défailli.',
     interrupted: 'Il a été interrompu : le nœud a été arrêté.',
   }),
 };

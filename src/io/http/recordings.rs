@@ -63,11 +63,14 @@ pub(super) async fn begin(
     };
     let question = |name| Question::Record { name, scope };
     let answer = rest::ask_room(&node, &id, question).await?;
+    let detail = answer
+        .get("detail")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     match answer.get("refused").and_then(Value::as_str) {
-        Some("recorded") => Err(conflict("The room is recorded already.")),
-        Some(_) => Err(conflict(
-            "Media travels between the members, never over the node: there is nothing to record.",
-        )),
+        Some("off") => Err(Problem::new(StatusCode::FORBIDDEN, detail)),
+        Some("full" | "disk") => Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, detail)),
+        Some(_) => Err(conflict(detail)),
         None => {
             let room = rest::percent_encode(&id);
             let recording = answer.get("id").and_then(Value::as_str).unwrap_or_default();

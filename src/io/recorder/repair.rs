@@ -5,7 +5,6 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::folder::{open, release_reserve, replace};
-use super::merging::merge_recording;
 use super::store::read_manifest;
 use crate::logic::record::manifest::{FileRecord, MANIFEST, Manifest};
 use crate::logic::record::subtitles::{SUBTITLES, subtitles};
@@ -13,8 +12,8 @@ use crate::media::verdict::Verdict;
 use crate::media::{matroska, ogg};
 use crate::protocol::server::RecordingEnd;
 
-/// Repairs what a former run of the node left behind.
-pub(super) fn repair_all(folders: &[PathBuf]) {
+/// Repairs what a former run of the node left behind, and merges it.
+pub(super) fn repair_all(folders: &[PathBuf], merge: &dyn Fn(&Path)) {
     for folder in folders {
         let is_ended = read_manifest(folder).is_some_and(|manifest| manifest.ended.is_some());
         let repaired = match is_ended {
@@ -22,7 +21,7 @@ pub(super) fn repair_all(folders: &[PathBuf]) {
             false => repair(folder, RecordingEnd::Interrupted),
         };
         match repaired {
-            Ok(()) => merge_recording(folder),
+            Ok(()) => merge(folder),
             Err(error) => {
                 tracing::warn!(folder = %folder.display(), %error, "a recording cannot be repaired");
             }

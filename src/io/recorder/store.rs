@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::folder::open;
 use crate::logic::record::manifest::{MANIFEST, Manifest};
+use crate::logic::record::storage::Disk;
 use crate::logic::record::summary::{Place, Summary};
 
 /// Manifests that are listed at once.
@@ -139,6 +140,27 @@ impl RecordingStore {
         }
     }
 
+    /// How many bytes all of them take.
+    pub(super) fn bytes(&self) -> u64 {
+        let files = self.folders().flat_map(|folder| {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.filter_map(|entry| entry.metadata().ok())
+        });
+        files.map(|file| file.len()).sum()
+    }
+
+    /// What the disk says of itself; nothing where it does not.
+    pub(super) fn disk(&self) -> Option<Disk> {
+        // The folder may not be there yet.
+        let mut folders = self.root.ancestors().filter(|folder| folder.exists());
+        let told = nix::sys::statvfs::statvfs(folders.next()?).ok()?;
+        let unit = told.fragment_size();
+        Some(Disk {
+            size: told.blocks().saturating_mul(unit),
+            free: told.blocks_available().saturating_mul(unit),
+        })
+    }
+
     fn folders(&self) -> impl Iterator<Item = PathBuf> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         entries
@@ -210,6 +232,21 @@ mod tests {
             }
         }
         assert_eq!(seen, ["bd", "ca", "e"], "newest first");
+    }
+
+    #[test]
+    fn what_recordings_take_is_added_up() {
+        let data = tempfile::tempdir().unwrap();
+        let store = RecordingStore::new(data.path());
+        assert_eq!(store.bytes(), 0);
+        let disk = store.disk().unwrap();
+        assert!(disk.size > disk.free && disk.free > 0, "{disk:?}");
+        fs::create_dir_all(store.folder("a")).unwrap();
+        fs::write(store.folder("a").join("one"), [0; 700]).unwrap();
+        fs::write(store.folder("a").join("other"), [0; 50]).unwrap();
+        fs::create_dir_all(store.folder("b")).unwrap();
+        fs::write(store.folder("b").join("one"), [0; 7]).unwrap();
+        assert_eq!(store.bytes(), 757);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::protocol::server::RecordingEnd;
 /// The name of the manifest among the files of a recording.
 pub const MANIFEST: &str = "manifest.json";
 /// Spans of speech that are kept; what comes after is not noted any more.
-const SPEECH_MAX: usize = 100_000;
-/// Gaps of one track that are kept.
+const SPEECH_MAX: usize = 20_000;
+/// Gaps of all tracks that are kept.
 const GAPS_MAX: usize = 10_000;
 
 /// Everything about a recording. Times without another word are milliseconds since it began.
@@ -153,7 +153,10 @@ impl Manifest {
     /// Whether the file of all tracks is still to be made: not from Ogg, nor where the disk failed.
     pub fn awaits_merge(&self) -> bool {
         let has_room = self.ended.is_some_and(|ended| {
-            !matches!(ended, RecordingEnd::DiskFull | RecordingEnd::DiskFailed)
+            !matches!(
+                ended,
+                RecordingEnd::DiskFull | RecordingEnd::DiskFailed | RecordingEnd::NodeFailed
+            )
         });
         let mut files = self.tracks.iter().flat_map(|track| &track.files);
         let is_ogg = |file: &FileRecord| file.name.ends_with(".ogg");
@@ -193,6 +196,20 @@ impl Manifest {
         }
     }
 
+    /// How many files there are, and tracks that have none.
+    pub fn files(&self) -> usize {
+        let files = self.tracks.iter().map(|track| track.files.len().max(1));
+        files.sum()
+    }
+
+    /// Notes a gap of a track.
+    pub fn miss(&mut self, track: u32, gap: Gap) {
+        let known: usize = self.tracks.iter().map(|track| track.gaps.len()).sum();
+        if let Some(record) = self.track_mut(track).filter(|_| known < GAPS_MAX) {
+            record.gaps.push(gap);
+        }
+    }
+
     /// The record of a track.
     pub fn track_mut(&mut self, track: u32) -> Option<&mut TrackRecord> {
         self.tracks.iter_mut().find(|record| record.track == track)
@@ -219,15 +236,6 @@ impl Manifest {
             if let Some(span) = spans.find(|span| span.member == *member) {
                 span.to_ms = span.to_ms.max(at_ms);
             }
-        }
-    }
-}
-
-impl TrackRecord {
-    /// Notes a gap.
-    pub fn miss(&mut self, gap: Gap) {
-        if self.gaps.len() < GAPS_MAX {
-            self.gaps.push(gap);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::protocol::server::{MemberKind, Reach, Seat, ServerMessage};
 
 use super::members::{Attendee, Peer, Publication};
 use super::news::Reseat;
-use super::{MediaFact, MediaOrder, Refusal, Room, RoomEffect, SeatOrder, answer};
+use super::{MediaFact, MediaOrder, Refusal, Room, RoomEffect, SeatOrder, acknowledge, answer};
 use crate::logic::forward::seats::{Sitter, assign};
 use crate::logic::topology::Topology;
 
@@ -43,6 +43,18 @@ impl Room {
                     self.refuse(now, member, id, refusal, out);
                 }
             }
+            MediaFact::RecordAnswered {
+                member,
+                id,
+                refused,
+            } => match refused {
+                Some(refused) if self.has(member) => {
+                    let refusal = Refusal::new(refused.code(), refused.to_string());
+                    self.refuse(now, member, id, refusal, out);
+                }
+                Some(_) => {}
+                None => out.extend(acknowledge(member, id)),
+            },
             // A connection that was answered is seated at once, so that media flows when it is up.
             MediaFact::PeerUp { member } => self.reach(now, member, Reach::Up, out),
             MediaFact::PeerDown { member } => {

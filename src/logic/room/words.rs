@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::ids::{ConnectionId, MemberId};
 use crate::logic::household::Pass;
+use crate::logic::record::admission::Refused;
 use crate::logic::titles::OwnerMark;
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
 use crate::protocol::event::Event;
@@ -138,6 +139,15 @@ pub enum MediaFact {
         /// A sentence for people.
         message: String,
     },
+    /// [`MediaOrder::Record`] was carried out, or why not.
+    RecordAnswered {
+        /// Whose wish it was.
+        member: MemberId,
+        /// Of the request.
+        id: Option<RequestId>,
+        /// Why not.
+        refused: Option<Refused>,
+    },
     /// A member's connection to the node carries media.
     PeerUp {
         /// Whose.
@@ -245,8 +255,12 @@ pub enum MediaOrder {
         source: Source,
     },
     /// Record the room, all of it, from now on; or end its recording. [`RoomInput::Recording`]
-    /// follows where that changes something.
+    /// follows where that changes something, and [`MediaFact::RecordAnswered`] where it is to begin.
     Record {
+        /// Which owner wants it.
+        member: MemberId,
+        /// Of the request.
+        id: Option<RequestId>,
         /// From now on.
         active: bool,
     },

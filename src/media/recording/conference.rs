@@ -5,6 +5,8 @@ use std::time::Instant;
 use rand::Rng;
 
 use super::taps::{Recorded, Recording};
+use crate::ids::MemberId;
+use crate::logic::record::admission::Refused;
 use crate::logic::room::{RecordingScope, RoomEvent, RoomInput};
 use crate::media::conference::{Conference, Surroundings};
 use crate::media::seating::REPLAY_PACKETS_MAX;
@@ -16,15 +18,29 @@ const ID_LENGTH: usize = 16;
 const ID_LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 impl Conference {
-    /// Begins to record the room, and tells it; nothing if it is recorded already.
+    /// Begins to record the room, and tells it: as an owner wishes, or whoever runs the node.
+    ///
+    /// # Errors
+    /// [`Refused`].
     pub fn record(
         &mut self,
         now: Instant,
         scope: RecordingScope,
+        owner: Option<MemberId>,
         around: &mut Surroundings<'_>,
-    ) -> Option<RecordingSign> {
+    ) -> Result<RecordingSign, Refused> {
+        if !self.room.can_be_recorded() {
+            return Err(Refused::Mesh);
+        }
         if self.recording.is_some() {
-            return None;
+            return Err(Refused::Recorded);
+        }
+        let owner = owner.map(|member| self.room.household_of(member));
+        let name = self.room.name();
+        let admitted = around.admission.admit(now, name, owner, around.limits);
+        if let Err(refused) = admitted {
+            around.counters.recordings_refused += 1;
+            return Err(refused);
         }
         let id = (0..ID_LENGTH)
             .map(|_| char::from(ID_LETTERS[around.rng.random_range(0..ID_LETTERS.len())]))
@@ -39,7 +55,7 @@ impl Conference {
         let wanted = (id.clone(), None, scope);
         let seed = around.rng.random();
         let recording = Recording::begin(now, wanted, &room, around.wall, seed, effects);
-        self.recording = Some(recording);
+        self.recording = Some(recording.owned_by(owner));
         self.retap(now, around);
         self.start_taps(now, around);
         let recording = id.clone();
@@ -55,7 +71,7 @@ impl Conference {
             ended: None,
         };
         self.handle(now, told, around);
-        Some(sign)
+        Ok(sign)
     }
 
     /// Pictures begin with a key frame that came just now, where there is one: the next may take a while.
@@ -96,6 +112,10 @@ impl Conference {
             return false;
         };
         let id = recording.id().to_owned();
+        if let Some(owner) = recording.owner() {
+            around.admission.ended(owner);
+        }
+        around.counters.recordings_ended.count(why);
         recording.end(now, why, &mut around.out.effects);
         self.tell(RoomEvent::RecordingEnded { recording: id, why }, around);
         let told = RoomInput::Recording {

@@ -66,6 +66,8 @@ pub struct RecorderLimits {
     pub file_bytes: u64,
     /// A recording is not longer than this.
     pub recording_ms: u64,
+    /// It has no more files than this, nor tracks.
+    pub files: usize,
 }
 
 impl Default for RecorderLimits {
@@ -80,6 +82,7 @@ impl From<&Limits> for RecorderLimits {
             file_ms: u64::from(limits.recording_file_seconds) * 1_000,
             file_bytes: limits.recording_file_bytes,
             recording_ms: u64::from(limits.recording_seconds) * 1_000,
+            files: limits.recording_files as usize,
         }
     }
 }
@@ -171,7 +174,14 @@ impl Recorder {
                 member,
                 name,
                 source,
-            } => self.add_track(now, track, (member, &name), source),
+            } => {
+                if self.manifest.files() >= self.limits.files {
+                    let at_ms = self.recorded_ms();
+                    self.end(at_ms, RecordingEnd::Limit, out);
+                    return Some(RecordingEnd::Limit);
+                }
+                self.add_track(now, track, (member, &name), source);
+            }
             Word::Frame { track, frame } => return self.write(now, track, &frame, out),
             Word::Absent { track, cause } => {
                 if let Some(track) = self.tracks.get_mut(&track) {
@@ -253,6 +263,10 @@ impl Recorder {
             return Some(RecordingEnd::Limit);
         }
         if self.is_next_file_due(track, frame) {
+            if self.manifest.files() >= self.limits.files {
+                self.end(frame.at_ms, RecordingEnd::Limit, out);
+                return Some(RecordingEnd::Limit);
+            }
             self.close_track(track, out);
         }
         let is_open = self.tracks.get(&track)?.open.is_some();
@@ -260,15 +274,14 @@ impl Recorder {
             return None;
         }
         let writer = self.tracks.get_mut(&track)?;
-        if let (Some(cause), Some(from_ms)) = (writer.absent.take(), writer.last_ms)
-            && let Some(record) = self.manifest.track_mut(track)
-        {
+        if let (Some(cause), Some(from_ms)) = (writer.absent.take(), writer.last_ms) {
             let to_ms = frame.at_ms;
-            record.miss(Gap {
+            let gap = Gap {
                 from_ms,
                 to_ms,
                 cause,
-            });
+            };
+            self.manifest.miss(track, gap);
         }
         writer.last_ms = Some(frame.at_ms);
         writer.open.as_mut()?.write(now, frame, out);

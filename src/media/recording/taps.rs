@@ -14,6 +14,7 @@ use crate::logic::forward::codec::MediaKind;
 use crate::logic::forward::leg::SourceInfo;
 use crate::logic::forward::packet::{Facts, TrackId};
 use crate::logic::forward::reports::{NtpClock, PublisherClock};
+use crate::logic::household::Household;
 use crate::logic::record::manifest::{GapCause, Manifest};
 use crate::logic::record::thinning::{Admission, Backlog, Thinning};
 use crate::logic::room::RecordingScope;
@@ -40,6 +41,8 @@ pub struct Recording {
     thinning: Thinning,
     /// Frames that were left out and not counted yet.
     left_out: u64,
+    /// Whose recordings it counts among.
+    owner: Option<Household>,
 }
 
 /// A tap and what it is on.
@@ -50,6 +53,8 @@ struct Tapping {
     track: TrackId,
     muted: bool,
     tap: Tap,
+    /// What tells the writer of the track, until there is something of it.
+    unsaid: Option<Word>,
 }
 
 /// The room that is recorded, as it is when that begins.
@@ -98,6 +103,7 @@ impl Recording {
             scratch: Vec::new(),
             thinning: Thinning::new(room.backlog.clone()),
             left_out: 0,
+            owner: None,
             scope,
         };
         let begin = Word::Begin {
@@ -116,6 +122,17 @@ impl Recording {
     /// Its id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Counts it among those of that household.
+    pub fn owned_by(mut self, owner: Option<Household>) -> Self {
+        self.owner = owner;
+        self
+    }
+
+    /// Whose recordings it counts among, if an owner of the room has it recorded.
+    pub fn owner(&self) -> Option<Household> {
+        self.owner
     }
 
     /// Puts a tap on every track that is to be recorded and takes off the others. Safe to repeat.
@@ -150,7 +167,7 @@ impl Recording {
             if self.scope.includes(track.member, source) {
                 if !self.taps.contains_key(&slot) {
                     let name = name(track.member).unwrap_or_default();
-                    self.put_on(now, slot, (track, source), name, out);
+                    self.put_on(now, slot, (track, source), name);
                 }
                 self.follow(now, slot, track, out);
             }
@@ -163,9 +180,14 @@ impl Recording {
         slot: TrackSlot,
         (track, source): (&Track, Source),
         name: &str,
-        out: &mut Vec<ShardEffect>,
     ) {
         self.next_track += 1;
+        let unsaid = Some(Word::Track {
+            track: self.next_track,
+            member: track.member,
+            name: name.to_owned(),
+            source,
+        });
         let tapping = Tapping {
             number: self.next_track,
             member: track.member,
@@ -174,15 +196,9 @@ impl Recording {
             track: TrackId(0),
             muted: false,
             tap: Tap::new(now, track.kind, &mut self.rng),
-        };
-        let word = Word::Track {
-            track: tapping.number,
-            member: track.member,
-            name: name.to_owned(),
-            source,
+            unsaid,
         };
         self.taps.insert(slot, tapping);
-        self.say(word, out);
     }
 
     /// Its numbers may have begun anew, and it may be muted.
@@ -196,7 +212,7 @@ impl Recording {
             tapping.tap.leg.set_paused(now, track.muted);
             let cause = GapCause::Muted;
             let track = tapping.number;
-            if tapping.muted {
+            if tapping.muted && tapping.unsaid.is_none() {
                 self.say(Word::Absent { track, cause }, out);
             }
         }
@@ -220,13 +236,17 @@ impl Recording {
     }
 
     fn take_off(&mut self, slot: TrackSlot, out: &mut Vec<ShardEffect>) {
-        if let Some(mut tapping) = self.taps.remove(&slot) {
+        if let Some(tapping) = self.taps.get_mut(&slot) {
             let mut tapped = std::mem::take(&mut self.scratch);
             tapping.tap.finish(&mut tapped);
+            self.tell(slot, tapped, out);
+        }
+        if let Some(tapping) = self.taps.remove(&slot) {
             let track = tapping.number;
-            self.tell(track, tapped, out);
             self.thinning.forget(track);
-            self.say(Word::TrackOver { track }, out);
+            if tapping.unsaid.is_none() {
+                self.say(Word::TrackOver { track }, out);
+            }
         }
     }
 
@@ -246,8 +266,7 @@ impl Recording {
         tapping
             .tap
             .take(now, facts, (&self.epoch, clock), &mut tapped);
-        let track = tapping.number;
-        self.tell(track, tapped, out);
+        self.tell(slot, tapped, out);
     }
 
     /// Does what is due by now on every tap.
@@ -268,8 +287,7 @@ impl Recording {
             }
             let mut tapped = std::mem::take(&mut self.scratch);
             tapping.tap.tick(now, (&self.epoch, &clock), &mut tapped);
-            let track = tapping.number;
-            self.tell(track, tapped, out);
+            self.tell(slot, tapped, out);
         }
     }
 
@@ -338,18 +356,30 @@ impl Recording {
     }
 
     /// Passes on what a tap gave out and keeps the buffer.
-    fn tell(&mut self, track: u32, mut tapped: Vec<Tapped>, out: &mut Vec<ShardEffect>) {
+    fn tell(&mut self, slot: TrackSlot, mut tapped: Vec<Tapped>, out: &mut Vec<ShardEffect>) {
         for item in tapped.drain(..) {
             match item {
-                Tapped::Frame(frame) => self.pass_on(track, frame, out),
-                Tapped::Absent(cause) => self.say(Word::Absent { track, cause }, out),
+                Tapped::Frame(frame) => self.pass_on(slot, frame, out),
+                Tapped::Absent(cause) => {
+                    let said = self.taps.get(&slot).filter(|one| one.unsaid.is_none());
+                    if let Some(track) = said.map(|tapping| tapping.number) {
+                        self.say(Word::Absent { track, cause }, out);
+                    }
+                }
             }
         }
         self.scratch = tapped;
     }
 
-    /// Passes a frame on if the writer keeps up, or leaves it out.
-    fn pass_on(&mut self, track: u32, frame: TrackFrame, out: &mut Vec<ShardEffect>) {
+    /// Passes a frame on if the writer keeps up, or leaves it out. The track is there from its first one on.
+    fn pass_on(&mut self, slot: TrackSlot, frame: TrackFrame, out: &mut Vec<ShardEffect>) {
+        let Some(tapping) = self.taps.get_mut(&slot) else {
+            return;
+        };
+        let (track, unsaid) = (tapping.number, tapping.unsaid.take());
+        if let Some(word) = unsaid {
+            self.say(word, out);
+        }
         let is_picture = frame.codec.kind() == MediaKind::Video;
         match self.thinning.admit(track, is_picture, frame.key) {
             Admission::In => {}
@@ -427,6 +457,7 @@ mod tests {
                 track,
                 muted: false,
                 tap,
+                unsaid: None,
             };
             recording.taps.insert(SLOT, tapping);
             Self {
@@ -480,6 +511,32 @@ mod tests {
             });
             said.collect()
         }
+    }
+
+    #[test]
+    fn a_track_is_in_the_recording_from_its_first_frame_on() {
+        let mut bench = Bench::new();
+        let tapping = bench.recording.taps.get_mut(&SLOT).unwrap();
+        tapping.unsaid = Some(Word::Track {
+            track: 1,
+            member: MemberId(1),
+            name: "Ada".to_owned(),
+            source: Source::Camera,
+        });
+        let mut said = Vec::new();
+        for _ in 0..60 {
+            // No decoder could begin with that.
+            said.extend(bench.frame(DELTA));
+        }
+        assert!(said.is_empty(), "{said:?}");
+        said.extend(bench.frame(KEY));
+        (0..30).for_each(|_| said.extend(bench.frame(DELTA)));
+        assert_eq!(said[..2], ["other", "frame"]);
+        let mut silent = Bench::new();
+        let tapping = silent.recording.taps.get_mut(&SLOT).unwrap();
+        tapping.unsaid = Some(Word::TrackOver { track: 1 });
+        silent.recording.take_off(SLOT, &mut silent.out);
+        assert!(silent.out.is_empty(), "{:?}", silent.out);
     }
 
     #[test]

@@ -32,6 +32,7 @@ impl Shard {
             wall: &self.wall,
             counters: &mut self.counters,
             backlog: &self.backlog,
+            admission: &mut self.admission,
             out,
         };
         #[cfg(test)]

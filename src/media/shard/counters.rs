@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::logic::topology::{Switches, Tally};
+use crate::protocol::server::RecordingEnd;
 
 /// What a shard has counted since it was made.
 #[derive(Debug, Default, Clone, Copy, Serialize)]
@@ -68,6 +69,46 @@ pub struct Counters {
     pub room_panics: u64,
     /// Frames of recordings that the disk was too slow for.
     pub frames_not_recorded: u64,
+    /// Recordings that were not begun though somebody wanted them who might have.
+    pub recordings_refused: u64,
+    /// Recordings that are over, by cause.
+    pub recordings_ended: RecordingsEnded,
+}
+
+/// Recordings that are over, by cause.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordingsEnded {
+    /// Somebody stopped them.
+    pub stopped: u64,
+    /// Their room was no more.
+    pub room_closed: u64,
+    /// They were as long as they may be, or all together as large.
+    pub limit: u64,
+    /// There was no room on the disk.
+    pub disk_full: u64,
+    /// Their files could not be written.
+    pub disk_failed: u64,
+    /// The node failed while it wrote.
+    pub node_failed: u64,
+    /// The node was stopped.
+    pub interrupted: u64,
+}
+
+impl RecordingsEnded {
+    /// Counts one.
+    pub fn count(&mut self, why: RecordingEnd) {
+        let counter = match why {
+            RecordingEnd::Stopped => &mut self.stopped,
+            RecordingEnd::RoomClosed => &mut self.room_closed,
+            RecordingEnd::Limit => &mut self.limit,
+            RecordingEnd::DiskFull => &mut self.disk_full,
+            RecordingEnd::DiskFailed => &mut self.disk_failed,
+            RecordingEnd::NodeFailed => &mut self.node_failed,
+            RecordingEnd::Interrupted => &mut self.interrupted,
+        };
+        *counter += 1;
+    }
 }
 
 /// What a shard has dropped, by cause.

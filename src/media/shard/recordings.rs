@@ -22,12 +22,10 @@ impl Shard {
         };
         let mut answer = Value::Null;
         self.with_room(now, slot, out, |conference, around| {
-            answer = if !conference.room.can_be_recorded() {
-                json!({ "refused": "mesh" })
-            } else {
-                match conference.record(now, scope, around) {
-                    Some(sign) => json!(sign),
-                    None => json!({ "refused": "recorded" }),
+            answer = match conference.record(now, scope, None, around) {
+                Ok(sign) => json!(sign),
+                Err(refused) => {
+                    json!({ "refused": refused.name(), "detail": refused.to_string() })
                 }
             };
         });

@@ -6,7 +6,8 @@ use super::harness::{Table, owner_key};
 use crate::ids::MemberId;
 use crate::logic::household::{Held, Household, Pass};
 use crate::logic::limits::Limits;
-use crate::logic::room::{MediaOrder, Origin, RoomConfig, RoomInput};
+use crate::logic::record::admission::Refused;
+use crate::logic::room::{MediaFact, MediaOrder, Origin, RoomConfig, RoomInput};
 use crate::logic::titles::{OwnerMark, Title};
 use crate::logic::topology::{Policy, TopologyConfig};
 use crate::protocol::client::Source;
@@ -644,7 +645,24 @@ fn the_owner_has_the_room_recorded_and_everyone_hears_of_it() {
     assert_eq!(table.refusal(2), Some(ErrorCode::Forbidden));
     table.forget();
     table.says(1, r#"{"type":"record","id":9,"active":true}"#);
-    assert_eq!(table.orders, [MediaOrder::Record { active: true }]);
+    let order = |active| MediaOrder::Record {
+        member: MemberId(1),
+        id: Some(9),
+        active,
+    };
+    assert_eq!(table.orders, [order(true)]);
+    let answered = |refused| {
+        RoomInput::Media(MediaFact::RecordAnswered {
+            member: MemberId(1),
+            id: Some(9),
+            refused,
+        })
+    };
+    assert!(!table.types_heard(1).contains(&"ok".to_owned()), "not yet");
+    table.feed(answered(Some(Refused::Full)));
+    assert_eq!(table.refusal(1), Some(ErrorCode::Limit));
+    table.feed(answered(None));
+    assert!(table.types_heard(1).contains(&"ok".to_owned()));
     let sign = RecordingSign {
         id: "r".into(),
         since_ms: 0,
@@ -722,9 +740,7 @@ fn a_room_that_is_always_a_mesh_is_not_recorded() {
         ..RoomConfig::default()
     });
     table.arrive(1, false, Some(owner_key()), None);
-    table.says(1, r#"{"type":"record","id":9,"active":true}"#);
-    assert_eq!(table.refusal(1), Some(ErrorCode::Limit));
-    assert!(!table.orders.contains(&MediaOrder::Record { active: true }));
+    assert!(!table.room.can_be_recorded());
 }
 
 #[test]

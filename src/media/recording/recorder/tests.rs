@@ -352,6 +352,30 @@ fn a_recording_that_is_too_long_ends() {
 }
 
 #[test]
+fn a_recording_of_too_many_files_or_tracks_ends() {
+    let limits = RecorderLimits {
+        files: 3,
+        ..RecorderLimits::default()
+    };
+    let mut bench = Bench::new(false, limits);
+    bench.track(1, ADA, Source::Camera);
+    for (number, codec) in [Codec::Vp8, Codec::Vp9, Codec::Vp8].into_iter().enumerate() {
+        bench.picture(1, number as u64 * 20, codec, Some(&[]));
+        assert_eq!(bench.disk.manifest().ended, None);
+    }
+    bench.picture(1, 60, Codec::Vp9, Some(&[]));
+    assert_eq!(bench.disk.manifest().ended, Some(RecordingEnd::Limit));
+    assert_eq!(bench.disk.manifest().files(), 3);
+    let mut bench = Bench::new(false, limits);
+    for track in 1..=3 {
+        bench.track(track, ADA, Source::Microphone);
+    }
+    assert_eq!(bench.disk.manifest().ended, None);
+    bench.track(4, ADA, Source::Microphone);
+    assert_eq!(bench.disk.manifest().ended, Some(RecordingEnd::Limit));
+}
+
+#[test]
 fn a_manifest_is_written_when_a_file_begins_and_when_it_is_old() {
     let mut bench = Bench::new(false, RecorderLimits::default());
     assert!(bench.disk.manifest().tracks.is_empty());
