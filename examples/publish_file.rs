@@ -173,7 +173,7 @@ fn payloader(codec: Codec) -> Box<dyn Payloader> {
         Codec::Opus | Codec::Red => Box::new(OpusPayloader),
         Codec::Vp8 => Box::new(Vp8Payloader::default()),
         Codec::Vp9 => Box::new(Vp9Payloader::default()),
-        Codec::H264 => Box::new(H264Payloader::default()),
+        Codec::H264 | Codec::H264Main | Codec::H264High => Box::new(H264Payloader::default()),
         Codec::Av1 => Box::new(Av1Payloader::default()),
     }
 }

@@ -236,6 +236,16 @@ export type ServerMessage =
   | { "type": "seats",
     /** By seat number. */
     seats: Array<Seat | null>, }
+  /** What of its seats the client cannot decode, by what it has offered: the whole list, when it changes. Nothing arrives of these pictures. On a new connection it is empty at first. */
+  | { "type": "undecodable",
+    /** In no order. */
+    pictures: Array<Undecodable>, }
+  /** A picture of the client's is to be sent in another codec from now on, of those that its offer and the answer have: somebody cannot decode the present one, and everybody this one. */
+  | { "type": "encode",
+    /** Which picture. */
+    source: Source,
+    /** How. */
+    codec: PictureCodec, }
   /** A switch begins: bring up the new path, keep the old one. */
   | { "type": "switch",
     /** Where to. */
@@ -622,6 +632,30 @@ export type Seat = {
     member: MemberId,
     /** Which of theirs. */
     feed: Feed, };
+
+/** A picture that a client cannot decode. */
+export type Undecodable = {
+    /** Whose. */
+    member: MemberId,
+    /** Which of theirs. */
+    feed: Feed,
+    /** How it is sent. */
+    codec: PictureCodec, };
+
+/** The codec of a picture, with the profile where browsers differ in it. */
+export type PictureCodec =
+  /** RFC 7741. */
+  | "vp8"
+  /** RFC 9628, profile 0. */
+  | "vp9"
+  /** RFC 6184, constrained baseline or baseline. */
+  | "h264"
+  /** RFC 6184, profile Main. */
+  | "h264Main"
+  /** RFC 6184, profile High. */
+  | "h264High"
+  /** AV1 RTP payload format 1.0, profile 0. */
+  | "av1";
 
 /** A line of text in the room. */
 export type ChatLine = {

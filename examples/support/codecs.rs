@@ -15,7 +15,7 @@ pub fn payload_type(codec: Codec) -> u8 {
         Codec::Opus => super::OPUS,
         Codec::Vp8 => super::VP8,
         Codec::Vp9 => 98,
-        Codec::H264 => 102,
+        Codec::H264 | Codec::H264Main | Codec::H264High => 102,
         Codec::Av1 => 45,
         Codec::Red => 63,
     }
@@ -33,7 +33,7 @@ pub fn parameters(codec: Codec) -> RTCRtpCodecParameters {
         Codec::Opus | Codec::Red => (MIME_TYPE_OPUS, 2, "minptime=10;useinbandfec=1"),
         Codec::Vp8 => (MIME_TYPE_VP8, 0, ""),
         Codec::Vp9 => (MIME_TYPE_VP9, 0, "profile-id=0"),
-        Codec::H264 => (
+        Codec::H264 | Codec::H264Main | Codec::H264High => (
             MIME_TYPE_H264,
             0,
             "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",

@@ -99,7 +99,7 @@ impl Assembler {
             Codec::Opus | Codec::Red => Box::new(Plain),
             Codec::Vp8 => Box::new(vp8::Vp8),
             Codec::Vp9 => Box::new(vp9::Vp9::default()),
-            Codec::H264 => Box::new(h264::H264::default()),
+            Codec::H264 | Codec::H264Main | Codec::H264High => Box::new(h264::H264::default()),
             Codec::Av1 => Box::new(av1::Av1::default()),
         };
         Self {

@@ -148,6 +148,20 @@ pub enum ServerMessage {
         /// By seat number.
         seats: Vec<Option<Seat>>,
     },
+    /// What of its seats the client cannot decode, by what it has offered: the whole list, when it
+    /// changes. Nothing arrives of these pictures. On a new connection it is empty at first.
+    Undecodable {
+        /// In no order.
+        pictures: Vec<Undecodable>,
+    },
+    /// A picture of the client's is to be sent in another codec from now on, of those that its offer and
+    /// the answer have: somebody cannot decode the present one, and everybody this one.
+    Encode {
+        /// Which picture.
+        source: Source,
+        /// How.
+        codec: PictureCodec,
+    },
     /// A switch begins: bring up the new path, keep the old one.
     Switch {
         /// Where to.
@@ -569,6 +583,38 @@ pub struct Seat {
     pub member: MemberId,
     /// Which of theirs.
     pub feed: Feed,
+}
+
+/// A picture that a client cannot decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Undecodable {
+    /// Whose.
+    pub member: MemberId,
+    /// Which of theirs.
+    pub feed: Feed,
+    /// How it is sent.
+    pub codec: PictureCodec,
+}
+
+/// The codec of a picture, with the profile where browsers differ in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum PictureCodec {
+    /// RFC 7741.
+    Vp8,
+    /// RFC 9628, profile 0.
+    Vp9,
+    /// RFC 6184, constrained baseline or baseline.
+    H264,
+    /// RFC 6184, profile Main.
+    H264Main,
+    /// RFC 6184, profile High.
+    H264High,
+    /// AV1 RTP payload format 1.0, profile 0.
+    Av1,
 }
 
 /// A line of text in the room.

@@ -551,6 +551,24 @@ fn what_the_node_says_is_spelled_like_this() {
             json!({"type": "seats", "seats": [null, {"member": SOMEONE, "feed": "screen"}]}),
         ),
         (
+            ServerMessage::Undecodable {
+                pictures: vec![Undecodable {
+                    member: MemberId(1),
+                    feed: Feed::Camera,
+                    codec: PictureCodec::H264High,
+                }],
+            },
+            json!({"type": "undecodable", "pictures": [
+                {"member": SOMEONE, "feed": "camera", "codec": "h264High"}]}),
+        ),
+        (
+            ServerMessage::Encode {
+                source: Source::Camera,
+                codec: PictureCodec::Vp8,
+            },
+            json!({"type": "encode", "source": "camera", "codec": "vp8"}),
+        ),
+        (
             ServerMessage::Switch {
                 mode: Mode::Sfu,
                 epoch: 2,

@@ -63,6 +63,8 @@ fn module() -> String {
         declare::<IceServer>(),
         declare::<ClientLimits>(),
         declare::<Seat>(),
+        declare::<Undecodable>(),
+        declare_enum::<PictureCodec>(),
         declare::<ChatLine>(),
         declare_enum::<ErrorCode>(),
         declare_enum::<Reason>(),

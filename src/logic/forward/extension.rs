@@ -1,4 +1,9 @@
 //! RTP header extensions (RFC 8285) that the node understands, and their ids per connection.
+//!
+//! An extension is accepted hop by hop: a sender is not told whether those behind the node have it. So
+//! one has its place here only if it is about one hop, or says again what can be had without it. Who
+//! is allowed to say which way is up, for one, no longer turns the picture, and whoever does not read
+//! the extension sees it lying.
 
 /// A header extension by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,15 +25,11 @@ pub enum Extension {
     AbsCaptureTime,
     /// Which frames a frame needs (AV1 RTP payload format, appendix A).
     DependencyDescriptor,
-    /// Which way is up (3GPP TS 26.114).
-    VideoOrientation,
-    /// How long a receiver may hold it back.
-    PlayoutDelay,
 }
 
 impl Extension {
     /// Every extension, by index.
-    pub const ALL: [Extension; 10] = [
+    pub const ALL: [Extension; 8] = [
         Extension::Mid,
         Extension::Rid,
         Extension::RepairedRid,
@@ -37,8 +38,6 @@ impl Extension {
         Extension::AbsSendTime,
         Extension::AbsCaptureTime,
         Extension::DependencyDescriptor,
-        Extension::VideoOrientation,
-        Extension::PlayoutDelay,
     ];
 
     /// The name that SDP knows it by.
@@ -58,8 +57,6 @@ impl Extension {
             Extension::DependencyDescriptor => {
                 "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
             }
-            Extension::VideoOrientation => "urn:3gpp:video-orientation",
-            Extension::PlayoutDelay => "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
         }
     }
 

@@ -12,7 +12,7 @@ pub fn starts_key_frame(codec: Codec, payload: &[u8]) -> bool {
             Vp8Descriptor::parse(payload).is_some_and(|found| found.starts_key_frame(payload))
         }
         Codec::Vp9 => vp9(payload).unwrap_or(false),
-        Codec::H264 => h264(payload).unwrap_or(false),
+        Codec::H264 | Codec::H264Main | Codec::H264High => h264(payload).unwrap_or(false),
         Codec::Av1 => av1(payload).unwrap_or(false),
     }
 }

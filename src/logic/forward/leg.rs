@@ -34,7 +34,7 @@ pub struct LegConfig {
     pub ssrc: u32,
     /// The SSRC of retransmissions; without one there are none.
     pub rtx_ssrc: Option<u32>,
-    /// What the viewer calls the codecs; a codec without a number is not forwarded.
+    /// What the viewer calls the codecs; what none of them decodes is not forwarded.
     pub payload_types: PayloadTypes,
     /// What the viewer calls the header extensions.
     pub extensions: ExtensionIds,
@@ -463,7 +463,7 @@ impl Leg {
                     None => opus.map(|opus| (opus, primary.at)),
                 }
             }
-            codec => payload_types.media(codec).map(|known| (known, 0)),
+            codec => payload_types.playable(codec).map(|known| (known, 0)),
         };
         if let Some(source) = &mut self.source {
             source.unplayable = format.is_none();

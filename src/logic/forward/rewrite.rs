@@ -8,13 +8,14 @@ use super::packet::{FIXED_HEADER, Facts, ONE_BYTE_PROFILE, TWO_BYTE_PROFILE};
 const ONE_BYTE_ID_MAX: u8 = 14;
 /// Extensions of the publisher that a viewer gets too. The others are about the publisher's own
 /// connection.
-const PASSED_ON: [Extension; 5] = [
+const PASSED_ON: [Extension; 3] = [
     Extension::AudioLevel,
-    Extension::VideoOrientation,
     Extension::AbsCaptureTime,
     Extension::DependencyDescriptor,
-    Extension::PlayoutDelay,
 ];
+/// Of the capture time the timestamp alone is passed on: the offset after it is between the clocks of
+/// the publisher's capture and of its reports, and a viewer gets reports by the node's clock.
+const CAPTURE_TIMESTAMP: usize = 8;
 const MOST_EXTENSIONS: usize = PASSED_ON.len() + 3;
 
 /// What is written anew into every packet that leaves.
@@ -111,7 +112,13 @@ impl Header {
             list.add(Extension::Mid, mid);
         }
         for extension in PASSED_ON {
-            if let Some(value) = facts.extension(extension) {
+            let value = match facts.extension(extension) {
+                Some(value) if extension == Extension::AbsCaptureTime => {
+                    value.get(..CAPTURE_TIMESTAMP)
+                }
+                value => value,
+            };
+            if let Some(value) = value {
                 list.add(extension, value);
             }
         }
@@ -278,7 +285,7 @@ mod tests {
                 (Extension::Mid, b"0"),
                 (Extension::Rid, b"h"),
                 (Extension::TransportSequence, &[9, 9]),
-                (Extension::VideoOrientation, &[1]),
+                (Extension::AudioLevel, &[1]),
                 (Extension::AbsCaptureTime, &[3; 16]),
             ],
             &[0x90, 0x80, 0x81, 0x02, 0x10, 5],
@@ -300,8 +307,9 @@ mod tests {
             of(Extension::AbsSendTime).as_deref(),
             Some(&[0x0a, 0x0b, 0x0c][..])
         );
-        assert_eq!(of(Extension::VideoOrientation).as_deref(), Some(&[1][..]));
-        assert_eq!(of(Extension::AbsCaptureTime).as_deref(), Some(&[3; 16][..]));
+        assert_eq!(of(Extension::AudioLevel).as_deref(), Some(&[1][..]));
+        // Without the offset to a clock that the viewer does not know.
+        assert_eq!(of(Extension::AbsCaptureTime).as_deref(), Some(&[3; 8][..]));
         assert_eq!((of(Extension::Mid), of(Extension::Rid)), (None, None));
         assert_eq!(&found.payload[..], &[0x90, 0x80, 0x92, 0x34, 0x10, 5]);
         assert_eq!(&out[1 + length..], &found.payload[..]);
@@ -311,7 +319,7 @@ mod tests {
     fn the_two_byte_form_is_used_where_one_byte_cannot_say_it() {
         let long: &[(Extension, &[u8])] = &[(Extension::DependencyDescriptor, &DESCRIPTOR)];
         let short: &[(Extension, &[u8])] = &[(Extension::DependencyDescriptor, &[7; 16])];
-        let empty: &[(Extension, &[u8])] = &[(Extension::PlayoutDelay, &[])];
+        let empty: &[(Extension, &[u8])] = &[(Extension::DependencyDescriptor, &[])];
         let cases = [
             (1, short, ONE_BYTE_PROFILE),
             (1, long, TWO_BYTE_PROFILE),
@@ -339,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_viewer_without_extensions_gets_none() {
-        let packet = published(&[(Extension::VideoOrientation, &[1])], &[0x10, 0]);
+        let packet = published(&[(Extension::AudioLevel, &[1])], &[0x10, 0]);
         let bare = LegConfig {
             extensions: ExtensionIds::default(),
             ..config(1)

@@ -81,7 +81,7 @@ fn frame(codec: Codec, key: bool, length: usize) -> (Vec<u8>, Vec<u8>) {
             };
             ([&obu(2, &[])[..], &stored].concat(), stored)
         }
-        Codec::Opus | Codec::Red => unreachable!(),
+        _ => unreachable!(),
     }
 }
 
@@ -91,7 +91,7 @@ fn payloader(codec: Codec) -> Box<dyn Payloader> {
         Codec::Vp9 => Box::new(Vp9Payloader::default()),
         Codec::H264 => Box::new(H264Payloader::default()),
         Codec::Av1 => Box::new(Av1Payloader::default()),
-        Codec::Opus | Codec::Red => unreachable!(),
+        _ => unreachable!(),
     }
 }
 

@@ -41,7 +41,7 @@ pub struct TrackEntry {
 
 /// `matroska` if one of the tracks is not allowed in `webm`.
 pub fn doc_type(tracks: &[TrackEntry]) -> &'static str {
-    let is_web = |track: &TrackEntry| track.codec != Codec::H264;
+    let is_web = |track: &TrackEntry| track.codec.family() != Codec::H264;
     match tracks.iter().all(is_web) {
         true => "webm",
         false => "matroska",
@@ -198,7 +198,7 @@ fn codec_id(codec: Codec) -> &'static str {
         Codec::Opus | Codec::Red => "A_OPUS",
         Codec::Vp8 => "V_VP8",
         Codec::Vp9 => "V_VP9",
-        Codec::H264 => "V_MPEG4/ISO/AVC",
+        Codec::H264 | Codec::H264Main | Codec::H264High => "V_MPEG4/ISO/AVC",
         Codec::Av1 => "V_AV1",
     }
 }

@@ -221,7 +221,7 @@ impl Output {
     fn note(&mut self, facts: &Facts<'_>) {
         let codec = match facts.origin.codec {
             Codec::Red => Codec::Opus,
-            codec => codec,
+            codec => codec.family(),
         };
         self.codec = Some(codec);
         if codec == Codec::H264 {
@@ -428,8 +428,12 @@ fn kind_of(source: Source) -> MediaKind {
 /// and the numbers of the media. What is sealed has none.
 fn leg_config(kind: MediaKind, sealed: bool, rng: &mut StdRng) -> LegConfig {
     let mut payload_types = PayloadTypes::default();
-    for (codec, number) in PAYLOAD_TYPES {
-        if codec.kind() == kind {
+    for codec in Codec::ALL.into_iter().filter(|codec| codec.kind() == kind) {
+        // Of every profile: the description that its receiver reads has the parameter sets.
+        let known = PAYLOAD_TYPES
+            .iter()
+            .find(|(known, _)| *known == codec.family());
+        if let Some(&(_, number)) = known {
             payload_types.set_media(codec, number);
             payload_types.set_rtx(codec, number);
         }
@@ -461,6 +465,11 @@ impl Outputs {
     /// Whether none is left.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Whether one sends that track.
+    pub fn carries(&self, slot: TrackSlot) -> bool {
+        self.list.iter().any(|output| output.track() == Some(slot))
     }
 
     /// As REST shows them: first what goes on.

@@ -85,11 +85,11 @@ impl Session<'_> {
     }
 
     fn parameters(&self) -> Option<String> {
-        match self.codec {
+        match self.codec.family() {
             Codec::Opus => Some("minptime=10;useinbandfec=1".to_owned()),
             Codec::H264 => Some(self.parameter_sets.to_fmtp()),
             Codec::Vp9 => Some("profile-id=0".to_owned()),
-            Codec::Vp8 | Codec::Av1 | Codec::Red => None,
+            _ => None,
         }
     }
 }
@@ -105,7 +105,7 @@ fn rtpmap(codec: Codec) -> &'static str {
         Codec::Red => "red/48000/2",
         Codec::Vp8 => "VP8/90000",
         Codec::Vp9 => "VP9/90000",
-        Codec::H264 => "H264/90000",
+        Codec::H264 | Codec::H264Main | Codec::H264High => "H264/90000",
         Codec::Av1 => "AV1/90000",
     }
 }

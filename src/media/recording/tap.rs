@@ -136,7 +136,7 @@ impl Tap {
         let held = Held {
             codec: match facts.origin.codec {
                 Codec::Red => Codec::Opus,
-                codec => codec,
+                codec => codec.family(),
             },
             timestamp: outgoing.timestamp,
             marker: outgoing.marker,

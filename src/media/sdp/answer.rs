@@ -248,16 +248,17 @@ impl<'a> Usable<'a> {
         if !attributes.has("rtcp-mux") && !attributes.has("rtcp-mux-only") {
             return Err(Refusal::NoRtcpMux);
         }
-        let formats = choose(kind, media.formats, attributes);
+        let direction = attributes
+            .iter()
+            .find_map(|(name, _)| Direction::from_name(name))
+            .unwrap_or(session_direction);
+        let formats = choose(kind, direction.sends(), media.formats, attributes);
         if formats.is_empty() {
             return Err(Refusal::NoCodec);
         }
         Ok(Usable {
             kind,
-            direction: attributes
-                .iter()
-                .find_map(|(name, _)| Direction::from_name(name))
-                .unwrap_or(session_direction),
+            direction,
             formats,
             extensions: extensions(attributes, inherited),
             rids: simulcast::rids(attributes),
@@ -265,7 +266,7 @@ impl<'a> Usable<'a> {
         })
     }
 
-    fn payload_types(&self) -> PayloadTypes {
+    pub(super) fn payload_types(&self) -> PayloadTypes {
         let mut payload_types = PayloadTypes::default();
         for format in &self.formats {
             match format.meaning {

@@ -1,5 +1,6 @@
 //! Which of an m-line's payload formats and header extensions the node takes.
 
+use super::h264;
 use super::negotiated::Feedback;
 use super::read::Attributes;
 use crate::logic::forward::codec::{Codec, MediaKind, PayloadMeaning, PayloadTypes};
@@ -18,9 +19,11 @@ pub(super) struct Format<'a> {
     pub(super) feedback: Feedback,
 }
 
-/// Takes one format per codec, and the retransmission format of each, in the offer's order.
+/// Takes one format per codec, and the retransmission format of each, in the offer's order. Of H264
+/// somebody who sends gets the one profile that most can decode; who receives, all that they can.
 pub(super) fn choose<'a>(
     kind: MediaKind,
+    sends: bool,
     formats: &str,
     attributes: &Attributes<'a>,
 ) -> Vec<Format<'a>> {
@@ -28,7 +31,14 @@ pub(super) fn choose<'a>(
     let order = payload_types(formats);
     let mut chosen = PayloadTypes::default();
     for codec in Codec::ALL.into_iter().filter(|codec| codec.kind() == kind) {
-        if let Some(payload_type) = best(&table, &order, codec, &chosen) {
+        let has_simpler = codec.family() != codec
+            && chosen
+                .codecs()
+                .any(|other| other.family() == codec.family());
+        if sends && has_simpler {
+            continue;
+        }
+        if let Some(payload_type) = best(&table, &order, (codec, sends), &chosen) {
             chosen.set_media(codec, payload_type);
         }
     }
@@ -162,11 +172,16 @@ fn payload_types(formats: &str) -> Vec<u8> {
 }
 
 /// The best payload type for a codec: of equally good ones the first.
-fn best(table: &Table<'_>, order: &[u8], codec: Codec, chosen: &PayloadTypes) -> Option<u8> {
+fn best(
+    table: &Table<'_>,
+    order: &[u8],
+    wanted: (Codec, bool),
+    chosen: &PayloadTypes,
+) -> Option<u8> {
     order
         .iter()
         .filter_map(|&payload_type| {
-            let rank = rank(codec, table.row(payload_type)?, chosen)?;
+            let rank = rank(wanted, table.row(payload_type)?, chosen)?;
             Some((rank, payload_type))
         })
         .min_by_key(|&(rank, _)| rank)
@@ -174,7 +189,8 @@ fn best(table: &Table<'_>, order: &[u8], codec: Codec, chosen: &PayloadTypes) ->
 }
 
 /// How well a format suits as the one format of a codec, 0 being best; `None` if it does not.
-fn rank(codec: Codec, row: &Row<'_>, chosen: &PayloadTypes) -> Option<u8> {
+/// A parameter that is absent has the value that its payload format infers.
+fn rank((codec, sends): (Codec, bool), row: &Row<'_>, chosen: &PayloadTypes) -> Option<u8> {
     if !encodes(row.encoding, encoding_name(codec), codec) {
         return None;
     }
@@ -184,7 +200,9 @@ fn rank(codec: Codec, row: &Row<'_>, chosen: &PayloadTypes) -> Option<u8> {
         Codec::Red => red_carries(row.parameters, chosen.media(Codec::Opus)),
         Codec::Vp9 => is_zero("profile-id"),
         Codec::Av1 => is_zero("profile"),
-        Codec::H264 => return h264_rank(row.parameters),
+        Codec::H264 | Codec::H264Main | Codec::H264High => {
+            return h264::rank(codec, sends, row.parameters);
+        }
     };
     suits.then_some(0)
 }
@@ -195,7 +213,7 @@ fn encoding_name(codec: Codec) -> &'static str {
         Codec::Red => "red",
         Codec::Vp8 => "VP8",
         Codec::Vp9 => "VP9",
-        Codec::H264 => "H264",
+        Codec::H264 | Codec::H264Main | Codec::H264High => "H264",
         Codec::Av1 => "AV1",
     }
 }
@@ -220,30 +238,6 @@ fn red_carries(parameters: &str, opus: Option<u8>) -> bool {
     parameters.split('/').all(is_opus)
 }
 
-/// Constrained baseline by any of its names (RFC 6184 §8.1, table 5) before plain baseline.
-fn h264_rank(parameters: &str) -> Option<u8> {
-    if parameter(parameters, "packetization-mode") != Some("1") {
-        return None;
-    }
-    let [profile, constraints, _level] = h264_profile(parameters)?;
-    match (profile, constraints) {
-        (0x42, flags) if flags & 0x40 != 0 => Some(0),
-        (0x4D, flags) if flags & 0x80 != 0 => Some(0),
-        (0x58, flags) if flags & 0xC0 == 0xC0 => Some(0),
-        (0x42, _) => Some(1),
-        _ => None,
-    }
-}
-
-fn h264_profile(parameters: &str) -> Option<[u8; 3]> {
-    let text = parameter(parameters, "profile-level-id")?;
-    let value = u32::from_str_radix(text, 16).ok();
-    let [0, profile @ ..] = value.filter(|_| text.len() == 6)?.to_be_bytes() else {
-        return None;
-    };
-    Some(profile)
-}
-
 /// The chosen codec that this payload type retransmits (RFC 4588 §8.1).
 fn repaired_codec(table: &Table<'_>, payload_type: u8, chosen: &PayloadTypes) -> Option<Codec> {
     let row = table.row(payload_type)?;
@@ -254,7 +248,7 @@ fn repaired_codec(table: &Table<'_>, payload_type: u8, chosen: &PayloadTypes) ->
     encodes(row.encoding, "rtx", codec).then_some(codec)
 }
 
-fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
     parameters.split(';').find_map(|parameter| {
         let (other, value) = parameter.split_once('=')?;
         let same = other.trim().eq_ignore_ascii_case(name);
@@ -265,14 +259,16 @@ fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
 /// The `a=fmtp` of the answer: what the node wants, in the client's terms.
 fn parameters(meaning: PayloadMeaning, offered: &str, chosen: &PayloadTypes) -> String {
     match meaning {
-        PayloadMeaning::Media(Codec::Opus) => "minptime=10;useinbandfec=1".into(),
+        PayloadMeaning::Media(Codec::Opus) => opus_parameters(offered),
         PayloadMeaning::Media(Codec::Red) => chosen
             .media(Codec::Opus)
             .map(|opus| format!("{opus}/{opus}"))
             .unwrap_or_default(),
         PayloadMeaning::Media(Codec::Vp8) => String::new(),
         PayloadMeaning::Media(Codec::Vp9) => "profile-id=0".into(),
-        PayloadMeaning::Media(Codec::H264) => h264_parameters(offered),
+        PayloadMeaning::Media(Codec::H264 | Codec::H264Main | Codec::H264High) => {
+            h264::parameters(offered)
+        }
         PayloadMeaning::Media(Codec::Av1) => av1_parameters(offered),
         PayloadMeaning::Rtx(codec) => chosen
             .media(codec)
@@ -281,16 +277,13 @@ fn parameters(meaning: PayloadMeaning, offered: &str, chosen: &PayloadTypes) -> 
     }
 }
 
-/// RFC 6184 §8.2.2: the profile and mode are the offer's.
-fn h264_parameters(offered: &str) -> String {
-    let asymmetry = match parameter(offered, "level-asymmetry-allowed") {
-        Some("1") => "level-asymmetry-allowed=1;",
+/// RFC 7587 §6.1: a sender that has stereo sends it to nobody who does not prefer it.
+fn opus_parameters(offered: &str) -> String {
+    let stereo = match parameter(offered, "sprop-stereo") {
+        Some("1") => ";stereo=1",
         _ => "",
     };
-    let [profile, constraints, level] = h264_profile(offered).unwrap_or_default();
-    format!(
-        "{asymmetry}packetization-mode=1;profile-level-id={profile:02x}{constraints:02x}{level:02x}"
-    )
+    format!("minptime=10;useinbandfec=1{stereo}")
 }
 
 /// AV1 RTP payload format 1.0 §7.2.3: the level, profile and tier of the offer.
@@ -400,19 +393,30 @@ mod tests {
 
     /// Payload types and answered parameters of what is taken of `rtpmap|fmtp` lines.
     fn chosen(kind: MediaKind, formats: &[(u8, &str, &str)]) -> Vec<(u8, String)> {
+        chosen_by(true, kind, formats)
+    }
+
+    fn chosen_by(sends: bool, kind: MediaKind, formats: &[(u8, &str, &str)]) -> Vec<(u8, String)> {
         let list = formats
             .iter()
             .map(|(payload_type, ..)| payload_type.to_string());
         let mut text = format!("v=0\nm=x 9 y {}\n", list.collect::<Vec<_>>().join(" "));
         for (payload_type, encoding, parameters) in formats {
             text += &format!("a=rtpmap:{payload_type} {encoding}\n");
-            text += &format!("a=fmtp:{payload_type} {parameters}\n");
+            if !parameters.is_empty() {
+                text += &format!("a=fmtp:{payload_type} {parameters}\n");
+            }
         }
         let read = Description::read(&text).unwrap();
-        choose(kind, read.media[0].formats, &read.media[0].attributes)
-            .into_iter()
-            .map(|format| (format.payload_type, format.parameters))
-            .collect()
+        choose(
+            kind,
+            sends,
+            read.media[0].formats,
+            &read.media[0].attributes,
+        )
+        .into_iter()
+        .map(|format| (format.payload_type, format.parameters))
+        .collect()
     }
 
     fn taken(kind: MediaKind, formats: &[(u8, &str, &str)]) -> Vec<u8> {
@@ -423,7 +427,7 @@ mod tests {
     #[test]
     fn one_format_per_codec_is_taken() {
         let h264 = |profile: &'static str| (102, "H264/90000", profile);
-        let cases: [(&str, (u8, &str, &str), bool); 16] = [
+        let cases: [(&str, (u8, &str, &str), bool); 13] = [
             ("VP8", (96, "VP8/90000", ""), true),
             ("any case", (96, "vp8/90000", ""), true),
             ("another clock", (96, "VP8/48000", ""), false),
@@ -448,17 +452,6 @@ mod tests {
                 h264("packetization-mode=1;profile-level-id=42001f"),
                 true,
             ),
-            (
-                "4d00",
-                h264("packetization-mode=1;profile-level-id=4d001f"),
-                false,
-            ),
-            (
-                "mode 0",
-                h264("packetization-mode=0;profile-level-id=42e01f"),
-                false,
-            ),
-            ("no mode", h264("profile-level-id=42e01f"), false),
             (
                 "long profile",
                 h264("packetization-mode=1;profile-level-id=042e01f"),
@@ -499,6 +492,38 @@ mod tests {
     }
 
     #[test]
+    fn who_sends_is_asked_for_the_profile_that_most_decode_and_who_receives_gets_all() {
+        let of = |profile: &str| format!("packetization-mode=1;profile-level-id={profile}");
+        let [baseline, main, high] = ["42e01f", "4d001f", "64001f"].map(of);
+        let formats = [
+            (41, "H264/90000", &high[..]),
+            (39, "H264/90000", &main[..]),
+            (108, "H264/90000", &baseline[..]),
+        ];
+        let taken = |sends, formats: &[_]| -> Vec<u8> {
+            let chosen = chosen_by(sends, MediaKind::Video, formats).into_iter();
+            chosen.map(|(payload_type, _)| payload_type).collect()
+        };
+        assert_eq!(taken(true, &formats), [108]);
+        assert_eq!(taken(true, &formats[..2]), [39]);
+        assert_eq!(taken(true, &formats[..1]), [41]);
+        assert_eq!(taken(false, &formats), [41, 39, 108]);
+    }
+
+    #[test]
+    fn who_has_stereo_is_asked_for_it() {
+        let answered = |parameters| chosen(MediaKind::Audio, &[(111, "opus/48000/2", parameters)]);
+        let plain = "minptime=10;useinbandfec=1".to_owned();
+        assert_eq!(answered(""), [(111, plain.clone())]);
+        // What it would like to receive.
+        assert_eq!(answered("stereo=1"), [(111, plain.clone())]);
+        assert_eq!(
+            answered("sprop-stereo=1"),
+            [(111, format!("{plain};stereo=1"))]
+        );
+    }
+
+    #[test]
     fn redundancy_needs_its_opus_and_follows_it() {
         let opus = (111, "opus/48000/2", "stereo=1");
         let red = |parameters| (63, "red/48000/2", parameters);
@@ -535,15 +560,16 @@ mod tests {
         let text = "v=0\nm=x 9 y 0\n\
             a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\n\
             a=extmap:5 urn:ietf:params:rtp-hdrext:sdes:mid\n\
-            a=extmap:4 urn:3gpp:video-orientation\n\
+            a=extmap:4 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\n\
             a=extmap:15 urn:ietf:params:rtp-hdrext:ssrc-audio-level\n\
             a=extmap:256 urn:ietf:params:rtp-hdrext:ssrc-audio-level\n\
             a=extmap:200/sendonly urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id x=y\n\
-            a=extmap:6/sideways urn:3gpp:video-orientation\n\
+            a=extmap:6/sideways http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time\n\
+            a=extmap:9 urn:3gpp:video-orientation\n\
             a=extmap:7 urn:unknown\na=extmap:8\n";
         let read = Description::read(text).unwrap();
         let inherited = OfferedExtension {
-            extension: Extension::PlayoutDelay,
+            extension: Extension::AbsCaptureTime,
             id: 3,
             direction: None,
         };
@@ -551,7 +577,7 @@ mod tests {
         let expected = [
             (Extension::Mid, 4, None),
             (Extension::Rid, 200, Some(Direction::SendOnly)),
-            (Extension::PlayoutDelay, 3, None),
+            (Extension::AbsCaptureTime, 3, None),
         ];
         let expected = expected.map(|(extension, id, direction)| OfferedExtension {
             extension,

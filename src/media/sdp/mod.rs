@@ -11,6 +11,7 @@
 mod answer;
 mod error;
 mod formats;
+mod h264;
 mod negotiated;
 mod outline;
 mod read;

@@ -2,7 +2,7 @@
 
 use super::answer::Offer;
 use super::error::{AnswerError, Refusal};
-use crate::logic::forward::codec::MediaKind;
+use crate::logic::forward::codec::{Codec, MediaKind};
 
 /// One m-line of an offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct OutlinedLine {
     pub mid: String,
     /// What it carries, or why it would be answered with port 0.
     pub kind: Result<MediaKind, Refusal>,
+    /// In which codecs.
+    pub codecs: Vec<Codec>,
     /// The client sends on it.
     pub sends: bool,
     /// The client receives on it.
@@ -32,6 +34,10 @@ pub fn outline(offer: &str) -> Result<Vec<OutlinedLine>, AnswerError> {
                 .as_ref()
                 .map(|usable| usable.kind)
                 .map_err(|why| *why),
+            codecs: line.usable.as_ref().map_or_else(
+                |_| Vec::new(),
+                |usable| usable.payload_types().codecs().collect(),
+            ),
             sends: direction.is_ok_and(|direction| direction.sends()),
             receives: direction.is_ok_and(|direction| direction.receives()),
         }
