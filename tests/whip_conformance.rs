@@ -156,6 +156,8 @@ async fn every_line_of_the_list() {
     creation(&side, &mut table).await;
     refused_offers(&side, &mut table).await;
     viewers(&side, &mut table).await;
+    profiles(&side, &mut table).await;
+    without_a_picture(&side, &mut table).await;
     reading_and_preflights(&side, &mut table).await;
     trickling(&side, &mut table).await;
     restarts(&side, &mut table).await;
@@ -498,6 +500,129 @@ async fn viewers(side: &Side, table: &mut Table) {
         .await
         .unwrap();
     table.row("WHEP without a content type", 415, plain.status().as_u16());
+}
+
+/// ffmpeg's offer, or a viewer's, with these parameters of H264.
+fn with_h264(offer: &str, parameters: &str) -> String {
+    let is_other = |line: &&str| !line.starts_with("a=fmtp:106 ");
+    let others = offer.lines().map(str::trim_end).filter(is_other);
+    let mut text: String = others.map(|line| format!("{line}\r\n")).collect();
+    if !parameters.is_empty() {
+        text = text.replace(
+            "a=rtpmap:106 H264/90000\r\n",
+            &format!("a=rtpmap:106 H264/90000\r\na=fmtp:106 {parameters}\r\n"),
+        );
+    }
+    text
+}
+
+const HIGH: &str = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f";
+
+/// RFC 6184 §8.1: what is inferred of H264, and which viewers can decode what is sent.
+async fn profiles(side: &Side, table: &mut Table) {
+    for (name, parameters) in [
+        ("without fmtp", ""),
+        ("without a profile", "packetization-mode=1"),
+        ("without a mode", "profile-level-id=42e01f"),
+        ("Main", "packetization-mode=1;profile-level-id=4d001f"),
+        ("High", HIGH),
+    ] {
+        let room = name.replace(' ', "-");
+        let (whip, whep) = (format!("/whip/h264-{room}"), format!("/whep/h264-{room}"));
+        let response = side.offer(&whip, &with_h264(OFFER, parameters)).await;
+        let status = response.status().as_u16();
+        table.row(&format!("WHIP H264 {name}"), 201, status);
+        let answer = response.text().await.unwrap();
+        let echoed = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("a=fmtp:106 "));
+        let title = format!("WHIP H264 {name}: answered parameters");
+        table.row(&title, parameters, echoed.unwrap_or_default());
+        let viewer = with_h264(&viewing(), parameters);
+        let status = side.offer(&whep, &viewer).await.status().as_u16();
+        table.row(&format!("WHEP of the same H264 {name}"), 201, status);
+        let status = side.offer(&whep, &viewing()).await.status().as_u16();
+        let expected = if matches!(name, "Main" | "High") {
+            406
+        } else {
+            201
+        };
+        table.row(
+            &format!("WHEP H264 {name}, baseline offered"),
+            expected,
+            status,
+        );
+    }
+    let response = side.offer("/whep/h264-High", &viewing()).await;
+    let counter = response.text().await.unwrap();
+    let (_, video) = counter.split_once("m=video").unwrap();
+    table.is(
+        "WHEP 406: what would do, and nothing else",
+        video.contains("profile-level-id=64") && !video.contains("VP8"),
+    );
+    let (sound, _) = viewing()
+        .split_once("m=video")
+        .map(|(head, _)| (head.to_owned(), ()))
+        .unwrap();
+    let sound = sound.replace("BUNDLE 0 1", "BUNDLE 0");
+    let response = side.offer("/whep/h264-High", &sound).await;
+    table.row("WHEP of the sound alone", 201, response.status().as_u16());
+}
+
+/// A `<video>` waits for the first frame of a picture that it was promised, with the sound too.
+async fn without_a_picture(side: &Side, table: &mut Table) {
+    let (sound, _) = OFFER.split_once("m=video").unwrap();
+    let radio = side
+        .begin("/whip/radio", &sound.replace("BUNDLE 0 1", "BUNDLE 0"))
+        .await
+        .0;
+    let directions = |answer: &str| -> String {
+        let names = ["a=sendonly", "a=inactive"];
+        let said = answer.lines().filter(|line| names.contains(line));
+        said.collect::<Vec<_>>().join(" ")
+    };
+    for path in ["/whep/radio", "/whep/radio?member=WHIP", "/whep/radio?wait"] {
+        let answer = side.offer(path, &viewing()).await.text().await.unwrap();
+        let name = format!("{path}: no picture");
+        table.row(&name, "a=sendonly a=inactive", directions(&answer));
+    }
+    let keeps = side.begin("/whep/radio", &viewing()).await.0;
+    let restarts = side.begin("/whep/radio?restart", &viewing()).await.0;
+    side.begin("/whip/radio?name=Camera", OFFER).await;
+    let answer = side
+        .offer("/whep/radio", &viewing())
+        .await
+        .text()
+        .await
+        .unwrap();
+    table.row(
+        "a picture has come",
+        "a=sendonly a=sendonly",
+        directions(&answer),
+    );
+    let answer = side.offer("/whep/radio?member=WHIP", &viewing()).await;
+    let answer = answer.text().await.unwrap();
+    table.row(
+        "but not of whom is viewed",
+        "a=sendonly a=inactive",
+        directions(&answer),
+    );
+    let mut status = 0;
+    for _ in 0..50 {
+        status = side.send(Method::GET, &restarts).await.status().as_u16();
+        if status == 404 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    table.row(
+        "a session with ?restart is over when a picture comes",
+        404,
+        status,
+    );
+    let status = side.send(Method::GET, &keeps).await.status().as_u16();
+    table.row("one without goes on", 204, status);
+    side.send(Method::DELETE, &radio).await;
 }
 
 async fn reading_and_preflights(side: &Side, table: &mut Table) {

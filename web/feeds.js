@@ -61,7 +61,7 @@ export function sends(member, feed) {
  * @param {Feed} feed
  * @param {Incoming} incoming
  */
-export function plays(member, feed, { audioStats, videoStats }) {
-  if (sendsPicture(member, feed)) return (videoStats?.framesDecoded ?? 0) > 0;
+export function plays(member, feed, { audioStats, videoStats, undecodable }) {
+  if (sendsPicture(member, feed) && !undecodable) return (videoStats?.framesDecoded ?? 0) > 0;
   return !sendsSound(member, feed) || (audioStats?.packets ?? 0) > 0;
 }

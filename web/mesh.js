@@ -8,7 +8,7 @@ import { Meter } from './stats.js';
 
 /**
  * @import { LocalMedia } from './media.js'
- * @import { Candidate, Feed, Member, MemberId, Signal, Source } from './protocol'
+ * @import { Candidate, Feed, Member, MemberId, PictureCodec, Signal, Source } from './protocol'
  * @import { Connection, Inbound } from './stats.js'
  *
  * @typedef {object} Incoming one feed of one member as it comes in on one path
@@ -16,6 +16,7 @@ import { Meter } from './stats.js';
  * @property {MediaStreamTrack | null} video
  * @property {Inbound | null} audioStats
  * @property {Inbound | null} videoStats
+ * @property {PictureCodec | null} undecodable how its picture is sent, where this browser cannot decode that
  * @property {number} since when the tracks began to carry this feed, on `performance.now()`'s clock
  * @property {Connection} connection
  * @property {'mesh' | 'node'} path
@@ -315,6 +316,7 @@ export class Pair {
       since: this.#since,
       connection: this.meter.latest.connection,
       path: 'mesh',
+      undecodable: null,
       key: `mesh/${video?.receiver.track.id}`,
     };
   }

@@ -1,6 +1,6 @@
 import { Announcer } from './announcer.js';
 import { Emitter } from './events.js';
-import { plays, sends } from './feeds.js';
+import { plays, sends, sendsSound } from './feeds.js';
 import { Mesh } from './mesh.js';
 import { NodePeer } from './node-peer.js';
 import { Reports } from './reports.js';
@@ -406,6 +406,10 @@ export class Room extends Emitter {
         return;
       case 'seats':
         return this.#node?.setPlan(message.seats);
+      case 'undecodable':
+        return this.#node?.setUndecodable(message.pictures);
+      case 'encode':
+        return void this.#node?.encode(message.source, message.codec);
       case 'iceServers':
         return this.#useServers(message.iceServers);
       case 'switch':
@@ -523,7 +527,7 @@ export class Room extends Emitter {
       seats: this.#options.seats ?? Math.max(SEATS_MIN, this.#seatsWanted()),
       isSending: this.#switch.usesNode,
       downSince: this.#nodeDownSince,
-      expects: () => this.seats.some((seat) => seat && this.#isSending(this.members.get(seat.member))),
+      expects: () => this.seats.some((seat) => seat && this.#isSending(this.members.get(seat.member), peer.isBlind(seat.member, 'camera'))),
       silent: () => this.#session.verify(),
       lost: () => this.#reopenNode(peer),
       request: async (sdp, fresh) => {
@@ -611,9 +615,12 @@ export class Room extends Emitter {
     this.#ask({ type: 'view', wants: this.#wants });
   }
 
-  /** @param {Member | undefined} member */
-  #isSending(member) {
-    return Boolean(member && member.presence === 'here' && sends(member, 'camera'));
+  /**
+   * @param {Member | undefined} member
+   * @param {boolean} [isBlind] whether nothing can come of their picture
+   */
+  #isSending(member, isBlind = false) {
+    return Boolean(member && member.presence === 'here' && (isBlind ? sendsSound : sends)(member, 'camera'));
   }
 
   /**

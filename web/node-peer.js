@@ -1,4 +1,4 @@
-import { bitrateFor, cameraLayers, SCREEN_BITRATE, trimCodecs, withoutStrayFeedback } from './codecs.js';
+import { bitrateFor, cameraLayers, encodeAs, SCREEN_BITRATE, trimCodecs, withoutStrayFeedback } from './codecs.js';
 import { Pulse } from './pulse.js';
 import { Seats } from './seats.js';
 import { isSpent } from './spent.js';
@@ -7,7 +7,7 @@ import { Meter } from './stats.js';
 /**
  * @import { LocalMedia } from './media.js'
  * @import { Incoming } from './mesh.js'
- * @import { Feed, MemberId, Seat, Source, Unreachable } from './protocol'
+ * @import { Feed, MemberId, PictureCodec, Seat, Source, Undecodable, Unreachable } from './protocol'
  */
 
 /** Without media for so long, or with ICE doubting the path, ICE is restarted. */
@@ -131,6 +131,26 @@ export class NodePeer {
     this.#changed();
   }
 
+  /** @param {Undecodable[]} pictures of which nothing comes, by what we have offered */
+  setUndecodable(pictures) {
+    this.#seats.setUndecodable(pictures);
+    this.#changed();
+  }
+
+  /**
+   * Sends a picture in another codec from now on; others cannot decode the present one.
+   *
+   * @param {Source} source
+   * @param {PictureCodec} codec of those that were negotiated
+   */
+  async encode(source, codec) {
+    const transceiver = this.#senders.get(source);
+    if (!transceiver || (await encodeAs(transceiver, codec)) || this.#closed) return;
+    // Browsers send what stands first in the answer, which has the offer's order.
+    trimCodecs(transceiver, { first: codec });
+    this.#negotiate({ iceRestart: false });
+  }
+
   /**
    * @param {Source} source
    * @returns {string | null} the m-line that carries it
@@ -168,6 +188,15 @@ export class NodePeer {
       if (sender.track === track) continue;
       sender.replaceTrack(track).catch((error) => console.warn('replaceTrack', error));
     }
+  }
+
+  /**
+   * @param {MemberId} member
+   * @param {Feed} feed
+   * @returns {boolean} whether nothing comes of their picture, as we cannot decode it
+   */
+  isBlind(member, feed) {
+    return this.#seats.undecodable(member, feed) !== null;
   }
 
   /**

@@ -2,7 +2,7 @@ import { trimCodecs } from './codecs.js';
 
 /**
  * @import { Incoming } from './mesh.js'
- * @import { Feed, MemberId, Seat } from './protocol'
+ * @import { Feed, MemberId, PictureCodec, Seat, Undecodable } from './protocol'
  * @import { Sample } from './stats.js'
  *
  * @typedef {object} Place one seat: the k-th receiving audio m-line and the k-th receiving video one
@@ -21,6 +21,8 @@ export class Seats {
   #places = [];
   /** @type {(Seat | null)[]} may reach beyond the seats there are until the node has our next offer */
   #plan = [];
+  /** @type {Undecodable[]} */
+  #undecodable = [];
 
   get count() {
     return this.#places.length;
@@ -39,7 +41,7 @@ export class Seats {
       const audio = connection.addTransceiver('audio', { direction: 'recvonly' });
       const video = connection.addTransceiver('video', { direction: 'recvonly' });
       trimCodecs(audio);
-      trimCodecs(video);
+      trimCodecs(video, { receives: true });
       const place = { audio, video, since: 0, sittings: 0, framesBefore: 0, packetsBefore: 0 };
       this.#places.push({ ...place, occupant: this.#plan[this.#places.length] ?? null });
     }
@@ -62,6 +64,20 @@ export class Seats {
     });
   }
 
+  /** @param {Undecodable[]} pictures of which nothing comes, by what we have offered */
+  setUndecodable(pictures) {
+    this.#undecodable = pictures;
+  }
+
+  /**
+   * @param {MemberId} member
+   * @param {Feed} feed
+   * @returns {PictureCodec | null} how their picture is sent, if we cannot decode it
+   */
+  undecodable(member, feed) {
+    return this.#undecodable.find((picture) => isSame(picture, { member, feed }))?.codec ?? null;
+  }
+
   /**
    * @param {MemberId} member
    * @param {Feed} feed
@@ -82,6 +98,7 @@ export class Seats {
       since: place.since,
       connection,
       path: 'node',
+      undecodable: this.undecodable(member, feed),
       key: `${index}/${place.sittings}`,
     };
   }

@@ -26,6 +26,26 @@ struct Known {
     kind: MemberKind,
     has_camera: bool,
     has_screen: bool,
+    /// Pictures that are not black for now.
+    camera_shows: bool,
+    screen_shows: bool,
+}
+
+impl Known {
+    fn has(&self, feed: Feed) -> bool {
+        match feed {
+            Feed::Camera => self.has_camera,
+            Feed::Screen => self.has_screen,
+        }
+    }
+
+    /// The source of a feed's picture, if it is sent and not black for now.
+    fn picture(&self, feed: Feed) -> Option<Source> {
+        match feed {
+            Feed::Camera => self.camera_shows.then_some(Source::Camera),
+            Feed::Screen => self.screen_shows.then_some(Source::Screen),
+        }
+    }
 }
 
 /// Whom to see.
@@ -33,8 +53,8 @@ struct Known {
 pub enum Choice {
     /// The member of that id or name, and nobody else.
     Member(String),
-    /// Whoever speaks; the last who did while nobody does; before, whoever shares or came first, and an encoder
-    /// that seems to have been started again after all others.
+    /// Whoever speaks; the last who did while nobody does; before, whoever shares, then who has a picture, in
+    /// the order of their coming, and an encoder that seems to have been started again after all others.
     Speaker,
 }
 
@@ -78,6 +98,33 @@ impl Viewpoint {
         Some(wants)
     }
 
+    /// Who would sit, the first on the first seat, for somebody who comes now and finds these; and the source
+    /// of their picture, if it is sent and not black for now.
+    pub fn at_first(choice: Choice, members: &[Member]) -> Vec<(MemberId, Option<Source>)> {
+        let mut viewpoint = Viewpoint::new(choice, usize::MAX);
+        members.iter().for_each(|member| viewpoint.see(member));
+        viewpoint.wants = Some(viewpoint.choose());
+        let sitters = viewpoint.sitters();
+        sitters
+            .map(|(member, feed)| (member.id, member.picture(feed)))
+            .collect()
+    }
+
+    /// Whether the first of those whom they see sends a picture now.
+    pub fn shows_picture(&self) -> bool {
+        let first = self.sitters().next();
+        first.is_some_and(|(member, feed)| member.picture(feed).is_some())
+    }
+
+    /// What is wanted and there to be seen or heard.
+    fn sitters(&self) -> impl Iterator<Item = (&Known, Feed)> {
+        self.wants.iter().flatten().filter_map(|want| {
+            let mut members = self.members.iter();
+            let member = members.find(|member| member.id == want.member)?;
+            member.has(want.feed).then_some((member, want.feed))
+        })
+    }
+
     /// Viewers like this one send nothing, and there may be many of them.
     fn see(&mut self, member: &Member) {
         if member.kind == MemberKind::Whep {
@@ -87,16 +134,23 @@ impl Viewpoint {
             let mut published = member.published.iter();
             published.any(|published| sources(feed).contains(&published.source))
         });
+        let [camera_shows, screen_shows] = [Source::Camera, Source::Screen].map(|source| {
+            let mut published = member.published.iter();
+            published.any(|published| published.source == source && !published.muted)
+        });
+        let seen = Known {
+            id: member.id,
+            name: member.name.clone(),
+            kind: member.kind,
+            has_camera,
+            has_screen,
+            camera_shows,
+            screen_shows,
+        };
         let known = self.members.iter_mut().find(|other| other.id == member.id);
         match known {
-            Some(known) => (known.has_camera, known.has_screen) = (has_camera, has_screen),
-            None => self.members.push(Known {
-                id: member.id,
-                name: member.name.clone(),
-                kind: member.kind,
-                has_camera,
-                has_screen,
-            }),
+            Some(known) => *known = seen,
+            None => self.members.push(seen),
         }
     }
 
@@ -129,19 +183,24 @@ impl Viewpoint {
 
     fn speaker_first(&self) -> Vec<(MemberId, Feed)> {
         let of = |feed| {
-            let has = move |member: &&Known| match feed {
-                Feed::Camera => member.has_camera,
-                Feed::Screen => member.has_screen,
-            };
+            let has = move |member: &&Known| member.has(feed);
             let those = self.members.iter().filter(has);
             those.map(move |member| (member.id, feed))
         };
         let is_speaker = |sitter: &(MemberId, Feed)| Some(sitter.0) == self.speaker;
         let speaker = of(Feed::Camera).filter(is_speaker);
         let others = of(Feed::Camera).filter(|sitter| !is_speaker(sitter));
-        let (stale, fresh): (Vec<_>, Vec<_>) = others.partition(|sitter| self.is_stale(sitter.0));
+        let (stale, mut fresh): (Vec<_>, Vec<_>) =
+            others.partition(|sitter| self.is_stale(sitter.0));
+        fresh.sort_by_key(|sitter| !self.has_picture(*sitter));
         let screens = of(Feed::Screen);
         speaker.chain(screens).chain(fresh).chain(stale).collect()
+    }
+
+    fn has_picture(&self, (member, feed): (MemberId, Feed)) -> bool {
+        let mut members = self.members.iter();
+        let member = members.find(|other| other.id == member);
+        member.is_some_and(|member| member.picture(feed).is_some())
     }
 
     /// Whether somebody by WHIP has a namesake there who came later: more likely than not they are gone.
@@ -315,6 +374,26 @@ mod tests {
             assert_eq!(viewpoint.hear(&left(id)), None);
         }
         assert_eq!(viewpoint.members.len(), 1);
+    }
+
+    #[test]
+    fn before_anybody_speaks_who_has_a_picture_is_seen() {
+        use Feed::Camera;
+        let told = [
+            member(1, "Radio", &[Source::Microphone]),
+            member(2, "Ada", &[Source::Camera]),
+            speakers(&[1]),
+        ];
+        let seen = wanted(Choice::Speaker, &told);
+        let both = |first, second| Some(vec![(first, Camera), (second, Camera)]);
+        assert_eq!(seen, [Some(vec![(1, Camera)]), both(2, 1), both(1, 2)]);
+
+        let mut viewpoint = Viewpoint::new(Choice::Speaker, 3);
+        let shown = told.map(|message| {
+            viewpoint.hear(&message);
+            viewpoint.shows_picture()
+        });
+        assert_eq!(shown, [false, true, false]);
     }
 
     #[test]

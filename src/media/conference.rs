@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
 use crate::ids::{ConnectionId, MemberId, Path};
+use crate::logic::forward::codec::Codec;
 use crate::logic::forward::packet::TrackId;
 use crate::logic::forward::reports::NtpClock;
 use crate::logic::forward::speakers::Speakers;
@@ -21,6 +22,7 @@ use crate::logic::room::{
     MediaFact, MediaOrder, RecordingScope, Room, RoomEffect, RoomInput, SeatOrder, Watch,
 };
 use crate::logic::titles::Title;
+use crate::media::decoding::Decoding;
 use crate::media::lines::SeatCount;
 use crate::media::outlet::Outlet;
 use crate::media::outputs::Outputs;
@@ -101,6 +103,7 @@ pub struct Conference {
     /// By viewer: who is to sit where.
     pub(super) plans: BTreeMap<MemberId, Vec<Option<SeatOrder>>>,
     pub(super) speakers: Speakers,
+    pub(super) decoding: Decoding,
     pub(super) recording: Option<Recording>,
     /// Nothing until a track is sent to another program.
     pub(super) outputs: Option<Box<Outputs>>,
@@ -133,6 +136,7 @@ impl Conference {
             outlets: Slots::default(),
             plans: BTreeMap::new(),
             speakers: Speakers::new(),
+            decoding: Decoding::default(),
             recording: None,
             outputs: None,
             taps: Vec::new(),
@@ -387,6 +391,7 @@ impl Conference {
         }
         self.plans.remove(&member);
         self.speakers.remove(member);
+        self.decoding.forget(member);
         self.retap(now, around);
     }
 
@@ -614,7 +619,7 @@ impl Conference {
         let tracks: Vec<Value> = self
             .tracks
             .iter()
-            .map(|track| describe_track(now, track))
+            .map(|track| describe_track(now, track, self.room.can_be_told(track.member)))
             .collect();
         if let Some(object) = description.as_object_mut() {
             object.insert("peers".into(), json!(self.participants.iter().count()));
@@ -649,11 +654,17 @@ fn add_credentials(
     }
 }
 
-fn describe_track(now: Instant, track: &Track) -> Value {
+/// `codecs`: how a picture is sent, or could be if its publisher `can_be_told`.
+fn describe_track(now: Instant, track: &Track, can_be_told: bool) -> Value {
+    let sent = track.expected_codec().filter(|_| !can_be_told);
+    let possible = track.payload_types().codecs();
+    let possible = possible.filter(|codec| sent.is_none_or(|sent| sent == *codec));
+    let codecs: Vec<_> = possible.filter_map(Codec::of_picture).collect();
     json!({
+        "codecs": codecs,
         "member": track.member,
         "source": track.source,
-        "codec": track.codec().map(|codec| format!("{codec:?}").to_lowercase()),
+        "codec": track.codec().map(|codec| format!("{:?}", codec.family()).to_lowercase()),
         "muted": track.muted,
         "bitsPerSecond": track.bits_per_second(now),
         "layers": track.layers().iter().filter(|layer| layer.stream.flows(now)).count(),

@@ -248,6 +248,7 @@ impl Conference {
             }
             self.handle(now, RoomInput::Media(MediaFact::Speakers(speakers)), around);
         }
+        self.tell_undecodable(now, around);
         self.tick_recording(now, around);
         self.tick_outputs(now, around);
         let pause = if std::mem::take(&mut self.busy) {
@@ -257,6 +258,22 @@ impl Conference {
         };
         let someone = self.participants.iter().next().is_some();
         self.tick_at = someone.then(|| now + pause);
+    }
+
+    fn tell_undecodable(&mut self, now: Instant, around: &mut Surroundings<'_>) {
+        let outputs = self.outputs.as_deref();
+        let is_sent_on = |slot| outputs.is_some_and(|outputs| outputs.carries(slot));
+        let participants = &self.participants;
+        let member_at = |place| {
+            participants
+                .get(place)
+                .map(|participant| participant.member)
+        };
+        let (tracks, outlets) = (&mut self.tracks, &self.outlets);
+        let facts = self.decoding.review(tracks, outlets, member_at, is_sent_on);
+        for fact in facts {
+            self.handle(now, RoomInput::Media(fact), around);
+        }
     }
 
     fn tick_participant(&mut self, now: Instant, place: usize, around: &mut Surroundings<'_>) {

@@ -37,6 +37,7 @@ impl Conference {
             return SeatCount::default();
         };
         let lines = participant.negotiated();
+        self.decoding.touch();
         for (index, line) in lines.iter().enumerate() {
             match line {
                 Line::Publish(line) => {

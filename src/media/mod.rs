@@ -3,6 +3,7 @@
 
 pub mod bindings;
 pub mod conference;
+pub mod decoding;
 pub mod demux;
 pub mod depacketize;
 pub mod dtls;

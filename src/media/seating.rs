@@ -102,6 +102,7 @@ impl Conference {
         };
         outlet.set_source(now, Some(slot), Some(source));
         outlet.set_muted(now, track.muted);
+        self.decoding.touch();
         track.outlets.push(id);
     }
 
@@ -114,6 +115,7 @@ impl Conference {
             track.outlets.retain(|&other| other != id);
         }
         outlet.set_source(now, None, None);
+        self.decoding.touch();
     }
 
     /// Takes a track off every outlet.

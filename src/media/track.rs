@@ -50,6 +50,8 @@ pub struct Track {
     pub muted: bool,
     /// The outlets that carry it.
     pub outlets: Vec<OutletId>,
+    /// As [`Self::take_codec_change`] told last.
+    told_codec: Option<Codec>,
     payload_types: PayloadTypes,
     extensions: ExtensionIds,
     nack: bool,
@@ -87,6 +89,7 @@ impl Track {
             kind: line.kind,
             muted: false,
             outlets: Vec::new(),
+            told_codec: None,
             payload_types: line.payload_types,
             extensions: line.extensions,
             nack: line.feedback.nack,
@@ -252,6 +255,24 @@ impl Track {
     /// The codec that was received last, by its lowest layer that has one.
     pub fn codec(&self) -> Option<Codec> {
         self.layers.iter().find_map(|layer| layer.codec)
+    }
+
+    /// The codec that it is in, or will be: the one that was received last, or the only one that there is.
+    pub fn expected_codec(&self) -> Option<Codec> {
+        let mut possible = self.payload_types.codecs();
+        let only = possible.next().filter(|_| possible.next().is_none());
+        self.codec().or(only)
+    }
+
+    /// What its publisher calls the codecs.
+    pub fn payload_types(&self) -> &PayloadTypes {
+        &self.payload_types
+    }
+
+    /// Whether it is in another codec than when this was asked last.
+    pub fn take_codec_change(&mut self) -> bool {
+        let codec = self.codec();
+        std::mem::replace(&mut self.told_codec, codec) != codec
     }
 
     /// Bits per second that come in, over all layers.

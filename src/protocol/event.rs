@@ -95,6 +95,7 @@ fn weigh(message: &ServerMessage) -> usize {
         ServerMessage::Signal { signal, .. } => self::signal(signal),
         ServerMessage::Answer { sdp, .. } => text(sdp),
         ServerMessage::Seats { seats } => ELEMENT_BYTES * seats.len(),
+        ServerMessage::Undecodable { pictures } => ELEMENT_BYTES * pictures.len(),
         ServerMessage::Commit { missing, .. } | ServerMessage::Rollback { missing, .. } => {
             ID_BYTES * missing.len()
         }
@@ -106,6 +107,7 @@ fn weigh(message: &ServerMessage) -> usize {
         ServerMessage::Ok { .. }
         | ServerMessage::Waiting { .. }
         | ServerMessage::Left { .. }
+        | ServerMessage::Encode { .. }
         | ServerMessage::Switch { .. }
         | ServerMessage::Rules(_)
         | ServerMessage::Reaction { .. }

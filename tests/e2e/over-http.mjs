@@ -4,22 +4,24 @@
 /**
  * Publishes the fake camera with three layers, and the fake microphone; the session is `window.session`.
  *
- * @param {{endpoint: string, width: number, height: number}} where
+ * @param {{endpoint: string, width: number, height: number, codec?: string}} where a codec: only that, `video/H264`;
+ *   a width of 0: the microphone alone
  * @returns {Promise<number>} the status of the POST
  */
-export async function publish({ endpoint, width, height }) {
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width, height, frameRate: 15 } });
+export async function publish({ endpoint, width, height, codec }) {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: width > 0 && { width, height, frameRate: 15 } });
   const connection = new RTCPeerConnection();
   const [microphone] = stream.getAudioTracks();
   const [camera] = stream.getVideoTracks();
-  if (!microphone || !camera) throw new Error('no fake devices');
+  if (!microphone || (width > 0 && !camera)) throw new Error('no fake devices');
   connection.addTransceiver(microphone, { direction: 'sendonly', streams: [stream] });
   const sendEncodings = [
     { rid: 'q', scaleResolutionDownBy: 4 },
     { rid: 'h', scaleResolutionDownBy: 2 },
     { rid: 'f', scaleResolutionDownBy: 1 },
   ];
-  connection.addTransceiver(camera, { direction: 'sendonly', streams: [stream], sendEncodings });
+  const picture = camera && connection.addTransceiver(camera, { direction: 'sendonly', streams: [stream], sendEncodings });
+  if (picture && codec) picture.setCodecPreferences(RTCRtpSender.getCapabilities('video').codecs.filter(({ mimeType }) => mimeType === codec));
   await connection.setLocalDescription(await connection.createOffer());
   const body = connection.localDescription?.sdp ?? '';
   const response = await fetch(endpoint, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body });
@@ -33,20 +35,22 @@ export async function publish({ endpoint, width, height }) {
 /**
  * Views on one pair of m-lines, in a `<video>`; the session is `window.session`.
  *
- * @param {{endpoint: string}} where
+ * @param {{endpoint: string, codec?: string, token?: string}} where a codec: only that, `video/H264`
  */
-export async function view({ endpoint }) {
+export async function view({ endpoint, codec, token }) {
   const connection = new RTCPeerConnection();
   const video = document.createElement('video');
   Object.assign(video, { autoplay: true, muted: true });
   document.body.append(video);
   for (const kind of ['audio', 'video']) connection.addTransceiver(kind, { direction: 'recvonly' });
+  if (codec) connection.getTransceivers()[1].setCodecPreferences(RTCRtpReceiver.getCapabilities('video').codecs.filter(({ mimeType }) => mimeType === codec));
   connection.ontrack = ({ streams }) => (video.srcObject = streams[0] ?? null);
   await connection.setLocalDescription(await connection.createOffer());
   const body = connection.localDescription?.sdp ?? '';
-  const response = await fetch(endpoint, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body });
+  const headers = { 'Content-Type': 'application/sdp', ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  const response = await fetch(endpoint, { method: 'POST', headers, body });
   const sdp = await response.text();
-  if (response.status !== 201) throw new Error(sdp);
+  if (response.status !== 201) throw new Error(`${response.status}: ${sdp}`);
   await connection.setRemoteDescription({ type: 'answer', sdp });
   Object.assign(window, { session: { connection, video, location: response.headers.get('Location'), etag: response.headers.get('ETag') } });
   return response.status;
@@ -95,11 +99,15 @@ export async function restart() {
   return { status: response.status, isNewTag: tag !== etag, ufrags: [...said('a=ice-ufrag:')] };
 }
 
-/** @returns {Promise<number[]>} the statuses of two DELETEs */
-export async function leave() {
+/**
+ * @param {{token?: string}} [by]
+ * @returns {Promise<number[]>} the statuses of two DELETEs
+ */
+export async function leave({ token } = {}) {
   const { connection, location } = window.session;
   const statuses = [];
-  for (let round = 0; round < 2; round += 1) statuses.push((await fetch(location, { method: 'DELETE' })).status);
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  for (let round = 0; round < 2; round += 1) statuses.push((await fetch(location, { method: 'DELETE', headers })).status);
   connection.close();
   return statuses;
 }

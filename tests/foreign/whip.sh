@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lets clients that nobody here wrote publish by WHIP and watch by WHEP: ffmpeg 9, aiortc and GStreamer
-# publish a red half beside a blue one with a tone, aiortc watches and looks at what it has decoded. Prints a
-# table, and fails if a row of it does. Whoever is not installed is skipped, and named.
+# publish a red half beside a blue one with a tone, aiortc or Chromium watches and looks at what it has decoded.
+# Prints a table, and fails if a row of it does. Whoever is not installed is skipped, and named.
 #
 #   tests/foreign/whip.sh            all of them
 #   tests/foreign/whip.sh ffmpeg     these alone: ffmpeg aiortc gstreamer
@@ -11,6 +11,7 @@
 #
 #   ffmpeg, aiortc   are installed from PyPI (imageio-ffmpeg carries ffmpeg 9), into a directory of its own
 #                    under TMPDIR that stays for the next time
+#   Chromium         Debian's chromium, and the packages of tests/e2e
 #   GStreamer        Debian's python3-gi gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice
 #                    gstreamer1.0-plugins-{base,good,bad,ugly}
 set -uo pipefail
@@ -81,16 +82,38 @@ skip() {
   skipped+=("$1: $2")
 }
 
-# The command that follows publishes in a room until it is told to end; aiortc watches meanwhile, and is to
+# Watches in a room: by aiortc, which offers H264 baseline alone, or in a Chromium.
+by_aiortc() {
+  exec "$python" tests/foreign/aiortc_whip.py watch "$url/whep/foreign-$room" "$whep_token" "$1"
+}
+
+by_chromium() {
+  exec node tests/foreign/whip_watch.mjs "$url/whep/foreign-$room" "$whep_token" "$1"
+}
+
+# Waits for what a function says, for so many seconds.
+within() {
+  local seconds=$1 pid waiter status
+  shift
+  ("$@") &
+  pid=$!
+  (sleep "$seconds" && kill -KILL "$pid") 2>/dev/null &
+  waiter=$!
+  wait "$pid"
+  status=$?
+  kill "$waiter" 2>/dev/null
+  return "$status"
+}
+
+# The command that follows publishes in a room until it is told to end; somebody watches meanwhile, and is to
 # decode that codec. Room is the one's name; when the publisher has ended, nobody is left in it.
 publishes() {
-  local title=$1 codec=$2 publisher
-  shift 2
+  local title=$1 watch=$2 codec=$3 publisher
+  shift 3
   "$@" >"$work/publisher" 2>&1 &
   publisher=$!
   children+=("$publisher")
-  if ! timeout --kill-after=1 "$patience_s" "$python" tests/foreign/aiortc_whip.py watch "$url/whep/foreign-$room" \
-    "$whep_token" "$codec" >"$work/watcher" 2>&1; then
+  if ! within "$patience_s" "$watch" "$codec" >"$work/watcher" 2>&1; then
     kill "$publisher" 2>/dev/null
     wait "$publisher"
     row "$title" FAILED "$(tail -n 1 "$work/watcher")"
@@ -103,6 +126,24 @@ publishes() {
     row "$title" FAILED "its session has not ended with it"
     tail -n 15 "$work/publisher" >&2
   fi
+}
+
+# The command that follows publishes what aiortc does not decode, and aiortc is told so.
+is_not_decoded() {
+  local title=$1 publisher
+  shift
+  "$@" >"$work/publisher" 2>&1 &
+  publisher=$!
+  children+=("$publisher")
+  if within "$patience_s" by_aiortc h264 >"$work/watcher" 2>&1; then
+    row "$title" FAILED "it was let in"
+  elif grep -q 'answered with 406' "$work/watcher"; then
+    row "$title" OK "$(grep -o 'profile-level-id=......' "$work/watcher" | tail -n 1) would do"
+  else
+    row "$title" FAILED "$(tail -n 1 "$work/watcher")"
+    tail -n 15 "$work/publisher" >&2
+  fi
+  ended "$publisher"
 }
 
 # Tells a publisher to end, and waits until its room is empty: long before its ICE consent expires.
@@ -142,14 +183,14 @@ ffmpeg_dies() {
   fi
 }
 
-# Becomes ffmpeg, which publishes: where, and options of its muxer.
+# Becomes ffmpeg, which publishes: where, and more options. Without others its H264 is of profile High.
 ffmpeg_to() {
   local where=$1
   shift
   exec "$ffmpeg" -hide_banner -nostdin -nostats \
     -re -f lavfi -i 'color=red:s=160x180:r=15[red];color=blue:s=160x180:r=15[blue];[red][blue]hstack' \
     -re -f lavfi -i 'sine=frequency=440:sample_rate=48000,volume=4' \
-    -c:v libx264 -profile:v baseline -preset ultrafast -tune zerolatency -g 15 -pix_fmt yuv420p \
+    -c:v libx264 -bf 0 -g 15 -pix_fmt yuv420p \
     -c:a libopus -ac 2 -f whip "$@" "$where"
 }
 
@@ -179,8 +220,12 @@ with_ffmpeg() {
   ffmpeg=$("$python" -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')
   local version room=ffmpeg
   version=$("$ffmpeg" -version | sed -n 's/^ffmpeg version n*\([0-9.]*\).*/ffmpeg \1/p')
-  publishes "$version, H264 and Opus -> aiortc" h264 \
+  publishes "$version, its H264 and Opus -> Chromium" by_chromium h264 \
     ffmpeg_to "$url/whip/foreign-$room" -whip_flags dtls_active -authorization "$whip_token"
+  is_not_decoded "$version, its H264 -> aiortc, which has baseline" \
+    ffmpeg_to "$url/whip/foreign-$room" -whip_flags dtls_active -authorization "$whip_token"
+  publishes "$version, H264 baseline and Opus -> aiortc" by_aiortc h264 \
+    ffmpeg_to "$url/whip/foreign-$room" -profile:v baseline -whip_flags dtls_active -authorization "$whip_token"
   ffmpeg_refused "$version as DTLS server is refused" '^4.*dtls_active' -authorization "$whip_token"
   ffmpeg_refused "$version without the token is refused" '^401 ' -whip_flags dtls_active
   ffmpeg_dies "$version is killed"
@@ -191,7 +236,7 @@ with_aiortc() {
   version=$("$python" tests/foreign/aiortc_whip.py --version)
   for codec in vp8 h264; do
     room=aiortc-$codec
-    publishes "aiortc $version, ${codec^^} and Opus -> aiortc" "$codec" \
+    publishes "aiortc $version, ${codec^^} and Opus -> aiortc" by_aiortc "$codec" \
       "$python" tests/foreign/aiortc_whip.py publish "$url/whip/foreign-$room" "$whip_token" "$codec"
   done
 }
@@ -204,7 +249,7 @@ with_gstreamer() {
   fi
   for codec in vp8 h264; do
     room=gstreamer-$codec
-    publishes "$version, ${codec^^} and Opus -> aiortc" "$codec" \
+    publishes "$version, ${codec^^} and Opus -> aiortc" by_aiortc "$codec" \
       /usr/bin/python3 tests/foreign/gstreamer_whip.py "$url/whip/foreign-$room" "$whip_token" "$codec"
   done
 }

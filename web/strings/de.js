@@ -179,6 +179,7 @@ export const words = {
   kinds: { client: '', whip: 'sendet über WHIP', whep: 'sieht über WHEP zu' },
   presenceLost: 'verbindet sich neu …',
   noPath: 'keine Verbindung',
+  undecodable: (/** @type {string} */ codec) => `dieser Browser kann das Bild nicht zeigen (${codec})`,
   poorNetwork: 'schwache Verbindung',
   badNetwork: 'sehr schwache Verbindung',
   cameraOff: 'Kamera aus',

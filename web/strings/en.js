@@ -183,6 +183,7 @@ export const words = {
   kinds: { client: '', whip: 'publishes over WHIP', whep: 'views over WHEP' },
   presenceLost: 'reconnecting…',
   noPath: 'no connection',
+  undecodable: (/** @type {string} */ codec) => `your browser cannot show this picture (${codec})`,
   poorNetwork: 'weak connection',
   badNetwork: 'very weak connection',
   cameraOff: 'camera off',

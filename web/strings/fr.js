@@ -179,6 +179,7 @@ export const words = {
   kinds: { client: '', whip: 'diffuse par WHIP', whep: 'regarde par WHEP' },
   presenceLost: 'reconnexion…',
   noPath: 'pas de connexion',
+  undecodable: (/** @type {string} */ codec) => `votre navigateur ne peut pas afficher cette image (${codec})`,
   poorNetwork: 'connexion faible',
   badNetwork: 'connexion très faible',
   cameraOff: 'caméra coupée',

@@ -6,12 +6,13 @@ import { Pager } from './pager.js';
 import { Qualities, qualityOf } from './quality.js';
 import { handsOf, isHeld } from './member.js';
 import { neighbour } from './rover.js';
+import { sendsPicture } from '../feeds.js';
 import { SEATS_MAX, showsOf, stagedOf, VOICES, wantsOf } from './shows.js';
 import { hueOf, initialsOf, Tile } from './tile.js';
 
 /**
  * @import { Room } from '../motet.js'
- * @import { Member, MemberId, Reaction } from '../protocol'
+ * @import { MemberId, Reaction } from '../protocol'
  * @import { Rectangle } from './layout.js'
  * @import { Show } from './shows.js'
  * @import { Face } from './tile.js'
@@ -215,15 +216,17 @@ export class Stage {
       isScreen,
       isPinned: id === this.#pinned,
       hand: isScreen ? 0 : hands.indexOf(member.id) + 1,
-      note: isOwn ? '' : this.#noteOn(member),
+      note: isOwn ? '' : this.#noteOn(show),
     };
   }
 
-  /** @param {Member} member */
-  #noteOn(member) {
+  /** @param {Show} show */
+  #noteOn({ member, feed }) {
     if (member.presence === 'reconnecting') return strings.presenceLost;
     const { exceptions } = this.#room;
-    return exceptions.some((exception) => exception.member === member.id && exception.path === 'none') ? strings.noPath : '';
+    if (exceptions.some((exception) => exception.member === member.id && exception.path === 'none')) return strings.noPath;
+    const codec = sendsPicture(member, feed) ? this.#room.incoming(member, feed)?.undecodable : null;
+    return codec ? strings.undecodable(codec.replace(/(main|high)$/i, '').toUpperCase()) : '';
   }
 
   /**

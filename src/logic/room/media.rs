@@ -66,7 +66,34 @@ impl Room {
                 self.end_with_media(now, member, out);
             }
             MediaFact::Speakers(members) => self.speak(members, out),
+            MediaFact::Undecodable { viewer, pictures } => {
+                let message = ServerMessage::Undecodable { pictures };
+                self.introduce(out);
+                self.tell_one(viewer, message, out);
+            }
+            MediaFact::Decodable {
+                member,
+                source,
+                codec,
+            } => {
+                if self.can_be_told(member) {
+                    let message = ServerMessage::Encode { source, codec };
+                    self.tell_one(member, message, out);
+                }
+            }
         }
+    }
+
+    fn tell_one(&mut self, to: MemberId, message: ServerMessage, out: &mut Vec<RoomEffect>) {
+        if let Some(attendee) = self.roster.get_mut(to) {
+            attendee.tell(message, out);
+        }
+    }
+
+    /// Whether a member hears what is said to them: who publishes over HTTP has no ear.
+    pub fn can_be_told(&self, member: MemberId) -> bool {
+        let attendee = self.roster.get(member);
+        attendee.is_some_and(|attendee| attendee.kind == MemberKind::Client)
     }
 
     /// Who takes part by their media alone is gone with them (RFC 9725 §4.2: consent that expires,

@@ -11,7 +11,9 @@ use crate::logic::titles::OwnerMark;
 use crate::protocol::client::{ClientFrame, Epoch, Feed, RequestId, Source};
 use crate::protocol::event::Event;
 use crate::protocol::reason::{ErrorCode, Reason};
-use crate::protocol::server::{MemberKind, RecordingEnd, RecordingSign, ServerFrame};
+use crate::protocol::server::{
+    MemberKind, PictureCodec, RecordingEnd, RecordingSign, ServerFrame, Undecodable,
+};
 
 /// What happens to a room.
 #[derive(Debug, Clone)]
@@ -161,6 +163,22 @@ pub enum MediaFact {
     },
     /// Who is speaking, loudest first.
     Speakers(Vec<MemberId>),
+    /// What of their seats a viewer cannot decode is different now.
+    Undecodable {
+        /// Who.
+        viewer: MemberId,
+        /// All of it.
+        pictures: Vec<Undecodable>,
+    },
+    /// Somebody cannot decode a member's picture, and there is a codec that everybody could.
+    Decodable {
+        /// Whose picture.
+        member: MemberId,
+        /// Which.
+        source: Source,
+        /// How it would have to be sent.
+        codec: PictureCodec,
+    },
 }
 
 /// What a room wants done.

@@ -361,7 +361,7 @@ fn beginnings(codec: Codec) -> Vec<Vec<u8>> {
             whole(&[0x20, 13], &[AV1_SEQUENCE, &[2, 0x32, 0]].concat()),
             whole(&[0x10], AV1_SEQUENCE),
         ],
-        Codec::Opus | Codec::Red => vec![vec![0x78, 1]],
+        _ => vec![vec![0x78, 1]],
     }
 }
 

@@ -8,15 +8,15 @@ use axum::extract::{FromRequest, Query, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::caller::Caller;
 use super::links::links;
 use super::offer::{Accepted, Refused, check};
 use super::resource::FRAGMENT;
-use super::session::{Entry, Session};
+use super::session::{Entry, Session, Viewed};
 use super::sessions::{Handle, REQUESTS_MAX};
+use super::sight::{Sight, UNDECODABLE, sight};
 use super::{Way, counter_offer};
 use crate::io::http::ice_servers::{Ports, ice_servers};
 use crate::io::http::problem::Problem;
@@ -39,6 +39,8 @@ pub(super) struct Wishes {
     member: Option<String>,
     /// The viewer waits where nobody publishes yet.
     wait: Option<String>,
+    /// The player asks again when its session ends: that of sound alone does when a picture comes.
+    restart: Option<String>,
 }
 
 /// A request's body as text.
@@ -91,7 +93,7 @@ pub(super) async fn create(
     let accepted = match check(caller.way, &body) {
         Ok(accepted) => accepted,
         Err(Refused::NoCodec(why)) if caller.way == Way::Whep => {
-            return Ok(counter_offer::response(&why));
+            return Ok(counter_offer::response(&why, &counter_offer::ALL));
         }
         Err(refused) => return Err(refused.into()),
     };
@@ -101,11 +103,36 @@ pub(super) async fn create(
     if caller.sessions.count() >= caller.node.limits.http_sessions as usize {
         return Err(unavailable("This node holds as many sessions as it may."));
     }
-    if caller.way == Way::Whep && wishes.wait.is_none() {
-        check_published(&caller.node, &room, wishes.member.as_deref()).await?;
-    }
     let choice = choice(wishes.member, &accepted);
-    begin(&caller, room, name, accepted, choice).await
+    let mut viewed = Viewed {
+        accepted,
+        choice,
+        restarts: false,
+        is_hidden: false,
+    };
+    if caller.way == Way::Whep {
+        let can_restart = wishes.restart.is_some();
+        match look(
+            &caller.node,
+            &room,
+            viewed.choice.as_ref(),
+            &viewed.accepted,
+        )
+        .await
+        {
+            Sight::Nobody if wishes.wait.is_none() => return Err(nobody()),
+            Sight::Undecodable(codecs) if !viewed.accepted.decodes.is_empty() => {
+                return Ok(counter_offer::response(UNDECODABLE, &codecs));
+            }
+            Sight::NoPicture => viewed = viewed.without_picture(can_restart),
+            Sight::Hidden => {
+                viewed.is_hidden = true;
+                viewed.restarts = can_restart;
+            }
+            _ => {}
+        }
+    }
+    begin(&caller, room, name, viewed).await
 }
 
 /// One pair shows whom it is told to, or the speaker; several show everyone.
@@ -117,35 +144,31 @@ fn choice(member: Option<String>, accepted: &Accepted) -> Option<Choice> {
     }
 }
 
-/// The draft's §4.2: 409 where nobody publishes. Looked up before anybody comes in, as a viewer would
-/// make the room, or move a mesh to the node, for nothing.
-async fn check_published(node: &Node, room: &str, wanted: Option<&str>) -> Result<(), Problem> {
-    let nobody = || {
-        let detail = "Nobody to be viewed publishes in that room yet (?wait lets a viewer wait).";
-        let problem = Problem::new(StatusCode::CONFLICT, detail);
-        problem.with(header::RETRY_AFTER, HeaderValue::from_static("5"))
+/// What a viewer would see, as far as they may know before they are in. Looked up before anybody comes
+/// in, as a viewer would make the room, or move a mesh to the node, for nothing.
+async fn look(node: &Node, room: &str, choice: Option<&Choice>, accepted: &Accepted) -> Sight {
+    let Ok(described) = ask_room(node, room, Question::Room).await else {
+        return Sight::Nobody;
     };
-    let described = ask_room(node, room, Question::Room).await;
-    let described = described.map_err(|_| nobody())?;
     // Who may not come in, or not yet, learns nothing of who is there.
-    if described["locked"] == true || described["lobby"] == true {
-        return Ok(());
+    match described["locked"] == true || described["lobby"] == true {
+        true => Sight::Hidden,
+        false => sight(&described, choice, accepted),
     }
-    let publishes = |member: &Value| {
-        let published = member["published"].as_array();
-        let is_wanted = |wanted| member["id"] == wanted || member["name"] == wanted;
-        published.is_some_and(|published| !published.is_empty()) && wanted.is_none_or(is_wanted)
-    };
-    let mut members = described["members"].as_array().into_iter().flatten();
-    members.any(publishes).then_some(()).ok_or_else(nobody)
+}
+
+/// The draft's §4.2: 409 where nobody publishes.
+fn nobody() -> Problem {
+    let detail = "Nobody to be viewed publishes in that room yet (?wait lets a viewer wait).";
+    let problem = Problem::new(StatusCode::CONFLICT, detail);
+    problem.with(header::RETRY_AFTER, HeaderValue::from_static("5"))
 }
 
 async fn begin(
     caller: &Caller,
     room: String,
     name: String,
-    accepted: Accepted,
-    choice: Option<Choice>,
+    viewed: Viewed,
 ) -> Result<Response, Problem> {
     let node = &caller.node;
     let address = node.proxies.client_address(caller.peer, &caller.headers);
@@ -159,8 +182,7 @@ async fn begin(
         way: caller.way,
         room,
         name,
-        accepted,
-        choice,
+        viewed,
         servers,
     };
     let session = Session::begin(node, entry, admission).await?;

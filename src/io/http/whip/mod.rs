@@ -15,6 +15,7 @@ mod resource;
 mod sdp_fragment;
 mod session;
 mod sessions;
+mod sight;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! What of an offer WHIP and WHEP take: all of it or nothing (RFC 9725 §4.4.3).
 
-use crate::logic::forward::codec::MediaKind;
+use crate::logic::forward::codec::{Codec, MediaKind};
 use crate::media::sdp::{AnswerError, OutlinedLine, Refusal, SEATS_MAX, outline};
 use crate::protocol::client::Source;
 
@@ -15,6 +15,26 @@ pub(super) struct Accepted {
     pub(super) publishes: Vec<(Source, String)>,
     /// Pairs of m-lines to view on.
     pub(super) seats: usize,
+    /// There is an m-line to hear on.
+    pub(super) hears: bool,
+    /// What can be decoded of pictures; nothing without an m-line for one.
+    pub(super) decodes: Vec<Codec>,
+}
+
+impl Accepted {
+    /// Whether there is an m-line for sound and one for a picture.
+    pub(super) fn has_both(&self) -> bool {
+        self.hears && !self.decodes.is_empty()
+    }
+
+    /// The same without a picture: its m-line is answered `inactive`, so that no player waits for a
+    /// frame.
+    pub(super) fn without_picture(self) -> Accepted {
+        Accepted {
+            sdp: without_picture(&self.sdp),
+            ..self
+        }
+    }
 }
 
 /// Why an offer is not answered; each says so in a sentence.
@@ -87,6 +107,8 @@ fn publisher(sdp: &str, lines: &[OutlinedLine]) -> Result<Accepted, Refused> {
         sdp: sdp.to_owned(),
         publishes,
         seats: 0,
+        hears: false,
+        decodes: Vec::new(),
     })
 }
 
@@ -101,6 +123,9 @@ fn viewer(sdp: &str, lines: &[OutlinedLine]) -> Result<Accepted, Refused> {
         let why = format!("There can be at most {SEATS_MAX} m-lines of a kind.");
         return Err(Refused::Unacceptable(why));
     }
+    let pictures = lines.iter();
+    let pictures = pictures.filter(|line| line.kind == Ok(MediaKind::Video));
+    let decodes = pictures.flat_map(|line| line.codecs.clone()).collect();
     let sdp = match lines.iter().any(|line| line.sends) {
         true => as_receiver(sdp),
         false => sdp.to_owned(),
@@ -109,6 +134,8 @@ fn viewer(sdp: &str, lines: &[OutlinedLine]) -> Result<Accepted, Refused> {
         sdp,
         publishes: Vec::new(),
         seats,
+        hears: of(MediaKind::Audio) > 0,
+        decodes,
     })
 }
 
@@ -133,6 +160,26 @@ fn as_receiver(sdp: &str) -> String {
     text
 }
 
+/// The same offer with every m-line of a picture `inactive`.
+fn without_picture(sdp: &str) -> String {
+    let mut text = String::with_capacity(sdp.len() + 16);
+    let mut is_picture = false;
+    for line in sdp.lines().map(str::trim_end) {
+        let is_direction = matches!(line, "a=sendrecv" | "a=recvonly");
+        if line.starts_with("m=") {
+            is_picture = line.starts_with("m=video");
+        }
+        if !(is_picture && is_direction) {
+            text.push_str(line);
+            text.push_str("\r\n");
+        }
+        if is_picture && line.starts_with("m=") {
+            text.push_str("a=inactive\r\n");
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -151,6 +198,8 @@ mod tests {
             sdp,
             publishes,
             seats: 1,
+            hears: false,
+            decodes: Vec::new(),
         }
     }
 
@@ -204,6 +253,27 @@ mod tests {
                 Refused::NoCodec(_) => kind == "codec",
             };
             assert!(is_right, "{refused:?} is not {kind}");
+        }
+    }
+
+    #[test]
+    fn an_offer_can_be_read_without_its_picture() {
+        let session = FFMPEG
+            .replace("a=sendonly\r\n", "")
+            .replace("m=audio", "a=recvonly\r\nm=audio");
+        for sdp in [FFMPEG.replace("a=sendonly", "a=recvonly"), session] {
+            let accepted = check(Way::Whep, &sdp).unwrap();
+            assert_eq!(
+                (accepted.seats, &accepted.decodes[..]),
+                (1, &[Codec::H264][..])
+            );
+            let lines = outline(&accepted.without_picture().sdp).unwrap();
+            let receives: Vec<_> = lines
+                .iter()
+                .map(|line| (line.kind, line.receives))
+                .collect();
+            let expected = [(Ok(MediaKind::Audio), true), (Ok(MediaKind::Video), false)];
+            assert_eq!(receives, expected);
         }
     }
 

@@ -10,8 +10,10 @@ use super::Way;
 use super::offer::Accepted;
 use super::sdp_fragment::{self, Fragment};
 use super::sessions::{Patched, Request};
+use super::sight::{Sight, UNDECODABLE, sight};
 use crate::ids::ConnectionId;
 use crate::io::http::problem::Problem;
+use crate::io::http::rest::ask_room;
 use crate::io::http::ws::Admission;
 use crate::io::outbox::{Letter, OutboxReader, Outgoing};
 use crate::io::rim::IceServers;
@@ -19,7 +21,7 @@ use crate::io::server::Node;
 use crate::io::shard_handle::ShardHandle;
 use crate::logic::limits::Bucket;
 use crate::logic::viewpoint::{Choice, Viewpoint};
-use crate::media::shard::ShardCommand;
+use crate::media::shard::{Question, ShardCommand};
 use crate::protocol::client::{ClientFrame, ClientMessage, Epoch, RequestId};
 use crate::protocol::reason::{ErrorCode, Reason};
 use crate::protocol::server::{IceServer, MemberKind, ServerMessage};
@@ -39,9 +41,52 @@ pub(super) struct Entry {
     /// Checked, as is the name.
     pub(super) room: String,
     pub(super) name: String,
+    pub(super) viewed: Viewed,
+    pub(super) servers: IceServers,
+}
+
+/// What is offered, and whom it is for to see.
+pub(super) struct Viewed {
     pub(super) accepted: Accepted,
     pub(super) choice: Option<Choice>,
-    pub(super) servers: IceServers,
+    /// The session is over when there is a picture to see, for which it has no m-line.
+    pub(super) restarts: bool,
+    /// What there is to see is known only inside.
+    pub(super) is_hidden: bool,
+}
+
+impl Viewed {
+    /// The same where whom they see has no picture now: a player with one pair of m-lines would wait
+    /// for it with the sound too.
+    pub(super) fn without_picture(self, can_restart: bool) -> Viewed {
+        if self.accepted.seats != 1 || !self.accepted.has_both() {
+            return Viewed {
+                restarts: false,
+                ..self
+            };
+        }
+        Viewed {
+            accepted: self.accepted.without_picture(),
+            restarts: can_restart,
+            ..self
+        }
+    }
+
+    /// What was hidden before they came in.
+    async fn unhidden(self, node: &Node, room: &str) -> Result<Viewed, Problem> {
+        let can_restart = self.restarts;
+        let room = ask_room(node, room, Question::Room).await?;
+        match sight(&room, self.choice.as_ref(), &self.accepted) {
+            Sight::Undecodable(_) if !self.accepted.decodes.is_empty() => {
+                Err(Problem::new(StatusCode::NOT_ACCEPTABLE, UNDECODABLE))
+            }
+            Sight::NoPicture => Ok(self.without_picture(can_restart)),
+            _ => Ok(Viewed {
+                restarts: false,
+                ..self
+            }),
+        }
+    }
 }
 
 /// The words of one member. When it is dropped the member leaves.
@@ -50,6 +95,7 @@ pub(super) struct Session {
     offer: String,
     answer: String,
     etag: String,
+    restarts: bool,
     /// What is left of the session's patience.
     patches: Bucket,
 }
@@ -65,8 +111,13 @@ impl Session {
         admission: Admission,
     ) -> Result<Session, Problem> {
         let mut member = Voice::join(node, &entry, admission).await?;
-        let answer = member.offer(&entry.accepted.sdp, true).await?;
-        for (source, mid) in entry.accepted.publishes {
+        let viewed = match entry.viewed.is_hidden {
+            true => entry.viewed.unhidden(node, &entry.room).await?,
+            false => entry.viewed,
+        };
+        let accepted = viewed.accepted;
+        let answer = member.offer(&accepted.sdp, true).await?;
+        for (source, mid) in accepted.publishes {
             let publish = ClientMessage::Publish {
                 source,
                 mid: Some(mid),
@@ -77,9 +128,10 @@ impl Session {
         }
         Ok(Session {
             member,
-            offer: entry.accepted.sdp,
+            offer: accepted.sdp,
             answer,
             etag: new_etag(),
+            restarts: viewed.restarts,
             patches: node.limits.message_bucket(Instant::now()),
         })
     }
@@ -132,6 +184,10 @@ impl Session {
                     ?reason,
                     "session over"
                 );
+                return;
+            }
+            if self.restarts && self.member.shows_picture() {
+                tracing::debug!(connection = self.member.connection.0, "a picture has come");
                 return;
             }
         }
@@ -216,7 +272,7 @@ impl Voice {
         let (shard, pass) = entered.inspect_err(|_| node.rim.close_socket(connection))?;
         let shard = node.shard(shard);
         let limits = node.limits.seats as usize;
-        let viewpoint = entry.choice.clone();
+        let viewpoint = entry.viewed.choice.clone();
         let mut voice = Voice {
             node: Arc::clone(node),
             shard,
@@ -364,6 +420,12 @@ impl Voice {
                 Outgoing::CloseTooLarge => return Err(Over(Reason::Misbehaved)),
             }
         }
+    }
+
+    fn shows_picture(&self) -> bool {
+        self.viewpoint
+            .as_ref()
+            .is_some_and(Viewpoint::shows_picture)
     }
 
     /// Also tells what arrived, so that it is not kept for a `resume`, which never comes.

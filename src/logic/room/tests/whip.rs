@@ -5,7 +5,8 @@ use serde_json::json;
 use super::harness::*;
 use crate::ids::MemberId;
 use crate::logic::room::{MediaFact, RoomInput};
-use crate::protocol::server::MemberKind;
+use crate::protocol::client::{Feed, Source};
+use crate::protocol::server::{MemberKind, PictureCodec, ServerMessage, Undecodable};
 
 fn id(member: u64) -> MemberId {
     MemberId(member)
@@ -41,4 +42,34 @@ fn who_speaks_for_themselves_stays_without_media() {
     let member = id(1);
     table.feed(RoomInput::Media(MediaFact::PeerDown { member }));
     assert!(table.room.has(member));
+}
+
+#[test]
+fn who_cannot_decode_a_picture_is_told_and_who_could_send_another_is_asked() {
+    let mut table = Table::of_publishers(5, 1);
+    table.join_by(6, MemberKind::Whip);
+    table.forget();
+    let pictures = vec![Undecodable {
+        member: id(6),
+        feed: Feed::Camera,
+        codec: PictureCodec::H264High,
+    }];
+    table.feed(RoomInput::Media(MediaFact::Undecodable {
+        viewer: id(2),
+        pictures: pictures.clone(),
+    }));
+    assert_eq!(table.heard(2), [ServerMessage::Undecodable { pictures }]);
+    for member in [1, 6] {
+        table.feed(RoomInput::Media(MediaFact::Decodable {
+            member: id(member),
+            source: Source::Camera,
+            codec: PictureCodec::Vp8,
+        }));
+    }
+    let asked = ServerMessage::Encode {
+        source: Source::Camera,
+        codec: PictureCodec::Vp8,
+    };
+    assert_eq!(table.heard(1), [asked]);
+    assert_eq!(table.heard(6), [], "who publishes over HTTP has no ear");
 }
