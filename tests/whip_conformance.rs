@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
-use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
@@ -11,6 +10,9 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 mod common;
+mod listing;
+
+use listing::Table;
 
 const OFFER: &str = include_str!("fixtures/offers/ffmpeg-9.0.2-whip-active.sdp");
 const PASSIVE: &str = include_str!("fixtures/offers/ffmpeg-9.0.2-whip-passive.sdp");
@@ -19,53 +21,6 @@ const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 const TOKEN: &str = "0123456789abcdef";
 /// Longer than the node waits for a client that never comes up.
 const EXPIRY: Duration = Duration::from_secs(45);
-
-/// One line of the list.
-struct Row {
-    name: String,
-    expected: String,
-    got: String,
-}
-
-/// The lines so far.
-#[derive(Default)]
-struct Table(Vec<Row>);
-
-impl Table {
-    fn row(&mut self, name: &str, expected: impl Display, got: impl Display) {
-        self.0.push(Row {
-            name: name.to_owned(),
-            expected: expected.to_string(),
-            got: got.to_string(),
-        });
-    }
-
-    fn is(&mut self, name: &str, holds: bool) {
-        self.row(name, "yes", if holds { "yes" } else { "no" });
-    }
-
-    fn print(&self) {
-        let width = |of: fn(&Row) -> &String| {
-            let widths = self.0.iter().map(|row| of(row).chars().count());
-            widths.max().unwrap_or(0)
-        };
-        let (name, expected) = (width(|row| &row.name), width(|row| &row.expected));
-        for row in &self.0 {
-            let sign = if row.expected == row.got {
-                "ok  "
-            } else {
-                "FAIL"
-            };
-            println!(
-                "{sign} {:name$}  {:expected$}  {}",
-                row.name, row.expected, row.got
-            );
-        }
-        let failed = self.0.iter().filter(|row| row.expected != row.got).count();
-        println!("{} lines, {failed} failed", self.0.len());
-        assert_eq!(failed, 0, "the table above says which");
-    }
-}
 
 /// A node and a client that follows no redirect.
 struct Side {

@@ -260,6 +260,8 @@ async fn median_of_pongs(client: &mut Client) -> Duration {
 async fn a_victim_of_long_signals_stays_and_comes_back() {
     let node = Node::start(&[]);
     let (mut victim, joined) = Client::join(&node, "room", "Ada").await;
+    // Who never said a word is not waited for.
+    victim.say(json!({"type": "ping"})).await;
     let (mut mallory, theirs) = Client::join(&node, "room", "Mallory").await;
     let epoch = theirs["topology"]["epoch"].clone();
     let sdp = "x".repeat(60_000);

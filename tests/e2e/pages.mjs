@@ -60,7 +60,7 @@ export const PAGES = {
   'room-full': (page, url) =>
     put(page, url, async () => {
       const { endedPage } = await import('/ui/ended.js');
-      document.querySelector('#app').replaceChildren(endedPage({ reason: null, error: { code: 'roomFull' } }, () => {}));
+      document.querySelector('#app').replaceChildren(endedPage({ reason: null, error: { code: 'roomFull', message: '' } }, () => {}));
     }),
   check: async (page, url) => {
     await page.goto(`${url}/check`);

@@ -8,7 +8,7 @@ import { focusSoon, pageOf } from './page.js';
  *
  * @typedef {object} Ending
  * @property {Reason | null} reason why the node ended it
- * @property {{code: ErrorCode | 'timeout' | 'closed'} | null} error why one did not get in
+ * @property {{code: ErrorCode | 'timeout' | 'closed', message: string} | null} error why one did not get in
  */
 
 /** After these, trying again would only be refused. */

@@ -463,7 +463,8 @@ fn ceilings_are_told_apart() {
     let mut config = config();
     config.quota.member.allocations = 2;
     config.quota.source.allocations = 3;
-    config.quota.total.allocations = 5;
+    // A source never has more than it leaves free: one less, and the third of a source would be refused.
+    config.quota.total.allocations = 6;
     let mut world = World::new(config);
     let mut from = |host: u16, port: u16, member: &str| {
         let mut client = client(host);
@@ -478,10 +479,13 @@ fn ceilings_are_told_apart() {
         [from(1, 2, "b"), from(1, 3, "b"), from(1, 4, "c")],
         [0, 0, 486]
     );
-    assert_eq!([from(4, 1, "d"), from(5, 1, "e")], [0, 508]);
+    assert_eq!(
+        [from(4, 1, "d"), from(5, 1, "e"), from(6, 1, "f")],
+        [0, 0, 508]
+    );
     let again = ClientSocket {
-        remote: "192.0.2.1:1".parse().unwrap(),
-        ..client(1)
+        remote: "192.0.2.2:1".parse().unwrap(),
+        ..client(2)
     };
     assert_eq!(world.ask(again, "a", REFRESH_REQUEST, &[lifetime(0)]), 0);
     assert_eq!(world.ask(again, "a", ALLOCATE_REQUEST, &[udp()]), 0);
