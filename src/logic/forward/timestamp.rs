@@ -63,6 +63,8 @@ pub struct Timeline {
     offset: u32,
     /// Before timestamps leapt within the stream: of packets that come late.
     former_offset: Option<u32>,
+    /// A packet of the stream that is on the leg now went out.
+    has_begun: bool,
     newest: Option<Newest>,
     /// Ticks by which the timeline is ahead of the source because a switch had to go forward.
     lead: i64,
@@ -81,6 +83,7 @@ impl Timeline {
             first,
             offset: 0,
             former_offset: None,
+            has_begun: false,
             newest: None,
             lead: 0,
         }
@@ -104,6 +107,7 @@ impl Timeline {
         };
         self.offset = out.wrapping_sub(incoming);
         self.former_offset = None;
+        self.has_begun = false;
     }
 
     /// The stream's next packet, unless it is late, has this timestamp. One that leaps is another timeline: it is placed
@@ -113,7 +117,7 @@ impl Timeline {
             let elapsed = now.saturating_duration_since(last.at);
             is_leap(signed(incoming, last.incoming), elapsed, self.rate)
         };
-        if self.newest.is_some_and(leaps) {
+        if self.has_begun && self.newest.is_some_and(leaps) {
             let former = self.offset;
             self.switch(now, incoming, None, Relation::Foreign);
             self.former_offset = Some(former);
@@ -176,6 +180,7 @@ impl Timeline {
 
     /// The newest packet of the stream went out.
     pub fn sent(&mut self, now: Instant, incoming: u32, clock: Option<SenderClock>) {
+        self.has_begun = true;
         self.newest = Some(Newest {
             incoming,
             out: self.map(incoming),
@@ -311,6 +316,22 @@ mod tests {
         assert_eq!(timeline.map(leapt), 4_000);
         assert_eq!(timeline.map(50_000), 1_000);
         assert_eq!(timeline.map(leapt - 3_000), 1_000);
+    }
+
+    #[test]
+    fn another_layer_is_no_leap() {
+        let start = Instant::now();
+        for (old, new) in [(50_000, 4_000_000_000), (4_000_000_000, 50_000)] {
+            let mut timeline = Timeline::new(MediaKind::Video, 1_000);
+            timeline.switch(start, old, None, Relation::Foreign);
+            timeline.sent(start, old, clock(7 * SECOND, old));
+            // Captured 1.4 s after the other, it came 2 s after it.
+            let now = start + Duration::from_secs(2);
+            let captured = clock(8 * SECOND, new - 36_000);
+            timeline.switch(now, new, captured, Relation::SameSource);
+            timeline.follow(now, new);
+            assert_eq!(timeline.map(new), 1_000 + 126_000, "{old} to {new}");
+        }
     }
 
     #[test]
