@@ -15,12 +15,12 @@ venv=${TMPDIR:-/tmp}/motet-foreign-whip
 packages=('imageio-ffmpeg==0.8.1' 'aiortc==1.16.*')
 
 # In the namespace there is no network to install from.
-if [ "${MOTET_FOREIGN_NAMESPACE:-}" = "" ]; then
+if [ "${FOREIGN_NAMESPACE:-}" = "" ]; then
   if ! { [ -x "$venv/bin/python3" ] || python3 -m venv "$venv"; } || ! "$venv/bin/pip" install -q "${packages[@]}"; then
     echo "PyPI's packages cannot be installed: ${packages[*]}" >&2
     exit 1
   fi
-  MOTET_FOREIGN_NAMESPACE=1 exec unshare --net "$PWD/tests/foreign/recorded.sh" "$@"
+  FOREIGN_NAMESPACE=1 exec unshare --net "$PWD/tests/foreign/recorded.sh" "$@"
 fi
 
 motet=${MOTET_BIN:-target/debug/motet}
