@@ -6,13 +6,15 @@
 use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use serde_json::{Value, json};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 mod common;
 mod listing;
+mod over_http;
 
 use listing::Table;
+use over_http::Side;
 
 const OFFER: &str = include_str!("fixtures/offers/ffmpeg-9.0.2-whip-active.sdp");
 const PASSIVE: &str = include_str!("fixtures/offers/ffmpeg-9.0.2-whip-passive.sdp");
@@ -21,68 +23,6 @@ const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 const TOKEN: &str = "0123456789abcdef";
 /// Longer than the node waits for a client that never comes up.
 const EXPIRY: Duration = Duration::from_secs(45);
-
-/// A node and a client that follows no redirect.
-struct Side {
-    node: common::Node,
-    http: Client,
-}
-
-impl Side {
-    fn start(flags: &[&str]) -> Side {
-        let redirect = reqwest::redirect::Policy::none();
-        let http = Client::builder().redirect(redirect).build().unwrap();
-        let node = common::Node::start(flags);
-        Side { node, http }
-    }
-
-    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.node.url(path))
-    }
-
-    async fn send(&self, method: Method, path: &str) -> Response {
-        self.ask(method, path).send().await.unwrap()
-    }
-
-    fn post(&self, path: &str, offer: &str) -> RequestBuilder {
-        let request = self.ask(Method::POST, path).header("content-type", SDP);
-        request.body(offer.to_owned())
-    }
-
-    async fn offer(&self, path: &str, offer: &str) -> Response {
-        self.post(path, offer).send().await.unwrap()
-    }
-
-    /// The session's path and its ETag.
-    async fn begin(&self, path: &str, offer: &str) -> (String, String) {
-        let response = self.offer(path, offer).await;
-        assert_eq!(response.status(), 201, "{path}");
-        let value = |name| response.headers()[name].to_str().unwrap().to_owned();
-        (value("location"), value("etag"))
-    }
-
-    async fn patch(&self, path: &str, if_match: Option<&str>, fragment: &str) -> Response {
-        let request = self.ask(Method::PATCH, path);
-        let request = request.header("content-type", FRAGMENT);
-        let request = match if_match {
-            Some(if_match) => request.header("if-match", if_match),
-            None => request,
-        };
-        request.body(fragment.to_owned()).send().await.unwrap()
-    }
-
-    /// What the API says of a room.
-    async fn room(&self, room: &str) -> Response {
-        let url = self.node.url(&format!("/api/rooms/{room}"));
-        common::admin().get(url).send().await.unwrap()
-    }
-
-    async fn members(&self, room: &str) -> usize {
-        let described = self.room(room).await;
-        let described: Value = described.json().await.unwrap();
-        described["members"].as_array().map_or(0, Vec::len)
-    }
-}
 
 fn viewing() -> String {
     OFFER.replace("a=sendonly", "a=recvonly")

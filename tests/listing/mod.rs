@@ -11,10 +11,10 @@ struct Row {
 
 /// The lines so far.
 #[derive(Default)]
-pub struct Table(Vec<Row>);
+pub(crate) struct Table(Vec<Row>);
 
 impl Table {
-    pub fn row(&mut self, name: &str, expected: impl Display, got: impl Display) {
+    pub(crate) fn row(&mut self, name: &str, expected: impl Display, got: impl Display) {
         self.0.push(Row {
             name: name.to_owned(),
             expected: expected.to_string(),
@@ -22,11 +22,11 @@ impl Table {
         });
     }
 
-    pub fn is(&mut self, name: &str, holds: bool) {
+    pub(crate) fn is(&mut self, name: &str, holds: bool) {
         self.row(name, "yes", if holds { "yes" } else { "no" });
     }
 
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         let width = |of: fn(&Row) -> &String| {
             let widths = self.0.iter().map(|row| of(row).chars().count());
             widths.max().unwrap_or(0)

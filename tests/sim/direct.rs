@@ -283,10 +283,15 @@ impl Direct {
     fn hear(&mut self, who: u32) -> Vec<ServerMessage> {
         let mut heard = vec![];
         while let Some(effect) = self.node.poll_effect() {
-            if let ShardEffect::Send { connection, frame } = effect
-                && node::number(connection) == who
-            {
-                heard.push(frame.message);
+            match effect {
+                ShardEffect::Send { connection, frame } if node::number(connection) == who => {
+                    heard.push(frame.message);
+                }
+                ShardEffect::Tell { event, to } => {
+                    let is_told = |(connection, _): &(_, _)| node::number(*connection) == who;
+                    heard.extend(to.iter().any(is_told).then(|| event.message().clone()));
+                }
+                _ => {}
             }
         }
         heard
