@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::codec::MediaKind;
+use super::report_check::SHIFT_MAX;
 
 /// Longest silence that the timeline follows, in ticks: beyond half the circle forward would look
 /// like backward.
 const LONGEST_PAUSE: i64 = 1 << 30;
-/// How far what clocks say may be from the time that passed here, in seconds, before it is
-/// disbelieved.
+/// How far timestamps may be from the time that passed here, in seconds, before they are disbelieved.
 const CREDIBLE: i64 = 2;
 /// How far timestamps may go back, in seconds: pictures are sent in the order of decoding, which may differ.
 const BACK: i64 = 1;
@@ -138,7 +138,12 @@ impl Timeline {
             Relation::SameSource => self.between(last, incoming, clock),
             Relation::Foreign => None,
         };
-        let credible = |ticks: &i64| (ticks - elapsed).abs() <= CREDIBLE * self.rate;
+        let tolerance = match relation {
+            // A publisher's wall clock joins its layers: it may run as it likes.
+            Relation::SameSource => ticks(SHIFT_MAX, self.rate),
+            Relation::SameStream | Relation::Foreign => CREDIBLE * self.rate,
+        };
+        let credible = |ticks: &i64| (ticks - elapsed).abs() <= tolerance;
         let ideal = match measured.filter(credible) {
             Some(ticks) => ticks - self.lead,
             None => {
@@ -325,12 +330,12 @@ mod tests {
             let mut timeline = Timeline::new(MediaKind::Video, 1_000);
             timeline.switch(start, old, None, Relation::Foreign);
             timeline.sent(start, old, clock(7 * SECOND, old));
-            // Captured 1.4 s after the other, it came 2 s after it.
+            // Captured 1.6 s after the other, it came 2 s after it.
             let now = start + Duration::from_secs(2);
-            let captured = clock(8 * SECOND, new - 36_000);
+            let captured = clock(8 * SECOND, u32::wrapping_sub(new, 54_000));
             timeline.switch(now, new, captured, Relation::SameSource);
             timeline.follow(now, new);
-            assert_eq!(timeline.map(new), 1_000 + 126_000, "{old} to {new}");
+            assert_eq!(timeline.map(new), 1_000 + 144_000, "{old} to {new}");
         }
     }
 
