@@ -24,6 +24,8 @@ if [ "${FOREIGN_NAMESPACE:-}" = "" ]; then
 fi
 
 motet=${MOTET_BIN:-target/debug/motet}
+# The node takes no variable like a setting that is none.
+unset MOTET_BIN
 python=$venv/bin/python3
 # An address for documentation: clients leave those of loopback out.
 address=198.51.100.1
