@@ -8,73 +8,15 @@
 #
 # Needs root, ip and ffprobe: everything happens in a network namespace. And the node that a build has left in
 # target/debug, or MOTET_BIN. What tests/foreign/whip.sh says of its clients holds here.
-set -uo pipefail
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/foreign/stage.sh
+. "$(dirname "$0")/stage.sh"
 
-venv=${TMPDIR:-/tmp}/motet-foreign-whip
-packages=('imageio-ffmpeg==0.8.1' 'aiortc==1.16.*')
-
-# In the namespace there is no network to install from.
-if [ "${FOREIGN_NAMESPACE:-}" = "" ]; then
-  if ! { [ -x "$venv/bin/python3" ] || python3 -m venv "$venv"; } || ! "$venv/bin/pip" install -q "${packages[@]}"; then
-    echo "PyPI's packages cannot be installed: ${packages[*]}" >&2
-    exit 1
-  fi
-  FOREIGN_NAMESPACE=1 exec unshare --net "$PWD/tests/foreign/recorded.sh" "$@"
-fi
-
-motet=${MOTET_BIN:-target/debug/motet}
-# The node takes no variable like a setting that is none.
-unset MOTET_BIN
-python=$venv/bin/python3
-# An address for documentation: clients leave those of loopback out.
-address=198.51.100.1
-whip_token=foreign-clients-publish
-admin_token=foreign-clients-look-on
 recorded_s=10
 # How far a file may be from that, in milliseconds: a recording is begun and ended by hand.
 apart_ms=1200
 
-work=$(mktemp -d)
-children=()
-# shellcheck disable=SC2317
-stop() {
-  [ ${#children[@]} -eq 0 ] || kill "${children[@]}" 2>/dev/null
-  wait 2>/dev/null
-  rm -rf "$work"
-}
-trap stop EXIT
-
-failed=0
-skipped=()
-
-network() {
-  ip link set lo up && ip link add m0 type veth peer name m1 && ip address add "$address/24" dev m0 &&
-    ip link set m0 up && ip link set m1 up
-}
-
-start_node() {
-  local http
-  MOTET_WHIP_TOKEN=$whip_token MOTET_ADMIN_TOKEN=$admin_token "$motet" --http-listen "$address:0" \
-    --media-port 0 --media-ip "$address" --data-dir "$work/data" >"$work/node" 2>&1 &
-  children+=($!)
-  for _ in $(seq 100); do
-    http=$(sed -n 's/^listening http=\([^ ]*\) .*/\1/p' "$work/node")
-    url=http://$http
-    [ -n "$http" ] && return
-    sleep 0.1
-  done
-  cat "$work/node" >&2
-  return 1
-}
-
 ask() {
   curl -s -H "Authorization: Bearer $admin_token" -H 'Content-Type: application/json' "$@"
-}
-
-row() {
-  printf '%-44s %-6s %s\n' "$1" "$2" "$3"
-  [ "$2" = OK ] || failed=1
 }
 
 # Waits until the room has tracks of both kinds that flow.
@@ -152,7 +94,7 @@ with_aiortc() {
 with_gstreamer() {
   local version codec room
   if ! version=$(/usr/bin/python3 tests/foreign/gstreamer_whip.py --version 2>"$work/gstreamer"); then
-    skipped+=("GStreamer: $(tail -n 1 "$work/gstreamer")")
+    skip GStreamer "$(tail -n 1 "$work/gstreamer")"
     return
   fi
   for codec in vp8 h264; do
@@ -178,7 +120,4 @@ for client in "$@"; do
   esac
 done
 
-for line in "${skipped[@]+"${skipped[@]}"}"; do
-  echo "skipped $line"
-done
-exit "$failed"
+told
