@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use motet::ids::{ConnectionId, LocalSocket, Path};
 use motet::logic::forward::reports::NtpClock;
+use motet::logic::household::Pass;
 use motet::logic::limits::Limits;
 use motet::logic::room::RoomConfig;
 use motet::logic::topology::{Policy, TopologyConfig};
 use motet::media::dtls::Identity;
 use motet::media::peer::Transport;
 use motet::media::shard::{Shard, ShardCommand, ShardConfig, ShardEffect, ShardOutput};
+use motet::protocol::client::{ClientFrame, ClientMessage};
+use motet::protocol::server::MemberKind;
 
 /// Where every client sends its media.
 pub const ADDRESS: &str = "10.1.0.1:7000";
@@ -136,4 +139,33 @@ fn identity() -> Arc<Identity> {
     IDENTITY
         .get_or_init(|| Arc::new(Identity::generate().unwrap()))
         .clone()
+}
+
+/// What the rim makes of a client's word.
+pub fn command(connection: ConnectionId, frame: ClientFrame) -> ShardCommand {
+    match frame.message {
+        ClientMessage::Join {
+            room,
+            name,
+            sfu_only,
+            owner_key,
+        } => ShardCommand::Join {
+            connection,
+            id: frame.id,
+            room,
+            name,
+            kind: MemberKind::Client,
+            sfu_only,
+            owner_key,
+            pass: Pass::default(),
+        },
+        ClientMessage::Resume { room, token, after } => ShardCommand::Resume {
+            connection,
+            id: frame.id,
+            room,
+            token,
+            after,
+        },
+        _ => ShardCommand::Said { connection, frame },
+    }
 }

@@ -5,10 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use motet::ids::ConnectionId;
-use motet::logic::household::Pass;
-use motet::media::shard::{ShardCommand, ShardEffect};
-use motet::protocol::client::{ClientFrame, ClientMessage};
+use motet::media::shard::ShardEffect;
 use motet_turn::stun;
 
 use crate::browser::{Browser, Part, Stack};
@@ -212,7 +209,7 @@ impl Party {
             while let Some(word) = browser.poll_word() {
                 moved = true;
                 let connection = node::connection(number, 0);
-                self.node.handle(self.now, command(connection, word));
+                self.node.handle(self.now, node::command(connection, word));
             }
             while let Some((_, datagram)) = browser.poll_datagram() {
                 moved = true;
@@ -280,27 +277,6 @@ fn foreign(browser: &Browser, packet: &rtp::packet::Packet) -> Option<String> {
     let expected = &browser.members.get(&member)?.name;
     let found = format!("browser {}", sink.publisher(packet)?);
     (found != *expected).then(|| format!("{found} on the seat of {expected}"))
-}
-
-fn command(connection: ConnectionId, frame: ClientFrame) -> ShardCommand {
-    match frame.message {
-        ClientMessage::Join {
-            room,
-            name,
-            sfu_only,
-            owner_key,
-        } => ShardCommand::Join {
-            connection,
-            id: frame.id,
-            room,
-            name,
-            kind: motet::protocol::server::MemberKind::Client,
-            sfu_only,
-            owner_key,
-            pass: Pass::default(),
-        },
-        _ => ShardCommand::Said { connection, frame },
-    }
 }
 
 fn address(number: u32) -> SocketAddr {

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use motet::ids::ConnectionId;
-use motet::logic::household::Pass;
 use motet::media::shard::{ShardCommand, ShardEffect};
 use motet::protocol::client::{ClientFrame, ClientMessage, Feed, Want};
 use motet::protocol::reason::Reason;
@@ -375,31 +374,7 @@ impl World {
         if matches!(frame.message, ClientMessage::Bye {}) {
             self.invariants.on_gone(self.now, address(who));
         }
-        match frame.message {
-            ClientMessage::Join {
-                room,
-                name,
-                sfu_only,
-                owner_key,
-            } => ShardCommand::Join {
-                connection,
-                id: frame.id,
-                room,
-                name,
-                kind: motet::protocol::server::MemberKind::Client,
-                sfu_only,
-                owner_key,
-                pass: Pass::default(),
-            },
-            ClientMessage::Resume { room, token, after } => ShardCommand::Resume {
-                connection,
-                id: frame.id,
-                room,
-                token,
-                after,
-            },
-            _ => ShardCommand::Said { connection, frame },
-        }
+        node::command(connection, frame)
     }
 
     fn reach_browser(&mut self, from: SocketAddr, to: SocketAddr, sent: Instant, bytes: &[u8]) {
